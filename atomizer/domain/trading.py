@@ -1,0 +1,240 @@
+"""Requests, orders, fills: what strategies decide and venues report. These structs are also the journal's records.
+
+`now_ns` is when we learned or decided it (wall clock, unix nanoseconds); `venue_time_ns` is the venue's own stamp.
+Prices and amounts are nanos (10⁻⁹ USD, 10⁻⁹ of a unit of the underlying); money is e18 (10⁻¹⁸ USD), because price x
+amount is exact there and venues charge fees to that digit. Amounts are positive; the side carries the sign.
+"""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from atomizer.domain.instruments import Contract
+
+
+class Side(IntEnum):
+    """Our side of a trade. The value is the sign of the position change."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def word(self) -> str:
+        return "buy" if self is Side.BUY else "sell"
+
+
+class OrderState(StrEnum):
+    """Where an order is, as far as we know.
+
+    ```
+    SENT ──► OPEN ──► FILLED | CANCELLED | EXPIRED
+      │  ╲────────────► (any of them at once: immediate orders)
+      ├──► REFUSED
+      └──► UNKNOWN ──► (any of them, once the venue has been asked or the nonce burned)
+    ```
+    """
+
+    SENT = "sent"
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL
+
+
+_FINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED})
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    POST_ONLY = "post_only"
+
+
+class Rfq(msgspec.Struct, frozen=True, kw_only=True, tag="rfq"):
+    """A taker asks for one price. `taker_buys` means that we would sell."""
+
+    now_ns: int
+    source: str
+    rfq_id: str
+    contract: Contract
+    quantity_nanos: int
+    taker_buys: bool
+    taker: str
+
+    @property
+    def side(self) -> Side:
+        """Our side, should we win."""
+        return Side.SELL if self.taker_buys else Side.BUY
+
+
+class QuoteSent(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
+    """Intent: this quote is about to leave. Written before the send; `nonce` is what its fill will name."""
+
+    now_ns: int
+    source: str
+    rfq_id: str
+    nonce: int
+    instrument: str
+    side: Side
+    price_nanos: int
+    quantity_nanos: int
+    valid_until_s: int
+    fair_nanos: int  # the hedge price that the edge was taken from
+
+
+class QuoteOutcome(StrEnum):
+    BEST = "best"
+    OUTBID = "outbid"
+    REFUSED = "refused"
+
+
+class QuoteAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="quote_answer"):
+    """The RFQ venue's word on our last quote for this RFQ. OUTBID carries the best price there is."""
+
+    now_ns: int
+    source: str
+    rfq_id: str
+    outcome: QuoteOutcome
+    best_nanos: int = 0
+    detail: str = ""
+
+
+class OrderPlaced(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
+    """Intent: this order is about to leave. Written before the send.
+
+    `client_id` is ``strategy.run.counter``; it is the venue's label, so that every order can be traced to its owner.
+    """
+
+    now_ns: int
+    venue: str
+    client_id: str
+    nonce: int
+    instrument: str
+    side: Side
+    price_nanos: int
+    amount_nanos: int
+    time_in_force: TimeInForce
+    reduce_only: bool = False
+    hedge_of: str = ""  # trade id of the fill that this order hedges
+
+    @property
+    def strategy(self) -> str:
+        return self.client_id.partition(".")[0]
+
+
+class CancelSent(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
+    """Intent: a cancel for this order is about to leave."""
+
+    now_ns: int
+    venue: str
+    client_id: str
+
+
+class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="order_update"):
+    """What a venue says (or what we must assume) about one order. `filled_nanos` is cumulative."""
+
+    now_ns: int
+    venue: str
+    client_id: str
+    state: OrderState
+    filled_nanos: int = 0
+    order_id: str = ""
+    code: int | None = None
+    detail: str = ""
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+    """A trade of ours. `trade_id` is unique per venue; `client_id` is the order's, or the quote nonce for an RFQ."""
+
+    now_ns: int
+    venue: str
+    trade_id: str
+    client_id: str
+    instrument: str
+    side: Side
+    price_nanos: int
+    amount_nanos: int
+    fee_e18: int
+    is_maker: bool
+    venue_time_ns: int
+
+    @property
+    def notional_e18(self) -> int:
+        return self.price_nanos * self.amount_nanos
+
+
+class HedgeOpened(msgspec.Struct, frozen=True, kw_only=True, tag="hedge"):
+    """A fill that must be hedged, and with what. Open until a `HedgeClosed` for the same trade."""
+
+    now_ns: int
+    trade_id: str
+    instrument: str
+    side: Side
+    amount_nanos: int
+
+
+class HedgeClosed(msgspec.Struct, frozen=True, kw_only=True, tag="hedge_closed"):
+    """The known outcome of a hedge: how much was done, and in words why it ended."""
+
+    now_ns: int
+    trade_id: str
+    filled_nanos: int
+    detail: str
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
+    """A venue's mark and Greeks for one instrument. Greeks per unit: delta, gamma per USD,
+    vega per volatility point, theta per day."""
+
+    now_ns: int
+    venue: str
+    instrument: str
+    mark_nanos: int
+    index_nanos: int
+    forward_nanos: int
+    iv: float
+    delta: float
+    gamma: float
+    vega: float
+    theta: float
+    venue_time_ns: int
+
+
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
+    """First record of each run. `run` is the word in this run's client ids; `account` and `venue` name whose book it is."""
+
+    now_ns: int
+    run: str
+    venue: str
+    account: str
+
+
+class RunStopped(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
+    """Last record of a run that ended by itself. `live_orders` is what could not be proven gone."""
+
+    now_ns: int
+    run: str
+    live_orders: int
+
+
+Record = (
+    RunStarted
+    | RunStopped
+    | Rfq
+    | QuoteSent
+    | QuoteAnswered
+    | OrderPlaced
+    | CancelSent
+    | OrderUpdate
+    | Fill
+    | HedgeOpened
+    | HedgeClosed
+    | Mark
+)
+"""Everything the journal can hold. State is a fold over these."""
