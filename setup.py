@@ -1,7 +1,7 @@
 """Build one Cython extension per `.pyx` under atomizer/_core.
 
-Release flags are the default. ATOMIZER_DEBUG=1 builds with bounds, wrap-around, None and overflow checks; the two builds
-live side by side because the debug build is installed into an environment of its own (see scripts/test).
+Release flags are the default. ATOMIZER_DEBUG=1 builds with bounds, wrap-around, None and overflow checks; the debug
+build is installed into an environment of its own, so the two live side by side (see scripts/test).
 """
 
 import os

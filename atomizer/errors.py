@@ -42,7 +42,7 @@ class VenueError(AtomizerError):
 
     def __init__(
         self, venue: str, message: str, *, code: int | None = None, request: str = "", retryable: bool = False
-    ):
+    ) -> None:
         super().__init__(
             f"{venue}: {request + ': ' if request else ''}{message}{f' (code {code})' if code is not None else ''}"
         )
@@ -67,7 +67,7 @@ class OutcomeUnknown(VenueError):
 class BadFrame(AtomizerError):
     """Bytes from outside that we will not act on. `reason` is the counted word, the message names field and value."""
 
-    def __init__(self, message: str, *, reason: str = "bad_frame"):
+    def __init__(self, message: str, *, reason: str = "bad_frame") -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Side
+from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
 
 
 class MarketView(Protocol):

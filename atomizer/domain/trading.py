@@ -190,7 +190,8 @@ class HedgeClosed(msgspec.Struct, frozen=True, kw_only=True, tag="hedge_closed")
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     """A venue's mark and Greeks for one instrument. Greeks per unit: delta, gamma per USD,
-    vega per volatility point, theta per day."""
+    vega per volatility point, theta per day.
+    """
 
     now_ns: int
     venue: str
@@ -207,7 +208,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
-    """First record of each run. `run` is the word in this run's client ids; `account` and `venue` name whose book it is."""
+    """First record of each run. `run` is the word in its client ids; `venue` and `account` name whose book it is."""
 
     now_ns: int
     run: str
