@@ -1,0 +1,285 @@
+"""One instrument's L2 book: sorted arrays of (price, size) in int64 nanos, best first."""
+
+cimport cython
+from libc.string cimport memmove
+
+from atomizer._core.fixed cimport INT64_MAX, NO_PRICE
+
+cdef extern from *:
+    ctypedef unsigned long long uint128_t "unsigned __int128"
+
+cdef enum:
+    LINEAR_LEVELS = 8       # most changes fall this near to the touch; further out we halve
+
+globals()["NO_PRICE"] = NO_PRICE
+globals()["CAPACITY"] = LEVELS
+
+
+cdef inline bint _better(const Ladder* side, int64_t price_nanos, int64_t other_nanos) noexcept nogil:
+    return price_nanos < other_nanos if side.rising else price_nanos > other_nanos
+
+
+cdef inline int _position(const Ladder* side, int64_t price_nanos) noexcept nogil:
+    """Index of the first level that is not better than the price."""
+    cdef int low = 0
+    cdef int high = side.count
+    cdef int middle
+    while low < high and low < LINEAR_LEVELS:
+        if not _better(side, side.levels[low].price_nanos, price_nanos):
+            return low
+        low += 1
+    while low < high:
+        middle = (low + high) >> 1
+        if _better(side, side.levels[middle].price_nanos, price_nanos):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef inline void _clear(Ladder* side) noexcept nogil:
+    side.count = 0
+    side.levels = &side.slots[LEVELS // 2]
+
+
+cdef void _recentre(Ladder* side) noexcept nogil:
+    cdef Level* middle = &side.slots[(ROOM - side.count) // 2]
+    memmove(middle, side.levels, side.count * sizeof(Level))
+    side.levels = middle
+
+
+cdef void _insert(Ladder* side, int at, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
+    """Open a slot at `at`, moving the shorter end outwards. The side is not full."""
+    cdef bint at_front = 2 * at < side.count
+    if (at_front and side.levels == &side.slots[0]) or (
+        not at_front and side.levels + side.count == &side.slots[0] + ROOM
+    ):
+        _recentre(side)
+    if at_front:
+        side.levels -= 1
+        memmove(side.levels, side.levels + 1, at * sizeof(Level))
+    else:
+        memmove(side.levels + at + 1, side.levels + at, (side.count - at) * sizeof(Level))
+    side.levels[at].price_nanos = price_nanos
+    side.levels[at].size_nanos = size_nanos
+    side.count += 1
+
+
+cdef void _remove(Ladder* side, int at) noexcept nogil:
+    """Close the slot at `at`, moving the shorter end inwards."""
+    side.count -= 1
+    if 2 * at < side.count:
+        memmove(side.levels + 1, side.levels, at * sizeof(Level))
+        side.levels += 1
+    else:
+        memmove(side.levels + at, side.levels + at + 1, (side.count - at) * sizeof(Level))
+
+
+cdef bint _set(Ladder* side, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
+    """False when the side is full."""
+    cdef int at = _position(side, price_nanos)
+    cdef bint known = at < side.count and side.levels[at].price_nanos == price_nanos
+    if size_nanos == 0:
+        if known:
+            _remove(side, at)
+    elif known:
+        side.levels[at].size_nanos = size_nanos
+    elif side.count == LEVELS:
+        return False
+    else:
+        _insert(side, at, price_nanos, size_nanos)
+    return True
+
+
+cdef bint _set_own(Ladder* side, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
+    cdef int at = 0
+    while at < side.own_count and side.own[at].price_nanos != price_nanos:
+        at += 1
+    if size_nanos == 0:
+        if at < side.own_count:
+            side.own_count -= 1
+            side.own[at] = side.own[side.own_count]
+        return True
+    if at == OWN_LEVELS:
+        return False
+    side.own[at].price_nanos = price_nanos
+    side.own[at].size_nanos = size_nanos
+    side.own_count = max(side.own_count, at + 1)
+    return True
+
+
+cdef inline int64_t _others(const Ladder* side, int at) noexcept nogil:
+    """Size of a level without ours; 0 when the venue has not shown ours yet or already took it off."""
+    cdef int mine
+    for mine in range(side.own_count):
+        if side.own[mine].price_nanos == side.levels[at].price_nanos:
+            return max(side.levels[at].size_nanos - side.own[mine].size_nanos, 0)
+    return side.levels[at].size_nanos
+
+
+cdef class Book:
+
+    def __cinit__(self):
+        # The allocator hands out zeroed memory, so every other field already says "nothing yet".
+        self.sides[ASKS].rising = True
+        self.begin_snapshot()
+
+    cdef void go_dark(self) noexcept nogil:
+        self.dark = True
+
+    cdef void begin_snapshot(self) noexcept nogil:
+        self.dark = True
+        _clear(&self.sides[BIDS])
+        _clear(&self.sides[ASKS])
+
+    cdef bint push_level(self, bint is_bid, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
+        cdef Ladder* ladder = &self.sides[is_bid != 0]
+        cdef int at = ladder.count
+        if price_nanos <= 0 or size_nanos <= 0 or at == LEVELS:
+            return False
+        if at and not _better(ladder, ladder.levels[at - 1].price_nanos, price_nanos):
+            return False
+        ladder.levels[at].price_nanos = price_nanos
+        ladder.levels[at].size_nanos = size_nanos
+        ladder.count = at + 1
+        return True
+
+    cdef bint finish_snapshot(self, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns) noexcept nogil:
+        self.dark = False
+        return self.finish_changes(sequence, venue_time_ns, received_ns)
+
+    cdef bint set_level(self, bint is_bid, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
+        if self.dark:
+            return False
+        if price_nanos <= 0 or size_nanos < 0 or not _set(&self.sides[is_bid != 0], price_nanos, size_nanos):
+            self.dark = True
+            return False
+        return True
+
+    cdef bint finish_changes(self, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns) noexcept nogil:
+        if self.dark:
+            return False
+        self.sequence = sequence
+        self.venue_time_ns = venue_time_ns
+        self.received_ns = received_ns
+        if self.sides[BIDS].count and self.sides[ASKS].count:
+            self.dark = self.sides[BIDS].levels[0].price_nanos >= self.sides[ASKS].levels[0].price_nanos
+        return not self.dark
+
+    cdef bint set_own_level(self, bint is_bid, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
+        return _set_own(&self.sides[is_bid != 0], price_nanos, size_nanos)
+
+    cdef int64_t touch_nanos(self, bint is_bid) noexcept nogil:
+        cdef Ladder* ladder = &self.sides[is_bid != 0]
+        cdef int at
+        if self.dark:
+            return NO_PRICE
+        for at in range(ladder.count):
+            if _others(ladder, at):
+                return ladder.levels[at].price_nanos
+        return NO_PRICE
+
+    @cython.overflowcheck(False)    # 128-bit arithmetic, which the checker would narrow to 64
+    cdef int64_t vwap_nanos(self, bint is_bid, int64_t size_nanos) noexcept nogil:
+        cdef Ladder* ladder = &self.sides[is_bid != 0]
+        cdef uint128_t paid = 0     # the sizes taken sum to one int64, so this stays below 2**126
+        cdef int64_t missing = size_nanos
+        cdef int64_t taken
+        cdef int at
+        if self.dark or size_nanos <= 0:
+            return NO_PRICE
+        for at in range(ladder.count):
+            taken = min(missing, _others(ladder, at))
+            paid += <uint128_t>taken * <uint128_t>ladder.levels[at].price_nanos
+            missing -= taken
+            if missing == 0:
+                if ladder.rising:
+                    paid += <uint128_t>(size_nanos - 1)     # a buyer's average rounds up, a seller's down
+                return <int64_t>(paid // <uint128_t>size_nanos)
+        return NO_PRICE
+
+    cdef int64_t worst_nanos(self, bint is_bid, int64_t size_nanos) noexcept nogil:
+        cdef Ladder* ladder = &self.sides[is_bid != 0]
+        cdef int64_t missing = size_nanos
+        cdef int at
+        if self.dark or size_nanos <= 0:
+            return NO_PRICE
+        for at in range(ladder.count):
+            missing -= min(missing, _others(ladder, at))
+            if missing == 0:
+                return ladder.levels[at].price_nanos
+        return NO_PRICE
+
+    cdef int64_t depth_nanos(self, bint is_bid) noexcept nogil:
+        cdef Ladder* ladder = &self.sides[is_bid != 0]
+        cdef int64_t total = 0
+        cdef int64_t size
+        cdef int at
+        if self.dark:
+            return 0
+        for at in range(ladder.count):
+            size = _others(ladder, at)
+            if size > INT64_MAX - total:
+                return INT64_MAX
+            total += size
+        return total
+
+    @property
+    def bid_count(self):
+        return self.sides[BIDS].count
+
+    @property
+    def ask_count(self):
+        return self.sides[ASKS].count
+
+    def apply_snapshot(self, bids, asks, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns):
+        cdef int64_t price_nanos, size_nanos
+        self.begin_snapshot()
+        for price_nanos, size_nanos in bids:
+            if not self.push_level(True, price_nanos, size_nanos):
+                return False
+        for price_nanos, size_nanos in asks:
+            if not self.push_level(False, price_nanos, size_nanos):
+                return False
+        return self.finish_snapshot(sequence, venue_time_ns, received_ns)
+
+    def apply_change(self, bint is_bid, int64_t price_nanos, int64_t size_nanos):
+        return self.set_level(is_bid, price_nanos, size_nanos)
+
+    def finish_change(self, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns):
+        return self.finish_changes(sequence, venue_time_ns, received_ns)
+
+    def darken(self):
+        self.go_dark()
+
+    def set_own(self, bint is_bid, int64_t price_nanos, int64_t size_nanos):
+        if size_nanos < 0:
+            raise ValueError(f"own size cannot be negative: {size_nanos}")
+        if not self.set_own_level(is_bid, price_nanos, size_nanos):
+            raise ValueError(f"own orders rest at {OWN_LEVELS} prices of one side already")
+
+    def best_bid(self):
+        return self.touch_nanos(True)
+
+    def best_ask(self):
+        return self.touch_nanos(False)
+
+    def vwap(self, bint is_bid, int64_t size_nanos):
+        return self.vwap_nanos(is_bid, size_nanos)
+
+    def worst(self, bint is_bid, int64_t size_nanos):
+        return self.worst_nanos(is_bid, size_nanos)
+
+    def depth(self, bint is_bid):
+        return self.depth_nanos(is_bid)
+
+    def levels(self, bint is_bid):
+        cdef Ladder* ladder = &self.sides[is_bid]
+        cdef int at
+        if self.dark:
+            return []
+        return [
+            (ladder.levels[at].price_nanos, _others(ladder, at))
+            for at in range(ladder.count)
+            if _others(ladder, at)
+        ]
