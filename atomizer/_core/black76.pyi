@@ -1,7 +1,8 @@
 """Black-76: price, Greeks and implied volatility of a European option on a forward, undiscounted unless said.
 
-F forward, K strike (> 0), t years (> 0), v volatility as a fraction (> 0). Delta per unit of forward, gamma per USD, vega per 1.00
-of volatility, theta per year, rho by `rate` where given. A wrong input is a named result (`Status`), never a number.
+Forward and strike in USD, time in years, volatility as a fraction (0.8 is 80 %). Delta per unit of forward, gamma per
+USD, vega per 1.00 of volatility, theta per year. A wrong input is a named result (a status, or NaN), never a number.
+Source: F. Black, "The pricing of commodity contracts", J. Financial Economics 3 (1976).
 """
 
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OK: Final = 0
-BAD_INPUT: Final = 1  # NaN, infinite, zero or negative forward, strike, time or volatility
+BAD_INPUT: Final = 1  # NaN, infinite, zero or negative forward, strike, time, volatility or discount; or out of range
 NO_VOLATILITY: Final = 2  # price at or below intrinsic, or at or above its bound
 
 class Greeks(NamedTuple):
@@ -34,7 +35,16 @@ def greeks_batch(
     volatility: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> int:
-    """Rows of `out` (5 x n, C order) become price, delta, gamma, vega, theta; bad rows are NaN. Answers how many were bad."""
+    """Undiscounted rows of `out` (5 x n, C order) become price, delta, gamma, vega, theta; bad columns are NaN.
+
+    Answers how many were bad.
+
+    Raises:
+        ValueError: an array is not contiguous, of another type, or not of the length of `is_call`.
+    """
 
 def implied_volatility(is_call: bool, price: float, forward: float, strike: float, years: float) -> float:
-    """Volatility whose undiscounted price is `price`; NaN when there is none. Relative error of the price at most 1e-12."""
+    """Volatility whose undiscounted price is `price`; NaN when there is none.
+
+    The relative error of the time value it reproduces is at most 1e-12.
+    """
