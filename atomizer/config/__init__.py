@@ -1,0 +1,1 @@
+"""Configuration: typed settings, where each value came from, durations, secrets."""

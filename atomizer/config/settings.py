@@ -1,0 +1,93 @@
+"""Every setting, with its type, unit and default. The guide's environment names are in `VARIABLES`."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from atomizer.config.units import Amount, Seconds, Words
+
+Bps = Annotated[float, Meta(ge=0, le=10_000)]
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """Where hedges go and prices come from."""
+
+    name: Literal["derive", "sim"] = "derive"
+    test_mode: bool = False
+    derive_api_version: Literal["v2", "v3"] = "v2"
+    derive_wallet_address: str = ""
+    derive_subaccount_id: Annotated[int, Meta(ge=0)] = 0
+
+
+class RfqSource(msgspec.Struct, frozen=True):
+    """Where RFQs come from, and how they are priced. Edge: what we want, and the least we take, after fees."""
+
+    source: Literal["rysk"] = "rysk"
+    ws_url: str = ""
+    assets: Words = Words()
+    maker_address: str = ""
+    asset_mapping: str = "asset_mapping.json"
+    quote_duration: Seconds = Seconds(30)
+    dummy_price: Amount | None = None
+    target_edge_bps: Bps = 300.0  # of the premium
+    min_edge_bps: Bps = 80.0
+    min_edge_usd: Amount = Amount("0.02")  # per unit of the underlying
+    improve_bps: Bps = 10.0  # step past a better rival
+
+
+class Hedging(msgspec.Struct, frozen=True):
+    """What a won RFQ is hedged with: the same option back to back, or its delta in the perpetual."""
+
+    enabled: bool = False
+    mode: Literal["option", "perpetual"] = "option"
+    ratio: Amount = Amount(1)
+    slippage_bps: Bps = 100.0  # how far beyond the book's worst needed level an order may reach
+    max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 20
+    give_up_after: Seconds = Seconds(60)
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """The gate's limits. Sizes in units of the underlying, money in USD."""
+
+    max_delta: Amount = Amount(10)  # per underlying, absolute
+    max_position: Amount = Amount(100)  # per instrument, absolute
+    max_order_size: Amount = Amount(25)
+    max_premium: Amount = Amount(250_000)  # of all quotes that may still be taken
+    price_band_bps: Bps = 2_000.0  # either side of the venue's mark
+    max_book_age: Seconds = Seconds(5)
+    max_orders_per_second: Annotated[int, Meta(ge=1)] = 20
+    max_clock_offset: Seconds = Seconds(1)
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """Where the books are kept."""
+
+    directory: str = "state"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The whole tree; a section here is a section of config.yaml."""
+
+    exchange: Exchange = Exchange()
+    rfq: RfqSource = RfqSource()
+    hedging: Hedging = Hedging()
+    risk: Risk = Risk()
+    journal: Journal = Journal()
+
+
+VARIABLES = {
+    "EXCHANGE_NAME": "exchange.name",
+    "EXCHANGE_TEST_MODE": "exchange.test_mode",
+    "DERIVE_API_VERSION": "exchange.derive_api_version",
+    "DERIVE_WALLET_ADDRESS": "exchange.derive_wallet_address",
+    "DERIVE_SUBACCOUNT_ID": "exchange.derive_subaccount_id",
+    "WS_URL": "rfq.ws_url",
+    "RFQ_ASSET_ADDRESSES": "rfq.assets",
+    "MAKER_ADDRESS": "rfq.maker_address",
+    "QUOTE_VALID_DURATION": "rfq.quote_duration",
+    "ENABLE_DELTA_HEDGE": "hedging.enabled",
+    "HEDGE_RATIO": "hedging.ratio",
+    "MAX_POSITION_DELTA": "risk.max_delta",
+    "MAX_POSITION_SIZE": "risk.max_position",
+}

@@ -1,0 +1,65 @@
+"""Words that people write in configuration and what they mean."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+NANOS = Decimal(1_000_000_000)
+INT64_MAX = 2**63 - 1
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+
+
+class Seconds(float):
+    """A duration: ``30``, ``30s``, ``500ms``, ``5m``, ``24h``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> "Seconds":
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError(f"not a duration: {value!r}, write 30, 30s, 500ms, 5m or 24h")
+        match = _DURATION.fullmatch(str(value).strip())
+        if match is None:
+            raise ValueError(f"not a duration: {value!r}, write 30, 30s, 500ms, 5m or 24h")
+        return cls(float(match[1]) * _SECONDS[match[2]])
+
+    @property
+    def ns(self) -> int:
+        return round(self * 1e9)
+
+
+class Amount(Decimal):
+    """A finite decimal that nanos carry exactly: a price, size, delta or fraction as a person writes it."""
+
+    @classmethod
+    def parse(cls, value: object) -> "Amount":
+        if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+            raise ValueError(f"not a number: {value!r}")
+        try:
+            amount = cls(str(value))
+        except InvalidOperation:
+            raise ValueError(f"not a number: {value!r}") from None
+        if not amount.is_finite():
+            raise ValueError(f"not a finite number: {value!r}")
+        scaled = amount * NANOS
+        if scaled != scaled.to_integral_value() or abs(scaled) > INT64_MAX:
+            raise ValueError(f"{value!r} is too large or has more than nine decimals")
+        return amount
+
+    @property
+    def nanos(self) -> int:
+        return int(self * NANOS)
+
+
+class Words(tuple[str, ...]):
+    """A list in a file, or comma-separated text in a variable or flag."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> "Words":
+        if isinstance(value, str):
+            return cls(word for part in value.split(",") if (word := part.strip()))
+        if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+            return cls(value)
+        raise ValueError(f"not a list of words: {value!r}")
