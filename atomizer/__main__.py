@@ -1,0 +1,5 @@
+"""`python -m atomizer` is the `atomizer` command."""
+
+from atomizer.cli import main
+
+main()
