@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -162,12 +161,20 @@ def tape_line(event: Happening) -> str:
     return f"{clock(event.now_ns)}  {event.what:<9} {side:<4} {event.instrument:<24} {event.detail}"
 
 
+def beside(*panels: RenderableType) -> RenderableType:
+    grid = Table.grid(expand=True)
+    for _ in panels:
+        grid.add_column(ratio=1)
+    grid.add_row(*panels)
+    return grid
+
+
 def draw(snapshot: Snapshot) -> RenderableType:
     """The whole picture, one screen."""
     tape = Text("\n".join(tape_line(event) for event in snapshot.tape[-TAPE_LINES:]), no_wrap=True, overflow="ellipsis")
     return Group(
         headline(snapshot),
-        Columns([requests(snapshot), work(snapshot), money(snapshot)], equal=True, expand=True),
+        beside(requests(snapshot), work(snapshot), money(snapshot)),
         positions(snapshot.positions),
         Panel(tape, title="latest", title_align="left"),
     )

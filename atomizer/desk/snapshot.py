@@ -1,7 +1,7 @@
 """The trader's picture of itself, in a shared memory map: one writer that never waits, any number of readers.
 
-Layout: sequence (u64, odd while the writer is inside), length (u32), msgpack bytes. A reader copies and then looks
-whether the sequence stood still; otherwise it looks again.
+Layout: sequence (u64, odd while the writer is inside), length (u32), JSON (it carries integers of any size). A
+reader copies and then looks whether the sequence stood still; otherwise it looks again.
 """
 
 import mmap
@@ -85,7 +85,7 @@ class SnapshotWriter:
         self._map = mmap.mmap(self._file.fileno(), SIZE)
         self._sequence = 0
         self._buffer = bytearray()
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encoder = msgspec.json.Encoder()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Replace what readers see. A snapshot that does not fit is a programming error: it is bounded by its maker."""
@@ -110,7 +110,7 @@ class SnapshotReader:
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), SIZE, access=mmap.ACCESS_READ)
-        self._decoder = msgspec.msgpack.Decoder(Snapshot)
+        self._decoder = msgspec.json.Decoder(Snapshot)
 
     def read(self) -> Snapshot | None:
         """The newest snapshot; None when there is none yet, or the writer died inside one."""
