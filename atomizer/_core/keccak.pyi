@@ -1,4 +1,4 @@
 """Keccak-256 as Ethereum uses it (original padding, not SHA-3's)."""
 
 def keccak256(data: bytes | bytearray | memoryview) -> bytes:
-    """32-byte digest."""
+    """32-byte digest. A view must be contiguous (BufferError otherwise)."""
