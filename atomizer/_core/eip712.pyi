@@ -1,33 +1,38 @@
 """EIP-712 digests for Derive actions, Rysk quotes and transfers, and EIP-191 for logins.
 
-Addresses are 20 bytes, digests 32 bytes. Amounts named `_e18` are Python ints of 10⁻¹⁸. Field order and types:
-Derive "Trade module", "RFQ module" (protocol sheet §2); Rysk "EIP-712" (§3).
+Addresses are 20 bytes, digests 32 bytes. Amounts named `_e18` are Python ints of 10⁻¹⁸. Field order and types are those
+of Derive's Trade and RFQ modules (`ITradeModule.TradeData`, `IRfqModule`) and of Rysk's maker page, "EIP-712". A field
+of another length, or outside its uint256, int256 or uint64, is a ValueError that names field and value.
 """
 
 from collections.abc import Sequence
+from typing import Self, final
 
 ACTION_TYPEHASH: bytes
 QUOTE_TYPEHASH: bytes
 
-def domain_separator(name: str, version: str, chain_id: int, contract: bytes) -> bytes: ...
+def domain_separator(name: str, version: str, chain_id: int, contract: bytes) -> bytes:
+    """Hash of EIP712Domain(name, version, chainId, verifyingContract)."""
+
 def personal_digest(message: bytes) -> bytes:
     """EIP-191 personal_sign digest."""
 
 def option_sub_id(expiry_s: int, strike_nanos: int, is_call: bool) -> int:
     """Derive's 96-bit option id: expiry | strike*10⁸ << 32 | call << 95. Strike must be a multiple of 10⁻⁸."""
 
+@final
 class DeriveActions:
     """Digests of signed actions for one (domain, owner, signer, subaccount). Immutable; holds no secret."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         domain_separator: bytes,
         trade_module: bytes,
         rfq_module: bytes,
         owner: bytes,
         signer: bytes,
         subaccount_id: int,
-    ) -> None: ...
+    ) -> Self: ...
     def order(
         self,
         asset: bytes,
@@ -40,6 +45,19 @@ class DeriveActions:
         expiry_s: int,
     ) -> bytes:
         """Digest of a Trade-module action; the recipient is our own subaccount. Amount may be negative (int256)."""
+
+    def order_nanos(
+        self,
+        asset: bytes,
+        sub_id: int,
+        price_nanos: int,
+        amount_nanos: int,
+        max_fee_nanos: int,
+        is_bid: bool,
+        nonce: int,
+        expiry_s: int,
+    ) -> bytes:
+        """As `order`, from int64 nanos (10⁻⁹): the digest that the hot lane makes. OverflowError outside int64."""
 
     def quote(
         self,
@@ -62,7 +80,9 @@ class DeriveActions:
     def action(self, module: bytes, data: bytes, nonce: int, expiry_s: int) -> bytes:
         """Digest of any module's action from its encoded data."""
 
-def legs_hash(legs: Sequence[tuple[bytes, int, int, int]]) -> bytes: ...
+def legs_hash(legs: Sequence[tuple[bytes, int, int, int]]) -> bytes:
+    """Keccak of the ABI-encoded legs, which a taker signs in place of the legs."""
+
 def rysk_quote_digest(
     domain_separator: bytes,
     asset: bytes,
@@ -89,4 +109,5 @@ def rysk_transfer_digest(
     amount: int,
     is_deposit: bool,
     nonce: int,
-) -> bytes: ...
+) -> bytes:
+    """Digest of a deposit into, or a withdrawal from, the maker's margin balance; `amount` in token units."""
