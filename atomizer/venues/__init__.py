@@ -1,0 +1,1 @@
+"""Venues: one folder each, with the same rooms: codec and auth (pure), session (shell), profile (facts)."""
