@@ -1,0 +1,147 @@
+"""Turns fills into hedges, and hedges into one order at a time until each has a known outcome."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from atomizer._core.book import Book
+from atomizer._core.fixed import NO_PRICE, ceil_to, floor_to, format_nanos
+from atomizer.domain.instruments import NANOS, Contract, Instrument, parse_name
+from atomizer.domain.ports import MarketView
+from atomizer.domain.reasons import Reason, Verdict
+from atomizer.domain.trading import Fill, HedgeClosed, HedgeOpened, Side, TimeInForce
+from atomizer.strategies.freshness import fresh_book, fresh_mark
+
+_BPS: Final = 10_000
+
+
+class HedgeMode(StrEnum):
+    OPTION = "option"  # back to back: the same option, the other way
+    PERPETUAL = "perpetual"  # the delta of the fill, in the underlying's perpetual
+
+
+class HedgerParams(msgspec.Struct, frozen=True):
+    """What to hedge with, how much of it, and when to stop trying."""
+
+    mode: HedgeMode
+    ratio_nanos: int  # share of the fill that is hedged; NANOS is all of it
+    slippage_bps: int  # how far beyond the worst level needed an order may reach
+    max_attempts: int
+    max_duration_ns: int
+    max_book_age_ns: int
+    max_mark_age_ns: int
+
+
+class OrderPlan(msgspec.Struct, frozen=True):
+    """An immediate order that a hedge needs now. Prices and amounts in nanos."""
+
+    hedge_of: str  # trade id of the fill
+    instrument: str
+    side: Side
+    price_nanos: int
+    amount_nanos: int
+    time_in_force: TimeInForce = TimeInForce.IOC
+
+
+class Hedger:
+    """Decides. What it remembers is the part of earlier fills that was too small for an order."""
+
+    def __init__(self, params: HedgerParams, market: MarketView) -> None:
+        self._params = params
+        self._market = market
+        self._carried: dict[str, int] = {}  # instrument → signed nanos that still want a hedge
+
+    @property
+    def carried(self) -> dict[str, int]:
+        """Signed amount by hedge instrument that waits for a fill to join it; positive wants to be bought."""
+        return {name: amount for name, amount in self._carried.items() if amount}
+
+    def on_fill(self, fill: Fill, now_ns: int) -> HedgeOpened | Verdict:
+        """Hedge for a fill. Call it once a fill.
+
+        BELOW_MINIMUM: too small for an order; the amount is carried into the next hedge of that instrument.
+        UNLISTED, NO_GREEKS: nothing is known to hedge with and nothing is carried; ask again with the same fill.
+        """
+        if self._params.mode is HedgeMode.OPTION:
+            name, wanted = fill.instrument, -fill.side * fill.amount_nanos * self._params.ratio_nanos // NANOS
+        else:
+            mark = fresh_mark(self._market, fill.instrument, self._params.max_mark_age_ns, now_ns)
+            if isinstance(mark, Verdict):
+                return mark
+            name = Contract(parse_name(fill.instrument).underlying).name
+            wanted = -fill.side * round(mark.delta * fill.amount_nanos * self._params.ratio_nanos / NANOS)
+        instrument = self._market.instrument(name)
+        if instrument is None or not instrument.is_active:
+            return Verdict(Reason.UNLISTED, f"hedge instrument {name} is not listed")
+        return self._open(fill, instrument, wanted, now_ns)
+
+    def _open(self, fill: Fill, instrument: Instrument, wanted: int, now_ns: int) -> HedgeOpened | Verdict:
+        name = instrument.name
+        wanted += self._carried.get(name, 0)
+        amount = floor_to(abs(wanted), instrument.lot_nanos)
+        if amount < instrument.min_amount_nanos or amount == 0:
+            self._carried[name] = wanted
+            minimum = format_nanos(max(instrument.min_amount_nanos, instrument.lot_nanos))
+            return Verdict(
+                Reason.BELOW_MINIMUM, f"hedge of {format_nanos(wanted)} {name} is below {minimum} and is carried"
+            )
+        side = Side.BUY if wanted > 0 else Side.SELL
+        self._carried[name] = wanted - side * amount
+        return HedgeOpened(now_ns=now_ns, trade_id=fill.trade_id, instrument=name, side=side, amount_nanos=amount)
+
+    def next_order(
+        self, hedge: HedgeOpened, filled_nanos: int, attempts: int, now_ns: int
+    ) -> OrderPlan | Verdict | HedgeClosed:
+        """Next step of a hedge: an order, a verdict that says why to wait, or its end.
+
+        Ask only when the outcome of the hedge's last order is known: `filled_nanos` is the sum of what its orders
+        filled, `attempts` how many were sent.
+        """
+        instrument = self._market.instrument(hedge.instrument)
+        smallest = instrument.min_amount_nanos if instrument else 1
+        if outcome := self._outcome(hedge, filled_nanos, smallest, attempts, now_ns):
+            return _close(hedge, filled_nanos, outcome, now_ns)
+        if instrument is None or not instrument.is_active:
+            return Verdict(Reason.UNLISTED, f"hedge instrument {hedge.instrument} is not listed")
+        book = fresh_book(self._market, hedge.instrument, self._params.max_book_age_ns, now_ns)
+        if isinstance(book, Verdict):
+            return book
+        return _order(hedge, instrument, book, hedge.amount_nanos - filled_nanos, self._params.slippage_bps)
+
+    def _outcome(self, hedge: HedgeOpened, filled_nanos: int, smallest: int, attempts: int, now_ns: int) -> str:
+        """Why the hedge is over, in words; empty while it is not."""
+        remaining = hedge.amount_nanos - filled_nanos
+        age_ns = now_ns - hedge.now_ns
+        if remaining <= 0:
+            return "hedged"
+        if remaining < smallest:
+            return "hedged but for less than the smallest order"
+        if attempts >= self._params.max_attempts:
+            return f"given up after {attempts} orders"
+        if age_ns >= self._params.max_duration_ns:
+            return f"given up after {age_ns // NANOS} s"
+        return ""
+
+
+def _order(
+    hedge: HedgeOpened, instrument: Instrument, book: Book, remaining: int, slippage_bps: int
+) -> OrderPlan | Verdict:
+    takes_bids = hedge.side is Side.SELL
+    # What the book holds now is better than waiting for all of it; the rest is the next order's.
+    amount = floor_to(min(remaining, instrument.max_amount_nanos, book.depth(takes_bids)), instrument.lot_nanos)
+    worst = book.worst(takes_bids, amount) if amount >= instrument.min_amount_nanos else NO_PRICE
+    if worst == NO_PRICE:
+        return Verdict(Reason.THIN_BOOK, f"{hedge.instrument} holds less than the smallest order")
+    slip = worst * slippage_bps // _BPS
+    tick = instrument.tick_nanos
+    # Rounded inwards, so that the limit stays within the slippage; never below one tick.
+    price = max(ceil_to(worst - slip, tick), tick) if takes_bids else floor_to(worst + slip, tick)
+    return OrderPlan(hedge.trade_id, hedge.instrument, hedge.side, price, amount)
+
+
+def _close(hedge: HedgeOpened, filled_nanos: int, outcome: str, now_ns: int) -> HedgeClosed:
+    residual = hedge.amount_nanos - filled_nanos
+    what = f"{hedge.side.word} {hedge.instrument}"
+    detail = f"{what} {outcome}" if not residual else f"{what} {outcome}, residual {format_nanos(residual)}"
+    return HedgeClosed(now_ns=now_ns, trade_id=hedge.trade_id, filled_nanos=filled_nanos, detail=detail)
