@@ -4,9 +4,10 @@
 byte on the same machine, whatever the sizes of the steps in which `advance` is asked for them.
 """
 
-from atomizer.sim.market.engine import STEP_NS, Market
+from atomizer.sim.market.engine import Market
 from atomizer.sim.market.events import Event, MakerLadder, RfqArrival, Rival, TakerOrder
 from atomizer.sim.market.listing import Listing, MarketState, RyskAsset
+from atomizer.sim.market.paths import STEP_NS
 
 __all__ = [
     "STEP_NS",

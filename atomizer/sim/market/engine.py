@@ -40,7 +40,7 @@ class Market:
         )
         self._makers = Makers(self._valuation, figures, maker_seed)
         self._takers = Takers(self._valuation, figures, taker_seed)
-        self._rfqs = Rfqs(self._valuation, self._makers, self.rysk_assets, start_ns, rfq_interval_s, rfq_seed)
+        self._rfqs = Rfqs(self._makers, self.rysk_assets, rfq_seed, interval_s=rfq_interval_s)
 
     def advance(self, now_ns: int) -> list[Event]:
         """Everything that happens in the whole steps up to `now_ns`, in order; a time already passed gives nothing."""

@@ -19,18 +19,17 @@ UNDERLYINGS = ("ETH", "BTC")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is known of one underlying. Arrays run over the tenors at `years`; rates are continuous, a year."""
+    """What is known of one underlying. Arrays run over the tenors at `years`; carry is continuous, a year."""
 
     underlying: str
     spot: float
     years: Floats
     carry: Floats
-    discount_rate: Floats
     theta: Floats
     rho: Floats
     psi: Floats
     spread: dict[str, float]
-    best_size: dict[str, float]
+    level_size: dict[str, float]
     dynamics: dict[str, float]
 
 
@@ -40,13 +39,13 @@ def _read(name: str) -> Any:
 
 def load_figures(underlying: str) -> Figures:
     raw = _read(f"{underlying.lower()}.json")
-    columns = {name: np.array(raw[name], np.float64) for name in ("carry", "discount_rate", "theta", "rho", "psi")}
+    columns = {name: np.array(raw[name], np.float64) for name in ("carry", "theta", "rho", "psi")}
     return Figures(
         underlying=underlying,
         spot=float(raw["spot"]),
         years=np.array(raw["tenor_days"], np.float64) / 365,
         spread=raw["spread"],
-        best_size=raw["best_size"],
+        level_size=raw["level_size"],
         dynamics=raw["dynamics"],
         **columns,
     )

@@ -15,13 +15,12 @@ STEP_NS = 100_000_000
 _STEP_YEARS = STEP_NS / 1e9 / (365 * 86_400)
 _STEPS_A_DAY = 86_400_000_000_000 // STEP_NS
 _BLOCK = 2048  # steps of noise drawn at once
-_COMMON_SPOT = 0.85  # correlation of ETH and BTC returns
 _SPOT_LEVEL = -0.55  # correlation of a return with the change of volatility
-_JUMPS_A_DAY = 3.0
-_JUMP_SD = 0.006
+_JUMPS_A_DAY = 2.0
+_JUMP_SD = 0.004
 _BASIS_SD = 0.00012  # of the perpetual against the index
 _BASIS_HALF_LIFE_S = 120.0
-_COLUMNS = 12
+_SHARED_COLUMNS, _OWN_COLUMNS = 2, 4  # of normal noise
 
 
 @dataclass(slots=True)
@@ -47,18 +46,20 @@ class Paths:
 
     def step(self) -> None:
         if self._used == _BLOCK:
-            self._noise = self._rng.standard_normal((_BLOCK, _COLUMNS)).tolist()
+            self._noise = self._rng.standard_normal(
+                (_BLOCK, _SHARED_COLUMNS + _OWN_COLUMNS * len(self.states))
+            ).tolist()
             self._uniform = self._rng.random(_BLOCK).tolist()
             self._used = 0
         noise, uniform = self._noise[self._used], self._uniform[self._used]
         self._used += 1
         jump = _JUMP_SD * noise[1] if uniform * _STEPS_A_DAY < _JUMPS_A_DAY else 0.0
-        own = sqrt(1 - _COMMON_SPOT**2)
         level_own = sqrt(1 - _SPOT_LEVEL**2)
         for index, (name, state) in enumerate(self.states.items()):
-            draw = noise[2 + index * 5 : 7 + index * 5]
+            first = _SHARED_COLUMNS + _OWN_COLUMNS * index
+            draw = noise[first : first + _OWN_COLUMNS]
             rule = self._rules[name]
-            return_noise = _COMMON_SPOT * noise[0] + own * draw[0]
+            return_noise = rule.common * noise[0] + rule.own * draw[0]
             volatility = rule.diffusion * exp(state.level)
             state.spot *= exp(volatility * sqrt(_STEP_YEARS) * return_noise - 0.5 * volatility**2 * _STEP_YEARS + jump)
             level_noise = _SPOT_LEVEL * return_noise + level_own * draw[1]
@@ -70,6 +71,8 @@ class Paths:
 @dataclass(frozen=True, slots=True)
 class _Rules:
     diffusion: float
+    common: float  # loading on the noise that both underlyings share
+    own: float
     level_pull: float
     level_kick: float
     skew_pull: float
@@ -92,6 +95,8 @@ def _rules(figures: Figures) -> _Rules:
     variance = (dynamics["volatility"] ** 2 - jump_variance) * exp(-2 * dynamics["level_sd"] ** 2)
     return _Rules(
         sqrt(variance),
+        dynamics["common_loading"],
+        sqrt(1 - dynamics["common_loading"] ** 2),
         *_pull_and_kick(dynamics["level_half_life_days"] * 86_400, dynamics["level_sd"]),
         *_pull_and_kick(dynamics["skew_half_life_days"] * 86_400, dynamics["skew_sd"]),
     )

@@ -2,8 +2,8 @@
 
 Total variance at log-moneyness k = ln(K/F) is
 ``w(k) = (theta + rho·psi·k + sqrt((psi·k + theta·rho)² + theta²·(1 - rho²))) / 2``
-(Hendriks and Martini, "The extended SSVI volatility surface", with psi = theta·phi). theta is the total variance at the
-money, psi the slope scale, rho the tilt. A slice has no butterfly when psi·(1+|rho|) <= 4 and psi²·(1+|rho|) <= 4·theta.
+(Hendriks and Martini, "The extended SSVI volatility surface", with psi = theta·phi). theta is the total variance at
+the money, psi the slope scale, rho the tilt. No butterfly while psi·(1+|rho|) <= 4 and psi²·(1+|rho|) <= 4·theta.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ from atomizer.sim.market.valuation import Valuation
 _ORDERS_A_SECOND = 1.2
 _PERP_SHARE = 0.6
 _TAKERS = 12
-_SIZE_SHARE = 0.35  # of the typical best amount
+_SIZE_SHARE = 0.35  # of a maker's typical level
 _SIZE_LOG_SD = 0.8
 _PATIENCE = (0.4, 3.5)  # how many half spreads past fair a taker pays, from the choosiest to the most eager
 
@@ -42,7 +42,7 @@ class Takers:
         reach = (low + (high - low) * patience) * float(valuation.half_spread[index])
         price = float(valuation.fair[index]) + (reach if is_buy else -reach)
         ticks = round(price / float(listing.tick))
-        typical = self._figures[listing.underlying].best_size["median"] * _SIZE_SHARE
+        typical = self._figures[listing.underlying].level_size["median"] * _SIZE_SHARE
         steps = round(typical * float(np.exp(_SIZE_LOG_SD * noise)) / float(listing.step))
         amount = min(max(steps * listing.step, listing.minimum), listing.maximum)
         if ticks <= 0:

@@ -17,6 +17,8 @@ _CENT = Decimal("0.01")
 _STRIKE_COUNTS = (9, 9, 11, 11, 11)  # by expiry
 _SHORTEST_YEARS = 60 / (365 * 86_400)  # prices stay finite in an option's last minute
 _DAYS = 365
+_WIDEST_Z = 3.0  # deviations from the money to which the spread was fitted
+_DEEP_POWER = 6  # |delta| to this power brings in the spread of deep options: none at the money, all at delta 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Valuation:
         count = len(self.listings)
         self.fair, self.delta, self.half_spread = np.zeros(count), np.zeros(count), np.zeros(count)
         self.iv, self.vega, self._d1 = (np.zeros(self.option_count) for _ in range(3))
+        self._spread = self._spread_columns()
         self._perp_half = np.array([0.5 * float(listing.tick) for listing in self.listings[self.option_count :]])
 
     def _list_options(self, underlying: str, start_ns: int) -> None:
@@ -79,7 +82,7 @@ class Valuation:
         price, self.delta[options], self._d1 = price_and_delta(forward, self._strike, total_sd, self._is_call)
         self.fair[options] = price * np.repeat(self._discount, self._sizes)
         self.vega = 0.01 * forward * np.exp(-0.5 * self._d1**2) * np.sqrt(years / (2 * pi))
-        self._spread_options(log_moneyness / total_sd, years)
+        self._spread_options(log_moneyness / total_sd, years, forward)
         for index, underlying in enumerate(UNDERLYINGS, start=self.option_count):
             state = paths.states[underlying]
             self.fair[index] = state.spot * (1 + state.basis)
@@ -90,28 +93,37 @@ class Valuation:
         self._spot = {name: state.spot for name, state in paths.states.items()}
         years = np.array([(slot.expiry_s * 1_000_000_000 - now_ns) / YEAR_NS for slot in self.slots])
         self._years = np.maximum(years, _SHORTEST_YEARS)
-        carries, rates, thetas, rhos, psis = [], [], [], [], []
+        forwards, discounts, thetas, rhos, psis = [], [], [], [], []
         per_underlying = len(self.slots) // len(UNDERLYINGS)
         for index, underlying in enumerate(UNDERLYINGS):
             figures, state = self._figures[underlying], paths.states[underlying]
             own_years = self._years[index * per_underlying : (index + 1) * per_underlying]
-            carries.append(state.spot * np.exp(np.interp(own_years, figures.years, figures.carry) * own_years))
-            rates.append(np.exp(-np.interp(own_years, figures.years, figures.discount_rate) * own_years))
+            carry = np.exp(np.interp(own_years, figures.years, figures.carry) * own_years)
+            forwards.append(state.spot * carry)
+            # Derive's captured marks are discounted at the carry, to 0.2 % a year.
+            discounts.append(np.minimum(1.0 / carry, 1.0))
             theta, rho, psi = shocked(slices_at(figures, own_years), own_years, state.level, state.skew)
             thetas.append(theta)
             rhos.append(rho)
             psis.append(psi)
-        self._forward, self._discount = np.concatenate(carries), np.concatenate(rates)
+        self._forward, self._discount = np.concatenate(forwards), np.concatenate(discounts)
         self._slices = np.concatenate(thetas), np.concatenate(rhos), np.concatenate(psis)
 
-    def _spread_options(self, z: Floats, years: Floats) -> None:
-        """Half of the best spread: fitted in volatility points, turned into USD by vega, at least half a tick."""
-        for slot in self.slots:
-            at = slice(slot.first, slot.end)
-            rule = self._figures[slot.underlying].spread
-            logarithm = rule["constant"] + rule["log_years"] * np.log(years[at]) + rule["z"] * z[at]
-            points = np.exp(logarithm + rule["z_squared"] * np.minimum(z[at] ** 2, 9.0)) * 100
-            self.half_spread[at] = np.maximum(0.5 * points * self.vega[at], 0.5 * self.tick[at])
+    def _spread_columns(self) -> dict[str, Floats]:
+        """The fitted spread's coefficients for each option."""
+        rules = [self._figures[listing.underlying].spread for listing in self.listings[: self.option_count]]
+        return {name: np.array([rule[name] for rule in rules]) for name in rules[0]}
+
+    def _spread_options(self, z: Floats, years: Floats, forward: Floats) -> None:
+        """Half of the best spread: fitted in volatility and turned into USD by vega; deep in the money, where vega says
+        nothing, a share of the forward; at least half a tick.
+        """
+        fit, options = self._spread, slice(0, self.option_count)
+        z = np.clip(z, -_WIDEST_Z, _WIDEST_Z)
+        logarithm = fit["constant"] + fit["log_years"] * np.log(years) + fit["z"] * z + fit["z_squared"] * z * z
+        quoted = 100 * fit["venue_factor"] * np.exp(logarithm) * self.vega
+        deep = 1e-4 * fit["deep_bps"] * forward * self.delta[options] ** _DEEP_POWER
+        self.half_spread[options] = 0.5 * np.maximum(np.maximum(quoted, deep), self.tick[options])
 
     def state(self, index: int) -> MarketState:
         """The venue's view of one instrument, to the digits that Derive publishes."""
@@ -138,6 +150,13 @@ class Valuation:
             rho=round(float(mark) * years, 5),
             discount=round(discount, 6),
         )
+
+    def strike_between(self, index: int) -> Decimal:
+        """A strike that is not listed, half way from this option's to a neighbour's."""
+        strike = self.listings[index].strike
+        slot = next(slot for slot in self.slots if slot.first <= index < slot.end)
+        neighbour = index + 2 if index + 2 < slot.end else index - 2  # calls and puts alternate
+        return (strike + self.listings[neighbour].strike) / 2
 
     def spot(self, underlying: str) -> Decimal:
         return _money(self._spot[underlying], _CENT)
