@@ -58,7 +58,7 @@ class RyskRequest(msgspec.Struct, frozen=True):
     deadline_ns: int  # wall clock; no quote after it
 
 
-def parse_rfq(frame: bytes, now_ns: int, assets: AssetMap) -> RyskRequest | None:
+def parse_rfq(frame: bytes | memoryview, now_ns: int, assets: AssetMap) -> RyskRequest | None:
     """Frame of `/rfqs/<asset>` → request; None for a blank frame.
 
     {"jsonrpc":"2.0","id":"<uuid>","result":{"asset":"0x…","assetName":"WETH","chainId":84532,"expiry":1751011200,
@@ -182,7 +182,9 @@ def build_quote(request: RyskRequest, quote: QuoteSent, maker: str, signature: b
     return orjson.dumps({"jsonrpc": "2.0", "id": rfq.rfq_id, "method": "quote", "params": params})
 
 
-def parse_maker_frame(frame: bytes, now_ns: int, maker: str, assets: AssetMap) -> QuoteAnswered | Fill | None:
+def parse_maker_frame(
+    frame: bytes | memoryview, now_ns: int, maker: str, assets: AssetMap
+) -> QuoteAnswered | Fill | None:
     """Frame of `/maker` → the word on a quote, or a fill; None for a blank frame. `maker` is ours, lower case.
 
     {"id":"<rfqId>","result":"OK"}                                                    accepted and best so far

@@ -31,10 +31,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def decode(frame: bytes, limit_bytes: int) -> dict[str, Any] | None:
-    """The object in a frame; None for a blank frame, which the server sends now and then."""
-    if len(frame) > limit_bytes:
-        raise bad(f"frame of {len(frame)} bytes, at most {limit_bytes}", Reason.OVERSIZED)
+def decode(borrowed: bytes | memoryview, limit_bytes: int) -> dict[str, Any] | None:
+    """The object in a frame; None for a blank one, which the server sends now and then. Keeps none of the memory."""
+    if len(borrowed) > limit_bytes:
+        raise bad(f"frame of {len(borrowed)} bytes, at most {limit_bytes}", Reason.OVERSIZED)
+    frame = bytes(borrowed)
     if not frame.strip():
         return None
     try:
