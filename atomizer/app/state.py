@@ -1,0 +1,129 @@
+"""All that a trader knows of its own doings, as one fold over the journal.
+
+`State.apply` is the only way in: the same function while trading, on restart, in replay and in tests.
+"""
+
+from collections import OrderedDict
+from typing import TypeVar
+
+from atomizer.domain.trading import (
+    Fill,
+    HedgeClosed,
+    HedgeOpened,
+    QuoteSent,
+    Record,
+    Rfq,
+    RunStarted,
+    RunStopped,
+)
+from atomizer.orders.table import OrderTable
+from atomizer.portfolio.portfolio import Portfolio
+
+# Quotes live for seconds and RFQs for minutes; the newest of each are kept, so that a trader's memory does not grow.
+KEPT_QUOTES = 65_536
+KEPT_RFQS = 65_536
+
+R = TypeVar("R")
+
+
+class State:
+    """Orders, positions, open hedges and the RFQs in play of one book of account."""
+
+    def __init__(self) -> None:
+        self.orders = OrderTable()
+        self.portfolio = Portfolio()
+        self.run: RunStarted | None = None  # the latest
+        self.stop: RunStopped | None = None  # how the latest run ended; None while it runs or when it died
+        self._open_hedges: dict[str, HedgeOpened] = {}
+        self._closed_hedges: dict[str, HedgeClosed] = {}
+        self._quotes: OrderedDict[tuple[str, str], QuoteSent] = OrderedDict()
+        self._rfqs: OrderedDict[tuple[str, str], Rfq] = OrderedDict()
+        self._quote_nonces: dict[str, int] = {}
+        self._won: dict[str, Fill] = {}  # fills of our quotes that no hedge was opened for, by trade id
+
+    def apply(self, record: Record) -> bool:
+        """Fold one record in. False when it says nothing new: a duplicate, or news that is older than what we know.
+
+        Never raises, whatever the order of the records.
+        """
+        match record:
+            case Fill():
+                return self._apply_fill(record)
+            case HedgeOpened() | HedgeClosed():
+                return self._apply_hedge(record)
+            case QuoteSent():
+                return self._apply_quote(record)
+            case Rfq():
+                return _keep(self._rfqs, (record.source, record.rfq_id), record, KEPT_RFQS)
+            case RunStarted() | RunStopped():
+                return self._apply_run(record)
+            case _:
+                return self.orders.apply(record) or self.portfolio.apply(record)
+
+    def quote(self, source: str, nonce: str) -> QuoteSent | None:
+        """The quote that a fill names by its nonce, which is the fill's `client_id`."""
+        return self._quotes.get((source, nonce))
+
+    def has_rfq(self, source: str, rfq_id: str) -> bool:
+        """Whether this RFQ was seen before, also by an earlier run."""
+        return (source, rfq_id) in self._rfqs
+
+    def rfq(self, source: str, rfq_id: str) -> Rfq | None:
+        return self._rfqs.get((source, rfq_id))
+
+    def open_hedges(self) -> list[HedgeOpened]:
+        """Hedges without a known outcome, oldest first."""
+        return list(self._open_hedges.values())
+
+    def unhedged_wins(self) -> list[Fill]:
+        """Fills of our quotes for which no hedge was ever opened, oldest first.
+
+        After a crash between the fill and its hedge this is what must still be hedged.
+        """
+        return list(self._won.values())
+
+    def last_nonce(self, venue: str) -> int:
+        """Largest nonce that an order or a quote has used at this venue; 0 when none has."""
+        return max(self.orders.last_nonce(venue), self._quote_nonces.get(venue, 0))
+
+    def _apply_run(self, record: RunStarted | RunStopped) -> bool:
+        if isinstance(record, RunStopped):
+            self.stop = record
+        else:
+            self.run, self.stop = record, None
+        return True
+
+    def _apply_fill(self, fill: Fill) -> bool:
+        if not self.orders.apply(fill):
+            return False
+        self.portfolio.apply(fill)
+        is_hedge_known = fill.trade_id in self._open_hedges or fill.trade_id in self._closed_hedges
+        if self.quote(fill.venue, fill.client_id) is not None and not is_hedge_known:
+            self._won[fill.trade_id] = fill
+        return True
+
+    def _apply_hedge(self, record: HedgeOpened | HedgeClosed) -> bool:
+        self._won.pop(record.trade_id, None)
+        if record.trade_id in self._closed_hedges:
+            return False
+        if isinstance(record, HedgeClosed):
+            self._closed_hedges[record.trade_id] = record
+            self._open_hedges.pop(record.trade_id, None)
+            return True
+        if record.trade_id in self._open_hedges:
+            return False
+        self._open_hedges[record.trade_id] = record
+        return True
+
+    def _apply_quote(self, quote: QuoteSent) -> bool:
+        self._quote_nonces[quote.source] = max(self._quote_nonces.get(quote.source, 0), quote.nonce)
+        return _keep(self._quotes, (quote.source, str(quote.nonce)), quote, KEPT_QUOTES)
+
+
+def _keep(kept: OrderedDict[tuple[str, str], R], key: tuple[str, str], record: R, limit: int) -> bool:
+    if key in kept:
+        return False
+    kept[key] = record
+    if len(kept) > limit:
+        kept.popitem(last=False)
+    return True

@@ -1,0 +1,186 @@
+"""The order table: a fold over what we sent and what venues said.
+
+Messages come in any order, late and twice, so nothing here depends on their order: an order's state is the furthest
+that anything has been heard of, its filled amount the largest that anything has proven.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import msgspec
+
+from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Record
+
+# How far along each state is: a later word wins, an earlier one that arrives late changes nothing. Among final states a
+# fill is the strongest evidence. UNKNOWN is below OPEN because it only says that nobody has answered yet.
+_PROGRESS = {
+    OrderState.SENT: 0,
+    OrderState.UNKNOWN: 1,
+    OrderState.OPEN: 2,
+    OrderState.REFUSED: 3,
+    OrderState.EXPIRED: 4,
+    OrderState.CANCELLED: 5,
+    OrderState.FILLED: 6,
+}
+
+
+class Order(msgspec.Struct):
+    """What is known of one order. Others read it; only the table writes it."""
+
+    venue: str
+    client_id: str
+    placed: OrderPlaced | None = None  # None while only the venue has spoken of it
+    state: OrderState = OrderState.SENT
+    reported_nanos: int = 0  # largest cumulative amount that the venue reported
+    booked_nanos: int = 0  # sum of the fills we hold
+    order_id: str = ""  # the venue's name for it; empty until told
+    code: int | None = None  # the venue's, with `detail`, of the word that brought the present state
+    detail: str = ""
+    cancel_sent_ns: int = 0  # of the latest cancel; 0 when none was sent
+
+    @property
+    def filled_nanos(self) -> int:
+        """Cumulative; never falls."""
+        return max(self.reported_nanos, self.booked_nanos)
+
+    @property
+    def open_nanos(self) -> int:
+        """What may still be filled."""
+        if self.placed is None or self.state.is_final:
+            return 0
+        return max(self.placed.amount_nanos - self.filled_nanos, 0)
+
+    def learns_from(self, update: OrderUpdate) -> bool:
+        """Whether the update says anything that is not known yet."""
+        return (
+            _PROGRESS[update.state] > _PROGRESS[self.state]
+            or update.filled_nanos > self.reported_nanos
+            or bool(update.order_id and not self.order_id)
+        )
+
+    def advance(self, state: OrderState) -> bool:
+        """Take the state if it is further than the present one."""
+        if _PROGRESS[state] <= _PROGRESS[self.state]:
+            return False
+        self.state = state
+        return True
+
+    def advance_by_fills(self) -> None:
+        """A filled amount is itself word of the order: it was accepted, or it is done."""
+        if self.placed is not None and self.filled_nanos >= self.placed.amount_nanos:
+            self.advance(OrderState.FILLED)
+        elif self.filled_nanos:
+            self.advance(OrderState.OPEN)
+
+
+class OrderTable:
+    """All orders of one book of account, by (venue, client id)."""
+
+    def __init__(self) -> None:
+        self._orders: dict[tuple[str, str], Order] = {}
+        self._live: dict[tuple[str, str], Order] = {}
+        self._fills: set[tuple[str, str]] = set()
+        self._hedges: defaultdict[str, list[Order]] = defaultdict(list)
+        self._nonces: dict[str, int] = {}
+
+    def apply(self, record: Record) -> bool:
+        """Fold one record in. False when it says nothing new, so that nobody books a fill twice; never raises."""
+        match record:
+            case OrderPlaced():
+                return self._apply_placed(record)
+            case OrderUpdate():
+                return self._apply_update(record)
+            case Fill():
+                return self._apply_fill(record)
+            case CancelSent():
+                return self._apply_cancel(record)
+            case _:
+                return False
+
+    def get(self, venue: str, client_id: str) -> Order | None:
+        """The order we placed under this label, if we did."""
+        order = self._orders.get((venue, client_id))
+        return order if order is not None and order.placed is not None else None
+
+    def live(self, venue: str | None = None) -> Iterator[Order]:
+        """Orders that we placed and that may still rest or trade, at one venue or all, as they became known."""
+        return (order for order in list(self._live.values()) if venue is None or order.venue == venue)
+
+    def unknown(self) -> Iterator[Order]:
+        """Live orders whose placing was never answered: ask the venue or burn the nonce."""
+        return (order for order in self.live() if order.state is OrderState.UNKNOWN)
+
+    def has_fill(self, venue: str, trade_id: str) -> bool:
+        return (venue, trade_id) in self._fills
+
+    def filled_nanos(self, venue: str, client_id: str) -> int:
+        """Amount filled under a label (or a quote's nonce), from fills and from what the venue reported."""
+        order = self._orders.get((venue, client_id))
+        return order.filled_nanos if order is not None else 0
+
+    def hedges_of(self, trade_id: str) -> tuple[Order, ...]:
+        """The orders placed to hedge this trade, in the order they were placed."""
+        return tuple(self._hedges.get(trade_id, ()))
+
+    def hedged_nanos(self, trade_id: str) -> int:
+        """Amount filled by all orders that hedge this trade."""
+        return sum(order.filled_nanos for order in self.hedges_of(trade_id))
+
+    def last_nonce(self, venue: str) -> int:
+        """Largest nonce that an order has used there; 0 when none has."""
+        return self._nonces.get(venue, 0)
+
+    def _apply_placed(self, placed: OrderPlaced) -> bool:
+        self._nonces[placed.venue] = max(self.last_nonce(placed.venue), placed.nonce)
+        order = self._order(placed.venue, placed.client_id)
+        if order.placed is not None:
+            return False
+        order.placed = placed
+        if placed.hedge_of:
+            self._hedges[placed.hedge_of].append(order)
+        order.advance_by_fills()
+        self._index(order)
+        return True
+
+    def _apply_update(self, update: OrderUpdate) -> bool:
+        order = self._order(update.venue, update.client_id)
+        if not order.learns_from(update):
+            return False
+        order.order_id = order.order_id or update.order_id
+        order.reported_nanos = max(order.reported_nanos, update.filled_nanos)
+        if order.advance(update.state):
+            order.code, order.detail = update.code, update.detail
+        order.advance_by_fills()
+        self._index(order)
+        return True
+
+    def _apply_fill(self, fill: Fill) -> bool:
+        if self.has_fill(fill.venue, fill.trade_id):
+            return False
+        self._fills.add((fill.venue, fill.trade_id))
+        order = self._order(fill.venue, fill.client_id)
+        order.booked_nanos += fill.amount_nanos
+        order.advance_by_fills()
+        self._index(order)
+        return True
+
+    def _apply_cancel(self, cancel: CancelSent) -> bool:
+        order = self._order(cancel.venue, cancel.client_id)
+        if cancel.now_ns <= order.cancel_sent_ns:
+            return False
+        order.cancel_sent_ns = cancel.now_ns
+        return True
+
+    def _order(self, venue: str, client_id: str) -> Order:
+        key = (venue, client_id)
+        order = self._orders.get(key)
+        if order is None:
+            order = self._orders[key] = Order(venue, client_id)
+        return order
+
+    def _index(self, order: Order) -> None:
+        key = (order.venue, order.client_id)
+        if order.placed is None or order.state.is_final:
+            self._live.pop(key, None)
+        else:
+            self._live[key] = order

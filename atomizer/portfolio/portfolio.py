@@ -1,0 +1,76 @@
+"""All positions of one book of account with the latest marks."""
+
+from collections.abc import Iterator
+
+from atomizer.domain.trading import Fill, Mark, Record
+from atomizer.portfolio.exposure import Exposure, net_exposure
+from atomizer.portfolio.positions import Position
+
+
+class Portfolio:
+    """Positions by (venue, instrument), and per instrument the newest mark of each venue."""
+
+    def __init__(self) -> None:
+        self._positions: dict[tuple[str, str], Position] = {}
+        self._marks: dict[str, dict[str, Mark]] = {}
+
+    def apply(self, record: Record) -> bool:
+        """Fold one record in; False when it changes nothing.
+
+        Every fill is booked: give it each one once, as the order table tells.
+        """
+        match record:
+            case Fill():
+                self._position(record.venue, record.instrument).book(record)
+                return True
+            case Mark():
+                return self._apply_mark(record)
+            case _:
+                return False
+
+    def position(self, venue: str, instrument: str) -> Position | None:
+        """None when it was never traded there."""
+        return self._positions.get((venue, instrument))
+
+    def positions(self) -> Iterator[Position]:
+        """Every position that was ever opened, flat ones too, by instrument and venue."""
+        for _, position in sorted(self._positions.items(), key=lambda item: (item[0][1], item[0][0])):
+            yield position
+
+    def mark(self, venue: str, instrument: str) -> Mark | None:
+        """The venue's own mark, else the newest of that contract elsewhere.
+
+        An RFQ venue gives no marks: what was traded there is worth what the same contract is worth where it is hedged.
+        """
+        marks = self._marks.get(instrument, {})
+        own = marks.get(venue)
+        return own if own is not None else max(marks.values(), key=_age_key, default=None)
+
+    def amount_nanos(self, instrument: str) -> int:
+        """Net signed amount of a contract over all venues."""
+        return sum(position.amount_nanos for position in self._positions.values() if position.instrument == instrument)
+
+    def exposure(self) -> dict[str, Exposure]:
+        """Net Greeks by underlying."""
+        return net_exposure(
+            (position, self.mark(position.venue, position.instrument)) for position in self._positions.values()
+        )
+
+    def _apply_mark(self, mark: Mark) -> bool:
+        marks = self._marks.setdefault(mark.instrument, {})
+        known = marks.get(mark.venue)
+        if known is not None and _age_key(mark) <= _age_key(known):
+            return False
+        marks[mark.venue] = mark
+        return True
+
+    def _position(self, venue: str, instrument: str) -> Position:
+        key = (venue, instrument)
+        position = self._positions.get(key)
+        if position is None:
+            position = self._positions[key] = Position(venue, instrument)
+        return position
+
+
+def _age_key(mark: Mark) -> tuple[int, int, str]:
+    return mark.venue_time_ns, mark.now_ns, mark.venue
