@@ -1,0 +1,40 @@
+"""How far a venue's clock is from ours, from request and answer stamps."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class ClockSample(NamedTuple):
+    """One question for the time: our clock before and after, the venue's in between, unix nanoseconds."""
+
+    sent_ns: int
+    venue_ns: int
+    received_ns: int
+
+
+class ClockOffset(NamedTuple):
+    """The venue's clock is `offset_ns` ahead of ours, give or take `error_ns`."""
+
+    offset_ns: int
+    error_ns: int
+
+    def exceeds(self, limit_ns: int) -> bool:
+        """True when even the kindest reading of the measurement is beyond the limit."""
+        return abs(self.offset_ns) - self.error_ns > limit_ns
+
+
+def measure_offset(samples: Sequence[ClockSample], resolution_ns: int) -> ClockOffset:
+    """Offset from the sample with the shortest round trip, which leaves the least room for error (NTP's choice).
+
+    `resolution_ns` is the venue's unit of time; a stamp stands for any moment inside it.
+
+    Raises:
+        ValueError: no samples, or an answer before its question.
+    """
+    best = min(samples, key=lambda sample: sample.received_ns - sample.sent_ns)
+    round_trip_ns = best.received_ns - best.sent_ns
+    if round_trip_ns < 0:
+        raise ValueError("our clock stepped back between a question and its answer: measure again")
+    middle_ns = best.sent_ns + round_trip_ns // 2
+    offset_ns = best.venue_ns + resolution_ns // 2 - middle_ns
+    return ClockOffset(offset_ns, (round_trip_ns + resolution_ns + 1) // 2)

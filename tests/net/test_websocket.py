@@ -1,0 +1,277 @@
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import subprocess
+
+import picows
+import pytest
+from picows import WSCloseCode, WSListener, WSMsgType
+
+from atomizer.errors import ConfigError, Disconnected
+from atomizer.net import websocket
+from atomizer.net.websocket import CloseReason, connect
+
+
+class Echo(WSListener):
+    """Sends back what it gets, and keeps its transport for the test to drive."""
+
+    transport = None
+
+    def on_ws_connected(self, transport):
+        self.transport = transport
+
+    def on_ws_frame(self, transport, frame):
+        if frame.msg_type == WSMsgType.TEXT:
+            transport.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
+        elif frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+
+
+class Client:
+    """What one connection delivered."""
+
+    def __init__(self):
+        self.texts = asyncio.Queue()
+        self.closed = []
+
+    def on_text(self, text):
+        self.texts.put_nowait(bytes(text))
+
+
+@contextlib.asynccontextmanager
+async def serving(**options):
+    echo = Echo()
+    server = await picows.ws_create_server(
+        lambda _request: echo, "127.0.0.1", 0, max_frame_size=2**26, use_aiofastnet=False, **options
+    )
+    async with server:
+        yield echo, server.sockets[0].getsockname()[1]
+        if echo.transport is not None:
+            echo.transport.disconnect(graceful=False)
+            await echo.transport.wait_disconnected()
+
+
+@contextlib.asynccontextmanager
+async def connected(client):
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", client.on_text, client.closed.append)
+        yield ws, echo
+        await ws.close_and_wait()
+
+
+async def test_text_goes_out_and_comes_back_whole():
+    """Every text message is delivered whole and in order, whatever its size below the limit."""
+    client = Client()
+    messages = [b"", b"a", b"x" * 125, b"y" * 70_000, b"z" * (2**21)]
+    async with connected(client) as (ws, _):
+        for message in messages:
+            ws.send_text(message)
+        assert [await client.texts.get() for _ in messages] == messages
+    assert client.closed == [CloseReason.OURS]
+
+
+async def test_fragments_are_joined():
+    """A message that comes in fragments is delivered once, joined."""
+    client = Client()
+    async with connected(client) as (_, echo):
+        echo.transport.send(WSMsgType.TEXT, b"one ", fin=False)
+        echo.transport.send(WSMsgType.CONTINUATION, b"two ", fin=False)
+        echo.transport.send(WSMsgType.CONTINUATION, b"three")
+        echo.transport.send(WSMsgType.TEXT, b"four")
+        assert await client.texts.get() == b"one two three"
+        assert await client.texts.get() == b"four"
+
+
+async def end_of(provoke):
+    client = Client()
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", client.on_text, client.closed.append)
+        provoke(echo.transport)
+        reason = await ws.wait_closed()
+        assert client.closed == [reason]
+        assert not ws.is_open
+        return reason, client
+
+
+def fragments_beyond_the_limit(transport):
+    half = b"x" * (websocket.MAX_FRAME_BYTES // 2 + 1)
+    transport.send(WSMsgType.TEXT, half, fin=False)
+    transport.send(WSMsgType.CONTINUATION, half)
+
+
+@pytest.mark.parametrize(
+    ("provoke", "reason"),
+    [
+        (lambda transport: transport.send(WSMsgType.TEXT, b"x" * (20 * 2**20)), CloseReason.OVERSIZED),
+        (fragments_beyond_the_limit, CloseReason.OVERSIZED),
+        (lambda transport: transport.send(WSMsgType.BINARY, b"\x00"), CloseReason.PROTOCOL),
+        (lambda transport: transport.send(WSMsgType.CONTINUATION, b"of nothing"), CloseReason.PROTOCOL),
+        (lambda transport: transport.underlying_transport.write(b"\xff\xff nonsense"), CloseReason.PROTOCOL),
+        (lambda transport: transport.disconnect(graceful=False), CloseReason.PEER),
+        (lambda transport: transport.send_close(WSCloseCode.GOING_AWAY), CloseReason.PEER),
+    ],
+    ids=["20MiB", "fragments", "binary", "stray continuation", "not websocket", "dropped", "close frame"],
+)
+async def test_every_ending_has_its_reason(provoke, reason):
+    """A connection that ends says why, once: too much, not the protocol, or the peer's own choice."""
+    ended, client = await end_of(provoke)
+    assert ended is reason
+    assert client.texts.empty()
+
+
+async def test_a_peer_that_stops_answering_is_given_up(monkeypatch):
+    """A peer that answers no ping is dropped as silent."""
+    monkeypatch.setattr(websocket, "PING_AFTER_IDLE_S", 0.05)
+    monkeypatch.setattr(websocket, "PONG_WITHIN_S", 0.05)
+    client = Client()
+    async with serving(enable_auto_pong=False) as (_, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", client.on_text, client.closed.append)
+        assert await ws.wait_closed() is CloseReason.SILENT
+
+
+async def test_what_the_callback_raises_ends_the_connection_and_is_not_lost():
+    """An exception in the text callback drops the connection and comes out of wait_closed."""
+
+    def broken(_text):
+        raise ZeroDivisionError
+
+    closed = []
+    async with serving() as (_, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", broken, closed.append)
+        ws.send_text(b"boom")
+        ws.send_text(b"boom")
+        with pytest.raises(ZeroDivisionError):
+            await ws.wait_closed()
+    assert closed == [CloseReason.HANDLER]
+
+
+async def test_a_peer_that_does_not_take_our_goodbye_is_dropped(monkeypatch):
+    """Closing ends in bounded time even when the peer reads nothing."""
+    monkeypatch.setattr(websocket, "CLOSE_WITHIN_S", 0.05)
+    client = Client()
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", client.on_text, client.closed.append)
+        echo.transport.underlying_transport.pause_reading()
+        ws.send_text(b"x" * (2**24))
+        await ws.close_and_wait()
+    assert client.closed == [CloseReason.OURS]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/ws",
+        "ws://",
+        "wss:///path",
+        "127.0.0.1:80",
+        "ws://127.0.0.1:99999/ws",
+        "ws://h/ws#f",
+        "ws://[::1/",
+    ],
+)
+async def test_what_is_not_a_websocket_url_is_refused(url):
+    """Anything but ws:// or wss:// with a host is a configuration error that names it."""
+    with pytest.raises(ConfigError, match="not a WebSocket URL"):
+        await connect("sim", url, print, print)
+
+
+@pytest.mark.parametrize(
+    "addresses", [["192.0.2.7"], ["127.0.0.1", "192.0.2.7"], ["2001:db8::1"], ["10.0.0.1"]], ids="+".join
+)
+async def test_plaintext_leaves_this_machine_under_no_name(monkeypatch, addresses):
+    """ws:// is refused when any address of the name is not loopback, even one called localhost."""
+    loop = asyncio.get_running_loop()
+
+    async def resolve(_host, port, **_options):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    with pytest.raises(ConfigError, match="use wss://"):
+        await connect("sim", "ws://localhost:9/ws?token=secret", print, print)
+
+
+async def test_nobody_there_is_a_retryable_disconnect_without_the_query():
+    """A refused connection names the venue and URL, not the query that may carry a token."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(Disconnected) as caught:
+        await connect("derive", f"ws://localhost:{port}/ws?token=secret", print, print)
+    assert caught.value.retryable
+    assert "secret" not in str(caught.value)
+
+
+async def answering(reply):
+    """A server that answers any first bytes with `reply`."""
+
+    async def serve(reader, writer):
+        await reader.read(65536)
+        writer.write(reply)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: ws://192.0.2.7/ws\r\nContent-Length: 0\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+        struct.pack(">Q", 0) * 4096,
+    ],
+    ids=["429", "redirect", "ssh", "nothing", "zeros"],
+)
+async def test_a_server_that_does_not_upgrade_is_a_disconnect(reply):
+    """Whatever answers instead of a WebSocket upgrade, a redirect included, the connect fails as Disconnected."""
+    server = await answering(reply)
+    async with server:
+        with pytest.raises(Disconnected, match="cannot connect"):
+            await connect("derive", f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", print, print)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A self-signed certificate for localhost only."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", "2", "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@contextlib.asynccontextmanager
+async def serving_tls(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    async with serving(ssl=context) as (echo, port):
+        yield echo, port
+
+
+async def test_an_unknown_certificate_is_refused(certificate):
+    """A certificate that no trusted authority signed ends the connect."""
+    async with serving_tls(certificate) as (_, port):
+        with pytest.raises(Disconnected, match="certificate verify failed"):
+            await connect("derive", f"wss://localhost:{port}/ws", print, print)
+
+
+async def test_a_trusted_certificate_for_another_name_is_refused(certificate, monkeypatch):
+    """With the authority trusted, localhost connects and the same server under another name does not."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    client = Client()
+    async with serving_tls(certificate) as (_, port):
+        ws = await connect("derive", f"wss://localhost:{port}/ws", client.on_text, client.closed.append)
+        ws.send_text(b"over TLS")
+        assert await client.texts.get() == b"over TLS"
+        await ws.close_and_wait()
+        with pytest.raises(Disconnected, match="certificate verify failed"):
+            await connect("derive", f"wss://127.0.0.1:{port}/ws", print, print)
