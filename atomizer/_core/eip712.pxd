@@ -3,14 +3,15 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+# Sizes in bytes, as figures: Cython cannot compute an enum where overflow is checked.
 cdef enum:
     ADDRESS_SIZE = 20
     DIGEST_SIZE = 32
     WORD = 32
-    ACTION_SIZE = 8 * WORD      # typehash, subaccount, nonce, module, data hash, expiry, owner, signer
-    ORDER_SIZE = 7 * WORD       # asset, sub_id, limit price, amount, max fee, recipient subaccount, is_bid
-    INSTRUMENT_SIZE = 2 * WORD  # asset, sub_id: the part of an order that never changes for an instrument
-    ENVELOPE_SIZE = 2 + 2 * DIGEST_SIZE     # 0x19 0x01, domain separator, struct hash
+    ACTION_SIZE = 256       # 8 words: typehash, subaccount, nonce, module, data hash, expiry, owner, signer
+    ORDER_SIZE = 224        # 7 words: asset, sub_id, limit price, amount, max fee, recipient subaccount, is_bid
+    INSTRUMENT_SIZE = 64    # 2 words, asset and sub_id: the part of an order that is the instrument's
+    ENVELOPE_SIZE = 66      # 0x19 0x01, domain separator, struct hash
 
 cdef class DeriveActions:
     cdef uint8_t trade_action[ACTION_SIZE]      # templates: nonce, data hash and expiry are filled in on a copy
