@@ -1,0 +1,207 @@
+"""Reconciliation: after it, our table and the venue say the same."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+from reference.venue_orders import VenueOrders
+
+from atomizer.domain.trading import OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
+from atomizer.orders.client_ids import ClientIds
+from atomizer.orders.reconcile import Answer, reconcile
+from atomizer.orders.table import OrderTable
+
+STRATEGIES = {"hedger", "maker"}
+GRACE_NS = 100
+
+
+def place(label, now_ns=0, amount_nanos=10, venue="derive"):
+    return OrderPlaced(
+        now_ns=now_ns,
+        venue=venue,
+        client_id=label,
+        nonce=now_ns,
+        instrument="ETH-PERP",
+        side=Side.SELL,
+        price_nanos=100,
+        amount_nanos=amount_nanos,
+        time_in_force=TimeInForce.GTC,
+    )
+
+
+def fold(*records):
+    table = OrderTable()
+    for record in records:
+        assert table.apply(record)
+    return table
+
+
+def ask(table, venue, asked_ns=1_000):
+    answer = Answer(venue=venue.name, open_orders=venue.open_orders(), fills=venue.fills, asked_ns=asked_ns)
+    return reconcile(table, answer, STRATEGIES, GRACE_NS, asked_ns + 1)
+
+
+def test_what_both_know_needs_nothing():
+    """An order that both sides know alike is left alone."""
+    venue, order = VenueOrders("derive"), place("hedger.r1.1")
+    assert ask(fold(order, *venue.accept(order)), venue).is_clean
+
+
+def test_ours_and_known_is_adopted_with_its_missed_fills():
+    """An order of ours that rests there is adopted with the amount and id that we had missed, its fills booked."""
+    venue, order = VenueOrders("derive"), place("hedger.r1.1")
+    table = fold(order)
+    venue.accept(order)
+    venue.trade("hedger.r1.1", 4)
+    found = ask(table, venue)
+    assert [update.filled_nanos for update in found.adopted] == [4]
+    assert found.fills == tuple(venue.fills)
+    assert not found.ended
+    assert not found.strays
+
+
+def test_ours_and_unknown_is_a_stray():
+    """An order under our label that the journal does not know is to be cancelled."""
+    venue = VenueOrders("derive")
+    venue.accept(place("hedger.lost.1"))
+    assert [update.client_id for update in ask(OrderTable(), venue).strays] == ["hedger.lost.1"]
+
+
+def test_ours_and_ended_but_resting_is_a_stray():
+    """An order that we hold for ended and that still rests is to be cancelled."""
+    venue, order = VenueOrders("derive"), place("hedger.r1.1")
+    gone = OrderUpdate(now_ns=1, venue="derive", client_id="hedger.r1.1", state=OrderState.REFUSED)
+    venue.accept(order)
+    assert [update.client_id for update in ask(fold(order, gone), venue).strays] == ["hedger.r1.1"]
+
+
+def test_two_orders_of_one_label_are_strays():
+    """When two orders rest for one intent neither is adopted."""
+    venue, order = VenueOrders("derive"), place("hedger.r1.1")
+    table = fold(order, *venue.accept(order))
+    answer = Answer(venue="derive", open_orders=venue.open_orders() * 2, fills=(), asked_ns=1_000)
+    found = reconcile(table, answer, STRATEGIES, GRACE_NS, 1_001)
+    assert [update.client_id for update in found.strays] == ["hedger.r1.1"] * 2
+
+
+def test_foreign_orders_are_reported_and_untouched():
+    """Orders of others on the same account, without a label or with another's, are only reported."""
+    venue = VenueOrders("derive")
+    for label in ("", "web-ui", "other.r1.1"):
+        venue.accept(place(label))
+    found = ask(OrderTable(), venue)
+    assert [update.client_id for update in found.foreign] == ["", "web-ui", "other.r1.1"]
+    assert found.is_clean
+
+
+def test_an_order_that_is_gone_ends_by_its_fills():
+    """An order that no longer rests is filled if its fills add up to it, and else cancelled with what there is."""
+    venue, whole, part = VenueOrders("derive"), place("hedger.r1.1"), place("hedger.r1.2")
+    table = fold(whole, part)
+    for order in (whole, part):
+        venue.accept(order)
+    venue.trade("hedger.r1.1", 10)
+    venue.trade("hedger.r1.2", 3)
+    venue.cancel("hedger.r1.2")
+    ended = {update.client_id: (update.state, update.filled_nanos) for update in ask(table, venue).ended}
+    assert ended == {"hedger.r1.1": (OrderState.FILLED, 10), "hedger.r1.2": (OrderState.CANCELLED, 3)}
+
+
+def test_an_unknown_order_that_never_arrived_is_cancelled():
+    """An order without an answer, that the venue does not hold and never traded, ends cancelled."""
+    order = place("hedger.r1.1")
+    table = fold(order, OrderUpdate(now_ns=1, venue="derive", client_id="hedger.r1.1", state=OrderState.UNKNOWN))
+    (ended,) = ask(table, VenueOrders("derive")).ended
+    assert (ended.state, ended.filled_nanos) == (OrderState.CANCELLED, 0)
+
+
+def test_an_order_that_may_be_in_flight_is_left_alone():
+    """Nothing is concluded about an order sent after the question, or less than the grace before it."""
+    table = fold(place("hedger.r1.1", now_ns=1_001), place("hedger.r1.2", now_ns=901), place("hedger.r1.3", now_ns=900))
+    assert [update.client_id for update in ask(table, VenueOrders("derive")).ended] == ["hedger.r1.3"]
+
+
+def test_another_venue_is_not_concerned():
+    """An answer of one venue says nothing about orders at another."""
+    assert ask(fold(place("hedger.r1.1", venue="deribit")), VenueOrders("derive")).is_clean
+
+
+class ReconcileMachine(RuleBasedStateMachine):
+    """A venue acts; its messages come late, twice, in any order or never. Reconciliation must find the truth."""
+
+    labels = Bundle("labels")
+
+    def __init__(self):
+        super().__init__()
+        self.venue = VenueOrders("derive")
+        self.table = OrderTable()
+        self.ids = ClientIds("hedger", "r1")
+        self.messages = []
+        self.booked = []
+        self.now_ns = 0
+
+    @initialize()
+    def foreign_order_rests(self):
+        self.venue.accept(place("web-ui"))
+
+    @rule(target=labels, amount=st.integers(1, 5), arrives=st.booleans(), is_remembered=st.booleans())
+    def place_order(self, amount, arrives, is_remembered):
+        """Written and sent; it may be lost on the way, or be lost from our journal."""
+        self.now_ns += 1
+        order = place(self.ids.next(), self.now_ns, amount)
+        if is_remembered:
+            self.apply(order)
+        if arrives:
+            self.messages += self.venue.accept(order)
+        return order.client_id
+
+    @rule(label=labels)
+    def no_answer(self, label):
+        self.apply(OrderUpdate(now_ns=self.now_ns, venue="derive", client_id=label, state=OrderState.UNKNOWN))
+
+    @rule(label=labels, amount=st.integers(1, 5))
+    def trade(self, label, amount):
+        if label in self.venue.orders and self.venue.orders[label][2]:
+            placed, filled, _ = self.venue.orders[label]
+            self.messages += self.venue.trade(label, min(amount, placed.amount_nanos - filled))
+
+    @rule(label=labels)
+    def cancel(self, label):
+        if label in self.venue.orders and self.venue.orders[label][2]:
+            self.messages += self.venue.cancel(label)
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data(), is_last=st.booleans())
+    def deliver(self, data, is_last):
+        index = data.draw(st.integers(0, len(self.messages) - 1))
+        self.apply(self.messages.pop(index) if is_last else self.messages[index])
+
+    @rule()
+    def reconcile(self):
+        self.now_ns += GRACE_NS
+        found = ask(self.table, self.venue, self.now_ns)
+        for record in (*found.fills, *found.adopted, *found.ended):
+            assert self.apply(record)
+        for stray in found.strays:
+            self.messages += self.venue.cancel(stray.client_id)
+        assert "web-ui" not in {stray.client_id for stray in found.strays}
+        again = ask(self.table, self.venue, self.now_ns)
+        assert again.is_clean
+        self.agree()
+
+    def agree(self):
+        resting = {label: order[1] for label, order in self.venue.orders.items() if order[2] and label != "web-ui"}
+        assert {order.client_id: order.filled_nanos for order in self.table.live()} == resting
+        assert sorted(fill.trade_id for fill in self.booked) == sorted(fill.trade_id for fill in self.venue.fills)
+
+    def apply(self, record):
+        is_news = self.table.apply(record)
+        if is_news and hasattr(record, "trade_id"):
+            self.booked.append(record)
+        return is_news
+
+    def teardown(self):
+        self.reconcile()
+
+
+TestReconcileMachine = ReconcileMachine.TestCase
+TestReconcileMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
