@@ -1,7 +1,6 @@
 """Turns fills into hedges, and hedges into one order at a time until each has a known outcome."""
 
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
@@ -12,8 +11,6 @@ from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Fill, HedgeClosed, HedgeOpened, Side, TimeInForce
 from atomizer.strategies.freshness import fresh_book, fresh_mark
-
-_BPS: Final = 10_000
 
 
 class HedgeMode(StrEnum):
@@ -26,7 +23,7 @@ class HedgerParams(msgspec.Struct, frozen=True):
 
     mode: HedgeMode
     ratio_nanos: int  # share of the fill that is hedged; NANOS is all of it
-    slippage_bps: int  # how far beyond the worst level needed an order may reach
+    slippage_share_nanos: int  # how far beyond the worst level needed an order may reach; NANOS is all of its price
     max_attempts: int
     max_duration_ns: int
     max_book_age_ns: int
@@ -107,7 +104,7 @@ class Hedger:
         book = fresh_book(self._market, hedge.instrument, self._params.max_book_age_ns, now_ns)
         if isinstance(book, Verdict):
             return book
-        return _order(hedge, instrument, book, hedge.amount_nanos - filled_nanos, self._params.slippage_bps)
+        return _order(hedge, instrument, book, hedge.amount_nanos - filled_nanos, self._params.slippage_share_nanos)
 
     def _outcome(self, hedge: HedgeOpened, filled_nanos: int, smallest: int, attempts: int, now_ns: int) -> str:
         """Why the hedge is over, in words; empty while it is not."""
@@ -125,7 +122,7 @@ class Hedger:
 
 
 def _order(
-    hedge: HedgeOpened, instrument: Instrument, book: Book, remaining: int, slippage_bps: int
+    hedge: HedgeOpened, instrument: Instrument, book: Book, remaining: int, slippage_share_nanos: int
 ) -> OrderPlan | Verdict:
     takes_bids = hedge.side is Side.SELL
     # What the book holds now is better than waiting for all of it; the rest is the next order's.
@@ -133,7 +130,7 @@ def _order(
     worst = book.worst(takes_bids, amount) if amount >= instrument.min_amount_nanos else NO_PRICE
     if worst == NO_PRICE:
         return Verdict(Reason.THIN_BOOK, f"{hedge.instrument} holds less than the smallest order")
-    slip = worst * slippage_bps // _BPS
+    slip = worst * slippage_share_nanos // NANOS
     tick = instrument.tick_nanos
     # Rounded inwards, so that the limit stays within the slippage; never below one tick.
     price = max(ceil_to(worst - slip, tick), tick) if takes_bids else floor_to(worst + slip, tick)
