@@ -260,7 +260,8 @@ def parse_trade(body: frames.Fields, now_ns: int, maker: str, assets: AssetMap) 
     "isTakerBuy":false,"strike":"260000000000","quantity":"1000000000000000000","price":"12500000000000000000",
     "nonce":"<taker's>","quoteNonce":"1750000000123","createdAt":1750000002,"apr":18.2,"txHash":"0x…",…}
 
-    `fee` in 10⁻¹⁸ USD is taken when the notice states it as text, else the fee is 0.
+    The fee is what `fees` or `fee` states in 10⁻¹⁸ USD as text, else 0: how the venue words one is not documented, and
+    a trade that we cannot read to the last field must still be booked and hedged.
 
     Raises:
         BadFrame: a field is missing, of another type or out of range, or the trade is another maker's.
@@ -277,10 +278,15 @@ def parse_trade(body: frames.Fields, now_ns: int, maker: str, assets: AssetMap) 
         side=Side.SELL if frames.flag(body, "isTakerBuy", default=False) else Side.BUY,
         price_nanos=frames.nanos(body, "price", PRICE_LIMIT_E18, Reason.MALFORMED),
         amount_nanos=frames.nanos(body, "quantity", QUANTITY_LIMIT_E18, Reason.BAD_QUANTITY),
-        fee_e18=frames.amount(body, "fee", PRICE_LIMIT_E18, Reason.MALFORMED) if "fee" in body else 0,
+        fee_e18=_fee(body),
         is_maker=True,
         venue_time_ns=_created(body.get("createdAt"), now_ns),
     )
+
+
+def _fee(body: frames.Fields) -> int:
+    stated = body.get("fees", body.get("fee"))
+    return int(stated) if isinstance(stated, str) and frames.UINT.fullmatch(stated) else 0
 
 
 def _created(value: object, now_ns: int) -> int:

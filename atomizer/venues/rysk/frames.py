@@ -15,7 +15,7 @@ from atomizer.errors import BadFrame
 from atomizer.venues.rysk.assets import parse_address
 
 _SHOWN: Final = 80  # characters of a refused value in the message
-_UINT = re.compile(r"0|[1-9][0-9]{0,77}")  # 78 digits hold a uint256
+UINT: Final = re.compile(r"0|[1-9][0-9]{0,77}")  # 78 digits hold a uint256
 _TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
 
 Fields = Mapping[str, Any]
@@ -120,7 +120,7 @@ def amount(fields: Fields, name: str, highest: int, reason: Reason) -> int:
     value = fields.get(name)
     if not isinstance(value, str):
         raise bad(f"{name} is {shown(value)}, expected a number as text")
-    if not _UINT.fullmatch(value) or not 0 < int(value) <= highest:
+    if not UINT.fullmatch(value) or not 0 < int(value) <= highest:
         raise bad(f"{name} is {shown(value)}, expected an integer from 1 to {highest}", reason)
     return int(value)
 
