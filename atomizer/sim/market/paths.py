@@ -18,6 +18,7 @@ _BLOCK = 2048  # steps of noise drawn at once
 _SPOT_LEVEL = -0.55  # correlation of a return with the change of volatility
 _JUMPS_A_DAY = 2.0
 _JUMP_SD = 0.004
+JUMP_VARIANCE = _JUMPS_A_DAY * 365 * _JUMP_SD**2  # a year
 _BASIS_SD = 0.00012  # of the perpetual against the index
 _BASIS_HALF_LIFE_S = 120.0
 _SHARED_COLUMNS, _OWN_COLUMNS = 2, 4  # of normal noise
@@ -90,9 +91,8 @@ _BASIS_PULL, _BASIS_KICK = _pull_and_kick(_BASIS_HALF_LIFE_S, _BASIS_SD)
 
 def _rules(figures: Figures) -> _Rules:
     dynamics = figures.dynamics
-    jump_variance = _JUMPS_A_DAY * 365 * _JUMP_SD**2
     # E[exp(2·level)] = exp(2·sd²): taken out, so that the average variance is the target's.
-    variance = (dynamics["volatility"] ** 2 - jump_variance) * exp(-2 * dynamics["level_sd"] ** 2)
+    variance = (dynamics["volatility"] ** 2 - JUMP_VARIANCE) * exp(-2 * dynamics["level_sd"] ** 2)
     return _Rules(
         sqrt(variance),
         dynamics["common_loading"],
