@@ -93,8 +93,8 @@ class Makers:
         makers, instruments = self._changed(number)
         if makers.size:
             self._anchor[makers, instruments] = self.valuation.fair[instruments]
-            spread = self._rng.integers(_REFRESH_STEPS // 2, _REFRESH_STEPS * 3 // 2, makers.size)
-            self._due[makers, instruments] = number + spread
+            pause = self._rng.integers(_REFRESH_STEPS // 2, _REFRESH_STEPS * 3 // 2, makers.size)
+            self._due[makers, instruments] = number + pause
             events += self._ladders(now_ns, makers, instruments)
         return events
 

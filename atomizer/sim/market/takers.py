@@ -16,6 +16,8 @@ _PATIENCE = (0.4, 3.5)  # how many half spreads past fair a taker pays, from the
 
 
 class Takers:
+    """Orders for one instrument each, drawn step by step."""
+
     def __init__(self, valuation: Valuation, figures: dict[str, Figures], seed: np.random.SeedSequence) -> None:
         self._valuation = valuation
         self._figures = figures
