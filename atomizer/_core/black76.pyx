@@ -1,8 +1,8 @@
 """Black-76: price, Greeks and implied volatility of a European option on a forward.
 
-Notation below: x = ln(F/K), s = v·√T, h = x/s, t = s/2, so that d1 = h + t and d2 = h − t. φ and N are the normal density
-and distribution, Y(z) = N(z)/φ(z). Prices are worked on the out-of-the-money side, where nothing cancels: the in-the-money
-price is the same time value on top of intrinsic.
+Notation below: x = ln(F/K), s = v·√T, h = x/s, t = s/2, so that d1 = h + t and d2 = h − t. φ and N are the normal
+density and distribution, Y(z) = N(z)/φ(z). Prices are worked on the out-of-the-money side, where nothing cancels: the
+in-the-money price is the same time value on top of intrinsic.
 """
 
 from typing import NamedTuple
@@ -55,7 +55,7 @@ cdef inline double _normal(double z) noexcept nogil:
 cdef Status value_option(
     bint is_call, double forward, double strike, double years, double volatility, Valuation* out
 ) noexcept nogil:
-    cdef double root, total, x, d1, d2, density, tail_forward, tail_strike
+    cdef double root, total, x, d1, d2, density, beyond, tail_forward, tail_strike
     cdef bint call_is_out
     out.price = out.delta = out.gamma = out.vega = out.theta = NAN
     if not (_positive(forward) and _positive(strike) and _positive(years) and _positive(volatility)):
@@ -68,7 +68,8 @@ cdef Status value_option(
     d1 = x / total + 0.5 * total
     d2 = x / total - 0.5 * total
     call_is_out = x <= 0.0
-    tail_forward = _normal(d1 if call_is_out else -d1)
+    beyond = _normal(-fabs(d1))
+    tail_forward = beyond if (d1 > 0.0) != call_is_out else 1.0 - beyond
     tail_strike = _normal(d2 if call_is_out else -d2)
     density = INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1)
     if call_is_out:
@@ -77,9 +78,8 @@ cdef Status value_option(
         out.price = max(strike * tail_strike - forward * tail_forward, 0.0)
     if is_call != call_is_out:
         out.price += fabs(forward - strike)
-    out.delta = (tail_forward if is_call else -tail_forward) if is_call == call_is_out else (
-        1.0 - tail_forward if is_call else tail_forward - 1.0
-    )
+    # The smaller of N(d1) and N(−d1) is the one worked out, so that a vanishing delta keeps its digits.
+    out.delta = (beyond if (d1 > 0.0) != is_call else 1.0 - beyond) * (1.0 if is_call else -1.0)
     out.gamma = density / (forward * total)
     out.vega = forward * density * root
     out.theta = -0.5 * forward * density * volatility / root
@@ -143,7 +143,6 @@ cdef Status implied(
     cdef double difference, lost, intrinsic_gap, room, scale
     cdef double x, target, total, low, high, h, t, ratio, miss, step, curve
     cdef bint by_room
-    cdef int tries
     volatility[0] = NAN
     if not (_positive(forward) and _positive(strike) and _positive(years) and isfinite(price)):
         return BAD_INPUT
@@ -163,7 +162,7 @@ cdef Status implied(
     low = _lowest_total(x, intrinsic_gap / scale)
     high = LARGEST_TOTAL
     total = max(low, min(sqrt(-2.0 * x), 1.0))
-    for tries in range(LONGEST_SEARCH):
+    for _ in range(LONGEST_SEARCH):
         h = x / total
         t = 0.5 * total
         # Both time value and room are φ(h)·e^(−t²/2) times `ratio`, and their slope in `total` is ± the same factor.

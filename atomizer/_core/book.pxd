@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint64_t
 cdef enum:
     LEVELS = 512                    # capacity of a side, in levels
     OWN_LEVELS = 32                 # capacity of our own resting sizes, in prices a side
-    ROOM = 2 * LEVELS               # slots of a side: headroom before the best level and after the last
+    ROOM = 1_024                    # slots of a side: headroom before the best level and after the last
     ASKS = 0                        # index of a side: the value of `is_bid`
     BIDS = 1
 

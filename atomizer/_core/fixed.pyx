@@ -18,8 +18,8 @@ cdef enum:
     NANOS_TEXT = 24         # sign, 10 digits, point, 9 digits, with room
 
 # Written out, because a power of C integers is a double to Cython.
-E18 = 1_000_000_000_000_000_000
-PLAIN_DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+cdef object E18 = 1_000_000_000_000_000_000
+cdef object PLAIN_DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
 
 cdef Parse _parse(const char* text, Py_ssize_t length, bint nearest, int64_t* nanos) noexcept nogil:

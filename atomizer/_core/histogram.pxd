@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 cdef enum:
     SUB_BITS = 6                                        # 64 buckets an octave
     TOP_BITS = 42                                       # one hour is below 2**42 ns
-    BUCKETS = (TOP_BITS - SUB_BITS + 1) << SUB_BITS     # 2,368 counters, 19 kB
+    BUCKETS = 2_368                                     # (TOP_BITS - SUB_BITS + 1) << SUB_BITS; 19 kB
 
 cdef class Histogram:
     cdef uint64_t counts[BUCKETS]

@@ -15,7 +15,7 @@ cdef double RANK_SLACK = 1e-9
 
 cdef inline int _bucket(uint64_t nanoseconds) noexcept nogil:
     cdef int shift
-    if nanoseconds < (1 << SUB_BITS):
+    if nanoseconds < <uint64_t>(1 << SUB_BITS):
         return <int>nanoseconds
     shift = TOP_BIT - bit_scan(nanoseconds) - SUB_BITS
     return (shift << SUB_BITS) + <int>(nanoseconds >> shift)
@@ -33,13 +33,13 @@ cdef inline int64_t _highest(int bucket) noexcept nogil:
 
 cdef class Histogram:
 
-    def __init__(self):
-        self.reset()
-
     cdef void record_ns(self, int64_t nanoseconds) noexcept nogil:
+        cdef int bucket
         nanoseconds = min(max(nanoseconds, 1), HOUR_NS)
-        self.counts[_bucket(<uint64_t>nanoseconds)] += 1
-        self.count += 1
+        bucket = _bucket(<uint64_t>nanoseconds)
+        # Spelt out: with overflow checks on, an augmented assignment to a field needs Python.
+        self.counts[bucket] = self.counts[bucket] + 1
+        self.count = self.count + 1
         if nanoseconds > self.maximum_ns:
             self.maximum_ns = nanoseconds
 
