@@ -1,0 +1,172 @@
+"""What a fill is hedged with, and how a hedge is worked to its end."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from resident import CALL, NOW_NS, PERP, SECOND, Resident, book, fill, instrument, ladders, mark
+
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.reasons import Reason, Verdict
+from atomizer.domain.trading import HedgeClosed, HedgeOpened, Side, TimeInForce
+from atomizer.strategies.hedger import HedgeMode, Hedger, HedgerParams, OrderPlan
+
+LEVELS = ([(90 * NANOS, NANOS), (89 * NANOS, 4 * NANOS)], [(92 * NANOS, NANOS), (94 * NANOS, 4 * NANOS)])
+TICK, LOT = NANOS // 10, NANOS // 100
+
+
+def hedger(mode=HedgeMode.OPTION, levels=LEVELS, **changes):
+    resident = Resident(
+        [instrument(CALL), instrument(PERP)],
+        {CALL: book(*levels), PERP: book(*levels)},
+        [mark(), mark(PERP, delta=1.0)],
+    )
+    fields = {
+        "mode": mode,
+        "ratio_nanos": NANOS,
+        "slippage_share_nanos": NANOS // 100,
+        "max_attempts": 3,
+        "max_duration_ns": 60 * SECOND,
+        "max_book_age_ns": 5 * SECOND,
+        "max_mark_age_ns": 30 * SECOND,
+    }
+    return Hedger(HedgerParams(**(fields | changes)), resident), resident
+
+
+def opened(amount_nanos, side=Side.SELL, name=CALL):
+    return HedgeOpened(now_ns=NOW_NS, trade_id="t-1", instrument=name, side=side, amount_nanos=amount_nanos)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_back_to_back_hedge_is_the_same_option_the_other_way(side):
+    """What we bought from the taker we sell on, and the other way round."""
+    hedge = hedger()[0].on_fill(fill(2 * NANOS, side=side), NOW_NS)
+    assert hedge == opened(2 * NANOS, Side(-side))
+
+
+@pytest.mark.parametrize(
+    ("side", "delta", "hedge_side", "amount"),
+    [
+        (Side.BUY, 0.45, Side.SELL, 900_000_000),
+        (Side.SELL, 0.45, Side.BUY, 900_000_000),
+        (Side.BUY, -0.333, Side.BUY, 660_000_000),
+    ],
+)
+def test_delta_hedge_is_the_perpetual_against_the_delta(side, delta, hedge_side, amount):
+    """The perpetual takes the other side of the fill's delta, in whole lots."""
+    hedging, resident = hedger(HedgeMode.PERPETUAL)
+    resident.marks[CALL] = mark(delta=delta)
+    hedge = hedging.on_fill(fill(2 * NANOS, side=side), NOW_NS)
+    assert (hedge.instrument, hedge.side, hedge.amount_nanos) == (PERP, hedge_side, amount)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(1, 5 * NANOS)), max_size=20),
+    st.sampled_from([NANOS, NANOS // 2, NANOS // 3]),
+)
+def test_nothing_of_any_fill_is_lost(fills, ratio):
+    """Hedges opened plus what is carried is exactly the share of all fills, the other way; each hedge is tradable."""
+    hedging, _ = hedger(ratio_nanos=ratio)
+    wanted = done = 0
+    for number, (side, amount) in enumerate(fills):
+        hedge = hedging.on_fill(fill(amount, side=side, trade_id=f"t-{number}"), NOW_NS)
+        wanted += -side * amount * ratio // NANOS
+        if isinstance(hedge, HedgeOpened):
+            assert hedge.amount_nanos >= instrument(CALL).min_amount_nanos
+            assert hedge.amount_nanos % LOT == 0
+            done += hedge.side * hedge.amount_nanos
+        else:
+            assert hedge.reason is Reason.BELOW_MINIMUM
+        assert wanted == done + hedging.carried.get(CALL, 0)
+        assert abs(hedging.carried.get(CALL, 0)) < instrument(CALL).min_amount_nanos
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda m: m.marks.clear(), Reason.NO_GREEKS),
+        (lambda m: m.marks.update({CALL: mark(delta=math.nan)}), Reason.NO_GREEKS),
+        (lambda m: m.marks.update({CALL: mark(now_ns=NOW_NS - 31 * SECOND)}), Reason.NO_GREEKS),
+        (lambda m: m.instruments.pop(PERP), Reason.UNLISTED),
+    ],
+)
+def test_hedge_that_cannot_be_known_is_asked_for_again(change, reason):
+    """Without a delta or a listing nothing is opened and nothing carried; the same fill opens it later."""
+    hedging, resident = hedger(HedgeMode.PERPETUAL)
+    change(resident)
+    assert hedging.on_fill(fill(NANOS), NOW_NS).reason is reason
+    assert hedging.carried == {}
+    resident.marks[CALL] = mark()
+    resident.instruments[PERP] = instrument(PERP)
+    assert isinstance(hedging.on_fill(fill(NANOS), NOW_NS), HedgeOpened)
+
+
+def test_order_by_hand():
+    """Selling 2 needs the bid at 89: the limit is 1 % below it, 88.11, taken in to the tick 88.2."""
+    plan = hedger()[0].next_order(opened(2 * NANOS), 0, 0, NOW_NS)
+    assert plan == OrderPlan("t-1", CALL, Side.SELL, 88_200_000_000, 2 * NANOS, TimeInForce.IOC)
+    plan = hedger()[0].next_order(opened(2 * NANOS, Side.BUY), 0, 0, NOW_NS)
+    assert (plan.price_nanos, plan.amount_nanos) == (94_900_000_000, 2 * NANOS)
+
+
+@given(
+    ladders(), st.sampled_from(list(Side)), st.integers(1, 20_000), st.integers(0, 20_000), st.integers(0, NANOS // 10)
+)
+def test_every_order_is_sound(levels, side, lots, filled_lots, slippage):
+    """An order is on tick and lot, within what is left and what the book holds, and its slippage is bounded."""
+    amount, filled = lots * LOT, filled_lots * LOT
+    hedging, resident = hedger(levels=levels, slippage_share_nanos=slippage)
+    step = hedging.next_order(opened(amount, side), filled, 0, NOW_NS)
+    listed = resident.instruments[CALL]
+    if isinstance(step, OrderPlan):
+        assert listed.min_amount_nanos <= step.amount_nanos <= min(amount - filled, listed.max_amount_nanos)
+        assert step.amount_nanos % LOT == step.price_nanos % TICK == 0
+        assert step.price_nanos > 0
+        worst = resident.books[CALL].worst(side is Side.SELL, step.amount_nanos)
+        assert (worst - step.price_nanos) * -side <= max(worst * slippage // NANOS, TICK)
+    elif isinstance(step, HedgeClosed):
+        assert amount - filled < listed.min_amount_nanos
+        assert step.filled_nanos == filled
+    else:
+        assert step.reason is Reason.THIN_BOOK
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda m: m.books.clear(), Reason.NO_BOOK),
+        (lambda m: m.books[CALL].darken(), Reason.NO_BOOK),
+        (lambda m: m.books.update({CALL: book(*LEVELS, NOW_NS - 6 * SECOND)}), Reason.STALE_BOOK),
+        (lambda m: m.books.update({CALL: book([], LEVELS[1])}), Reason.THIN_BOOK),
+        (lambda m: m.instruments.clear(), Reason.UNLISTED),
+    ],
+)
+def test_hedge_waits_while_there_is_no_price(change, reason):
+    """No price is no order: the hedge says what it waits for."""
+    hedging, resident = hedger()
+    change(resident)
+    step = hedging.next_order(opened(NANOS), 0, 0, NOW_NS)
+    assert isinstance(step, Verdict)
+    assert step.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("filled", "attempts", "later_ns", "detail"),
+    [
+        (2 * NANOS, 1, 0, "sell ETH-20250627-2600-C hedged"),
+        (2 * NANOS - LOT, 1, 0, "sell ETH-20250627-2600-C hedged but for less than the smallest order, residual 0.01"),
+        (NANOS, 3, 0, "sell ETH-20250627-2600-C given up after 3 orders, residual 1"),
+        (NANOS, 1, 60 * SECOND, "sell ETH-20250627-2600-C given up after 60 s, residual 1"),
+    ],
+)
+def test_hedge_ends_with_a_known_outcome(filled, attempts, later_ns, detail):
+    """Done, nearly done or given up: the end says how much was done and names what is left."""
+    closed = hedger()[0].next_order(opened(2 * NANOS), filled, attempts, NOW_NS + later_ns)
+    assert closed == HedgeClosed(now_ns=NOW_NS + later_ns, trade_id="t-1", filled_nanos=filled, detail=detail)
+
+
+def test_partial_liquidity_is_taken_and_the_rest_is_next():
+    """When the book holds less than the hedge needs, what it holds is taken first."""
+    plan = hedger()[0].next_order(opened(8 * NANOS), 0, 0, NOW_NS)
+    assert plan.amount_nanos == 5 * NANOS
