@@ -1,0 +1,79 @@
+"""Marks, orders in flight and limits for the tests of risk."""
+
+from atomizer.domain.instruments import NANOS, Instrument, parse_name
+from atomizer.domain.trading import Mark, Side
+from atomizer.risk.exposure import InFlight
+from atomizer.risk.gate import Proposal
+from atomizer.risk.limits import Limits
+
+NOW_NS = 1_750_000_000 * 10**9
+OLDEST_NS = NOW_NS - 30 * 10**9
+CALL = "ETH-20250627-2600-C"
+PUT = "ETH-20250627-2400-P"
+PERP = "ETH-PERP"
+OTHER = "BTC-20250627-100000-C"
+
+LIMITS = {
+    "max_position_nanos": 20 * NANOS,
+    "max_delta_nanos": 10 * NANOS,
+    "max_order_size_nanos": 25 * NANOS,
+    "max_premium_e18": 5000 * 10**18,
+    "price_band_nanos": NANOS // 5,
+    "max_orders_per_second": 5,
+    "max_mark_age_ns": 30 * 10**9,
+}
+
+
+def limits(**changes):
+    return Limits(**(LIMITS | changes))
+
+
+def instrument(name=CALL, **changes):
+    fields = {
+        "venue": "derive",
+        "contract": parse_name(name),
+        "tick_nanos": NANOS // 10,
+        "lot_nanos": NANOS // 100,
+        "min_amount_nanos": NANOS // 10,
+        "max_amount_nanos": 1000 * NANOS,
+        "maker_fee_nanos": 100_000,
+        "taker_fee_nanos": 300_000,
+        "base_fee_nanos": NANOS // 2,
+        "fee_cap_nanos": 125_000_000,
+    }
+    return Instrument(**(fields | changes))
+
+
+def mark(name=CALL, **changes):
+    fields = {
+        "now_ns": NOW_NS,
+        "venue": "derive",
+        "instrument": name,
+        "mark_nanos": 100 * NANOS,
+        "index_nanos": 2500 * NANOS,
+        "forward_nanos": 2505 * NANOS,
+        "iv": 0.6,
+        "delta": 0.5,
+        "gamma": 0.001,
+        "vega": 1.5,
+        "theta": -2.0,
+        "venue_time_ns": NOW_NS,
+    }
+    return Mark(**(fields | changes))
+
+
+def marks():
+    return {
+        CALL: mark(),
+        PUT: mark(PUT, delta=-0.3, gamma=0.002, vega=1.25, theta=-1.75),
+        PERP: mark(PERP, delta=1.0, gamma=0.0, vega=0.0, theta=0.0),
+        OTHER: mark(OTHER, delta=0.4),
+    }
+
+
+def flight(name, side, amount_nanos, *, is_quote=False, price_nanos=100 * NANOS):
+    return InFlight(instrument=name, side=side, amount_nanos=amount_nanos, price_nanos=price_nanos, is_quote=is_quote)
+
+
+def proposal(side=Side.BUY, amount_nanos=NANOS, price_nanos=100 * NANOS, name=CALL):
+    return Proposal(instrument=name, side=side, price_nanos=price_nanos, amount_nanos=amount_nanos)

@@ -1,0 +1,108 @@
+"""Net Greeks, and what everything in flight could make of them."""
+
+import math
+
+import pytest
+from books_at_risk import CALL, OLDEST_NS, OTHER, PERP, PUT, flight, mark, marks
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.reasons import Reason
+from atomizer.domain.trading import Side
+from atomizer.risk.exposure import Exposure, Span, measure
+
+names = st.sampled_from([CALL, PUT, PERP, OTHER])
+amounts = st.integers(-50 * NANOS, 50 * NANOS)
+flights = st.lists(
+    st.builds(flight, names, st.sampled_from(list(Side)), st.integers(1, 20 * NANOS), is_quote=st.booleans()),
+    max_size=6,
+)
+
+
+def at(positions, in_flight=(), known=None, instrument=CALL):
+    return measure(instrument, positions, in_flight, (known or marks()).get, OLDEST_NS)
+
+
+def test_greeks_are_netted_by_underlying():
+    """Options count with their Greeks, a perpetual with a delta of one, and another underlying not at all."""
+    exposure = at({CALL: 4 * NANOS, PUT: -2 * NANOS, PERP: -NANOS, OTHER: 7 * NANOS})
+    assert exposure.underlying == "ETH"
+    assert exposure.delta.now == int((4 * 0.5 + 2 * 0.3 - 1) * NANOS)
+    assert exposure.gamma == pytest.approx(4 * 0.001 - 2 * 0.002)
+    assert exposure.vega == pytest.approx(4 * 1.5 - 2 * 1.25)
+    assert exposure.theta == pytest.approx(4 * -2.0 + 2 * 1.75)
+    assert exposure.unit_deltas[CALL] == NANOS // 2
+    assert exposure.position(PERP).now == -NANOS
+    assert exposure.position(OTHER) == Span()
+
+
+@given(st.dictionaries(names, amounts), flights)
+def test_every_outcome_lies_inside_the_span(positions, in_flight):
+    """Whatever fills, position and delta end within their spans; with orders alone, within the inner ones."""
+    exposure = at(positions, in_flight)
+    for only_orders in (False, True):
+        subset = [each for each in in_flight if not (only_orders and each.is_quote)]
+        for taken in (subset, subset[::2], subset[1::2], [each for each in subset if each.side is Side.BUY]):
+            ended = dict(positions)
+            for each in taken:
+                ended[each.instrument] = ended.get(each.instrument, 0) + each.side * each.amount_nanos
+            delta = at(ended).delta.now
+            spans = [(exposure.delta, delta)]
+            spans += [(exposure.position(name), amount) for name, amount in ended.items() if name != OTHER]
+            slack = 2 * (len(taken) + len(ended))  # each product is rounded away from zero by under a nano
+            for span, value in spans:
+                low, high = (span.orders_low, span.orders_high) if only_orders else (span.low, span.high)
+                assert low - slack <= value <= high + slack
+
+
+@given(flights)
+def test_premium_is_what_taken_bids_would_cost(in_flight):
+    """Open premium counts the quotes with which we buy, of any underlying, and nothing else."""
+    paid = sum(each.price_nanos * each.amount_nanos for each in in_flight if each.is_quote and each.side is Side.BUY)
+    assert at({}, in_flight).premium_e18 == paid
+
+
+@pytest.mark.parametrize("place", ["held", "in flight", "asked about"])
+@pytest.mark.parametrize(
+    "known",
+    [
+        None,
+        mark(PUT, delta=math.nan),
+        mark(PUT, gamma=math.inf),
+        mark(PUT, vega=-math.inf),
+        mark(PUT, theta=math.nan),
+        mark(PUT, now_ns=OLDEST_NS - 1),
+    ],
+)
+def test_unknown_greek_makes_the_exposure_unknown(place, known):
+    """An option without a recent, finite mark is a refusal, wherever it stands in the book."""
+    resident = marks() | {PUT: known}
+    in_flight = [flight(PUT, Side.BUY, NANOS)] if place == "in flight" else []
+    exposure = at({PUT: NANOS} if place == "held" else {}, in_flight, resident, PUT if place == "asked about" else CALL)
+    assert exposure.reason is Reason.NO_GREEKS
+    assert PUT in exposure.detail
+
+
+def test_unknown_greeks_of_other_underlyings_and_closed_positions_do_not_matter():
+    """Only what is held or in flight in this underlying must be known."""
+    resident = marks() | {PUT: None, OTHER: None}
+    assert isinstance(at({PUT: 0, OTHER: NANOS}, [flight(OTHER, Side.SELL, NANOS)], resident), Exposure)
+
+
+def test_underlyings_that_share_letters_are_told_apart():
+    """A name is matched by its whole underlying."""
+    assert at({"ETHFI-PERP": 5 * NANOS, PERP: NANOS}).delta.now == NANOS
+
+
+@given(st.integers(-(10**12), 10**12), flights, st.integers(-(10**12), 10**12))
+def test_shrinking_never_crosses_zero(now, in_flight, change):
+    """A change that shrinks brings the quantity nearer to zero even after all our orders, and never past it."""
+    up = sum(each.amount_nanos for each in in_flight if each.side is Side.BUY)
+    down = sum(each.amount_nanos for each in in_flight if each.side is Side.SELL)
+    span = Span(now, now - down, now + up, now - down, now + up)
+    if change and span.shrinks(change):
+        worst = span.orders_low if change < 0 else span.orders_high
+        assert abs(worst + change) < abs(worst)
+        assert (worst + change) * worst >= 0
+        assert abs(now + change) < abs(now)
