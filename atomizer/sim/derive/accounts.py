@@ -1,0 +1,114 @@
+"""Who may trade and what they own: wallets with their keys and nonces, subaccounts with cash and positions."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from atomizer.sim.derive.instruments import Instrument
+from atomizer.sim.derive.ledger import Position
+from atomizer.sim.derive.mmp import Protection
+from atomizer.sim.derive.orders import BalanceChange, Order, Trade
+from atomizer.sim.derive.units import E18, NANOS
+
+CASH = "USDC"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """An address that may sign for an owner until `expiry_s` (unix seconds)."""
+
+    address: str
+    expiry_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One subaccount to open when the venue starts. A wallet may have several."""
+
+    wallet: str
+    session_keys: tuple[SessionKey, ...]
+    subaccount_id: int
+    deposit: Decimal  # USDC
+
+
+# The owner of the protocol sheet's signing vectors, with the public anvil key #0 as session key: never fund either.
+PRACTICE_ACCOUNT = Account(
+    wallet="0x8772185a1516f0d61fC1c2524926BfC69F95d698",
+    session_keys=(SessionKey("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", 4_102_444_800),),
+    subaccount_id=30769,
+    deposit=Decimal(1_000_000),
+)
+
+
+@dataclass(slots=True, eq=False)
+class Subaccount:
+    """Cash, positions and the history of one subaccount. Premiums of options move cash at once; a perpetual moves
+    cash by what it realizes, which stands for the venue's periodic settlement of its profit.
+    """
+
+    subaccount_id: int
+    wallet: str
+    opened_ms: int
+    cash_e18: int
+    cash_fees_e18: int = 0
+    positions: dict[str, Position] = field(default_factory=dict)
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    open_orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    trades: list[Trade] = field(default_factory=list)
+    protections: dict[str, Protection] = field(default_factory=dict)
+
+    def position(self, instrument: Instrument, now_ms: int) -> Position:
+        self.instruments[instrument.name] = instrument
+        if instrument.name not in self.positions:
+            self.positions[instrument.name] = Position(created_ms=now_ms)
+        return self.positions[instrument.name]
+
+    def amount_of(self, name: str) -> int:
+        position = self.positions.get(name)
+        return position.amount_nanos if position else 0
+
+    def book_fill(
+        self, instrument: Instrument, *, is_buy: bool, price: int, amount: int, fee_e18: int, now_ms: int, why: str
+    ) -> tuple[int, int, list[BalanceChange]]:
+        """Move cash and position; returns what was realized (without and with fees) and the balances that moved."""
+        position = self.position(instrument, now_ms)
+        held, cash, quote = position.amount_nanos, self.cash_e18, position.cost_e18
+        realized, realized_with_fees = position.apply(is_buy=is_buy, price=price, amount=amount, fee_e18=fee_e18)
+        if instrument.is_option:
+            self.cash_e18 += -price * amount if is_buy else price * amount
+        else:
+            self.cash_e18 += realized
+        self.cash_e18 -= fee_e18
+        self.cash_fees_e18 += fee_e18
+        changes = [
+            BalanceChange(self.subaccount_id, CASH, cash, self.cash_e18, why),
+            BalanceChange(self.subaccount_id, instrument.name, held * NANOS, position.amount_nanos * NANOS, why),
+        ]
+        if not instrument.is_option:  # the venue's pseudo-asset: the running quote cost of a perpetual
+            name = f"Q-{instrument.name}"
+            changes.append(BalanceChange(self.subaccount_id, name, -quote, -position.cost_e18, why))
+        return realized, realized_with_fees, changes
+
+
+@dataclass(slots=True, eq=False)
+class Wallet:
+    """An owner: its keys, the nonces that are used up, and its wish for disconnects."""
+
+    address: str
+    keys: dict[str, int] = field(default_factory=dict)  # lower-case address to expiry in unix seconds
+    subaccounts: dict[int, Subaccount] = field(default_factory=dict)
+    used_nonces: set[int] = field(default_factory=set)
+    cancel_on_disconnect: bool = False
+
+
+def open_accounts(accounts: tuple[Account, ...], now_ms: int) -> dict[str, Wallet]:
+    """Wallets by lower-case address."""
+    wallets: dict[str, Wallet] = {}
+    for account in accounts:
+        wallet = wallets.setdefault(account.wallet.lower(), Wallet(account.wallet))
+        wallet.keys.update({key.address.lower(): key.expiry_s for key in account.session_keys})
+        deposit_e18 = int(account.deposit * E18)
+        wallet.subaccounts[account.subaccount_id] = Subaccount(
+            account.subaccount_id, account.wallet, now_ms, deposit_e18
+        )
+    return wallets

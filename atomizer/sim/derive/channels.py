@@ -1,0 +1,200 @@
+"""Subscriptions: which channel names exist, who listens, and what is due.
+
+Books and tickers go out on a publishing tick, the rest as it happens. A book channel sends whole snapshots: on change,
+at most ten times a second, and once a second without one, since the venue calls it periodic.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from atomizer.sim.derive import codes, wire_market
+from atomizer.sim.derive.accounts import Wallet
+from atomizer.sim.derive.codes import Rejection
+from atomizer.sim.derive.connection import Connection
+from atomizer.sim.derive.dialect import Dialect
+from atomizer.sim.derive.engine import Engine
+from atomizer.sim.derive.rpc import build_notification
+from atomizer.sim.derive.units import NS_PER_MS, NS_PER_S
+
+_BOOK = re.compile(r"orderbook\.([^.]+)\.(1|10|100)\.(1|10|20|100)")
+_TICKER = re.compile(r"(ticker|ticker_slim)\.([^.]+)\.(100|1000)")
+_TAPE = re.compile(r"trades\.([^.]+)(?:\.([^.]+))?")
+_SPOT = re.compile(r"spot_feed\.([^.]+)")
+_PRIVATE = re.compile(r"([0-9]{1,18})\.(orders|trades|balances)", re.ASCII)
+_BOOK_INTERVAL_NS = 100 * NS_PER_MS
+_BOOK_REFRESH_NS = NS_PER_S
+_SPOT_INTERVAL_NS = NS_PER_S
+_SLACK_NS = 20 * NS_PER_MS  # a tick that comes a little early still counts, else the pace would halve
+_KINDS = ("option", "perp", "erc20")
+
+Row = TypeVar("Row")
+
+
+class Kind(StrEnum):
+    BOOK = "orderbook"
+    FULL_TICKER = "ticker"
+    SLIM_TICKER = "ticker_slim"
+    SPOT = "spot_feed"
+    EVENTS = "events"  # tape and private channels: sent as it happens
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a channel name means. `subject` is the instrument or the currency; `group` and `depth` are for books."""
+
+    kind: Kind
+    subject: str = ""
+    interval_ns: int = 0
+    group: int = 1
+    depth: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """One channel name that somebody listens to."""
+
+    name: str
+    topic: Topic
+    listeners: dict[Connection, None] = field(default_factory=dict)
+    newcomers: dict[Connection, None] = field(default_factory=dict)  # listeners that have had nothing yet
+    sent_ns: int = 0
+    sent_version: int = -1
+    publish_id: int = 0
+
+
+class Channels:
+    """All live channels of the venue."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._live: dict[str, Channel] = {}
+
+    def subscribe(self, connection: Connection, name: str, wallet: Wallet | None) -> None:
+        """Raises Rejection when there is no such channel, or not for this listener."""
+        topic = self._topic(name, connection.dialect, wallet)
+        channel = self._live.setdefault(name, Channel(name, topic))
+        if connection not in channel.listeners:
+            channel.listeners[connection] = None
+            channel.newcomers[connection] = None
+            connection.channels[name] = None
+
+    def unsubscribe(self, connection: Connection, name: str) -> bool:
+        """False when it was not subscribed."""
+        if name not in connection.channels:
+            return False
+        del connection.channels[name]
+        channel = self._live[name]
+        del channel.listeners[connection]
+        channel.newcomers.pop(connection, None)
+        if not channel.listeners:
+            del self._live[name]
+        return True
+
+    def send(self, name: str, rows: Sequence[Row], shape: Callable[[Row, Dialect], Any]) -> None:
+        """Something happened: tell the listeners of `name`, each generation in its own shape."""
+        channel = self._live.get(name)
+        if rows and channel is not None:
+            self._deliver(channel, channel.listeners, lambda dialect: [shape(row, dialect) for row in rows])
+
+    def publish(self, now_ns: int) -> None:
+        """The publishing tick: snapshots that are due."""
+        for channel in self._live.values():
+            interval_ns = channel.topic.interval_ns
+            if interval_ns and (channel.newcomers or now_ns - channel.sent_ns >= interval_ns - _SLACK_NS):
+                if channel.topic.kind is Kind.BOOK:
+                    self._publish_book(channel, now_ns)
+                else:
+                    channel.sent_ns = now_ns
+                    self._deliver(channel, channel.listeners, self._snapshot(channel.topic, now_ns))
+                channel.newcomers.clear()
+
+    def _publish_book(self, channel: Channel, now_ns: int) -> None:
+        topic = channel.topic
+        version = self._engine.books[topic.subject].version
+        changed = version != channel.sent_version or now_ns - channel.sent_ns >= _BOOK_REFRESH_NS - _SLACK_NS
+        listeners = channel.listeners if changed else channel.newcomers
+        if not listeners:
+            return
+        if changed:
+            channel.publish_id += 1
+            channel.sent_ns, channel.sent_version = now_ns, version
+        instrument = self._engine.instruments[topic.subject]
+        bids, asks = (
+            wire_market.book_side(self._engine, instrument, is_bid=is_bid, depth=topic.depth, group=topic.group)
+            for is_bid in (True, False)
+        )
+        data = {
+            "instrument_name": instrument.name,
+            "publish_id": channel.publish_id,
+            "timestamp": now_ns // NS_PER_MS,
+            "bids": bids,
+            "asks": asks,
+        }
+        self._deliver(channel, listeners, lambda _dialect: data)
+
+    def _snapshot(self, topic: Topic, now_ns: int) -> Callable[[Dialect], Any]:
+        engine = self._engine
+        if topic.kind is Kind.SPOT:
+            feed = wire_market.spot_feed(engine, topic.subject, now_ns)
+            return lambda _dialect: feed
+        instrument = engine.instruments[topic.subject]
+
+        def ticker(dialect: Dialect) -> dict[str, Any]:
+            if topic.kind is Kind.FULL_TICKER:
+                return wire_market.full_ticker(engine, instrument, dialect, now_ns)
+            return wire_market.slim_ticker(engine, instrument, now_ns)
+
+        return lambda dialect: {"timestamp": now_ns // NS_PER_MS, "instrument_ticker": ticker(dialect)}
+
+    def _deliver(self, channel: Channel, listeners: Iterable[Connection], shape: Callable[[Dialect], Any]) -> None:
+        frames: dict[str, str] = {}
+        for connection in listeners:
+            dialect = connection.dialect
+            if dialect.name not in frames:
+                frames[dialect.name] = build_notification(dialect, channel.name, shape(dialect))
+            connection.send(frames[dialect.name])
+
+    def _topic(self, name: str, dialect: Dialect, wallet: Wallet | None) -> Topic:
+        """Raises Rejection 13000 with why this is no channel."""
+        if match := _BOOK.fullmatch(name):
+            self._check_instrument(match[1])
+            return Topic(Kind.BOOK, match[1], _BOOK_INTERVAL_NS, int(match[2]), int(match[3]))
+        if match := _TICKER.fullmatch(name):
+            self._check_instrument(match[2])
+            if match[1] == Kind.FULL_TICKER and dialect.is_v3:
+                raise Rejection(codes.CHANNELS, "ticker is not a channel of v3: ticker_slim")
+            return Topic(Kind(match[1]), match[2], int(match[3]) * NS_PER_MS)
+        if match := _SPOT.fullmatch(name):
+            self._check_currency(match[1])
+            return Topic(Kind.SPOT, match[1], _SPOT_INTERVAL_NS)
+        if match := _TAPE.fullmatch(name):
+            self._check_tape(match[1], match[2])
+        elif match := _PRIVATE.fullmatch(name):
+            if wallet is None or int(match[1]) not in wallet.subaccounts:
+                raise Rejection(codes.CHANNELS, "14022: Subscription to a private channel failed")
+        else:
+            raise Rejection(codes.CHANNELS, "Unknown channel")
+        return Topic(Kind.EVENTS)
+
+    def _check_tape(self, subject: str, currency: str | None) -> None:
+        if currency is None:
+            self._check_instrument(subject)
+        elif subject not in _KINDS:
+            raise Rejection(codes.CHANNELS, f"{{'instrument_type': ['Invalid enum value {subject}']}}")
+        else:
+            self._check_currency(currency)
+
+    def _check_instrument(self, name: str) -> None:
+        if name not in self._engine.instruments:
+            raise Rejection(codes.CHANNELS, f"{codes.NO_SUCH_INSTRUMENT}: Instrument not found")
+
+    def _check_currency(self, currency: str) -> None:
+        if currency not in currencies(self._engine):
+            raise Rejection(codes.CHANNELS, f"{codes.NO_SUCH_CURRENCY}: Currency not found")
+
+
+def currencies(engine: Engine) -> list[str]:
+    return sorted({instrument.underlying for instrument in engine.instruments.values()})

@@ -1,0 +1,115 @@
+"""The shell round the practice venue: WebSocket and HTTP on one port, by aiohttp.
+
+`/ws` and `/v3/ws` are the sockets of the two generations; `POST /public/…`, `/private/…` and the same below `/v3` are
+REST; `/practice/…` is for tests and operators and exists on no real venue.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from atomizer.sim.derive.codes import Rejection
+from atomizer.sim.derive.connection import Connection
+from atomizer.sim.derive.dialect import DIALECTS, Dialect
+from atomizer.sim.derive.rpc import build_error, parse_json
+from atomizer.sim.derive.venue import RestRequest, Venue
+
+LARGEST_FRAME = 4 * 1024 * 1024  # bytes; a larger one closes the socket with 1009
+HEARTBEAT_S = 60.0
+_SLOWEST_BACKLOG = 20_000  # frames a client may leave unread before it is dropped
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def serve(
+    venue: Venue, host: str, port: int, *, now: Callable[[], int] = time.time_ns, heartbeat_s: float = HEARTBEAT_S
+) -> tuple[web.AppRunner, int]:
+    """Listen; returns the runner (`await runner.cleanup()` stops it) and the port, chosen by the system if 0."""
+    app = web.Application(client_max_size=LARGEST_FRAME)
+    for dialect in DIALECTS:
+        app.router.add_get(dialect.websocket_path, _socket_handler(venue, dialect, now, heartbeat_s))
+        for room in ("public", "private"):
+            app.router.add_post(f"{dialect.rest_prefix}/{room}/{{name}}", _rest_handler(venue, dialect, room, now))
+    app.router.add_get("/practice/ledger", _ledger_handler(venue, now))
+    app.router.add_post("/practice/freeze", _freeze_handler(venue))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    return runner, runner.addresses[0][1]
+
+
+def _socket_handler(venue: Venue, dialect: Dialect, now: Callable[[], int], heartbeat_s: float) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(max_msg_size=LARGEST_FRAME, heartbeat=heartbeat_s)
+        await socket.prepare(request)
+        try:
+            connection = venue.connect(now(), dialect, request.remote or "")
+        except Rejection as rejection:
+            await socket.send_str(build_error(dialect, None, rejection))
+            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+            return socket
+        something = asyncio.Event()
+        connection.wake = something.set
+        writer = asyncio.create_task(_write(socket, connection, something))
+        try:
+            async for message in socket:
+                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    venue.receive(connection, message.data, now())
+        finally:
+            writer.cancel()
+            venue.disconnect(connection, now())
+            await asyncio.gather(writer, return_exceptions=True)
+        return socket
+
+    return handle
+
+
+async def _write(socket: web.WebSocketResponse, connection: Connection, something: asyncio.Event) -> None:
+    """Empty the outbox into the socket as it fills, until the socket is gone."""
+    while not socket.closed:
+        await something.wait()
+        something.clear()
+        if len(connection.outbox) > _SLOWEST_BACKLOG:
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too slow")
+            return
+        try:
+            while connection.outbox:
+                await socket.send_str(connection.outbox.popleft())
+        except ConnectionError:
+            return
+
+
+def _rest_handler(venue: Venue, dialect: Dialect, room: str, now: Callable[[], int]) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        name = f"{room}/{request.match_info['name']}"
+        rest = RestRequest(name, await request.read(), headers, request.remote or "")
+        status, text = venue.rest(dialect, rest, now())
+        return web.Response(status=status, text=text, content_type="application/json")
+
+    return handle
+
+
+def _ledger_handler(venue: Venue, now: Callable[[], int]) -> Handler:
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(venue.ledger(now()))
+
+    return handle
+
+
+def _freeze_handler(venue: Venue) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        """{"frozen": true}"""
+        try:
+            wanted = parse_json(await request.read())
+        except Rejection as rejection:
+            return web.json_response({"error": str(rejection)}, status=web.HTTPBadRequest.status_code)
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("frozen"), bool):
+            return web.json_response({"error": "expected frozen"}, status=web.HTTPBadRequest.status_code)
+        venue.frozen = wanted["frozen"]
+        return web.json_response({"frozen": venue.frozen})
+
+    return handle
