@@ -170,13 +170,18 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
 
 
 class HedgeOpened(msgspec.Struct, frozen=True, kw_only=True, tag="hedge"):
-    """A fill that must be hedged, and with what. Open until a `HedgeClosed` for the same trade."""
+    """A fill that must be hedged, and with what. Open until a `HedgeClosed` for the same trade.
+
+    `carried_nanos` is the signed rest of this and earlier fills that is too small to trade and joins the next hedge of
+    the instrument; the last record of an instrument holds it. A fill that is too small by itself has amount 0.
+    """
 
     now_ns: int
     trade_id: str
     instrument: str
     side: Side
     amount_nanos: int
+    carried_nanos: int = 0
 
 
 class HedgeClosed(msgspec.Struct, frozen=True, kw_only=True, tag="hedge_closed"):

@@ -1,5 +1,6 @@
 """Turns fills into hedges, and hedges into one order at a time until each has a known outcome."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -44,21 +45,17 @@ class OrderPlan(msgspec.Struct, frozen=True):
 class Hedger:
     """Decides. What it remembers is the part of earlier fills that was too small for an order."""
 
-    def __init__(self, params: HedgerParams, market: MarketView) -> None:
+    def __init__(self, params: HedgerParams, market: MarketView, carried: Mapping[str, int]) -> None:
+        """`carried` is the `carried_nanos` of the journal's last hedge record of each instrument."""
         self._params = params
         self._market = market
-        self._carried: dict[str, int] = {}  # instrument → signed nanos that still want a hedge
-
-    @property
-    def carried(self) -> dict[str, int]:
-        """Signed amount by hedge instrument that waits for a fill to join it; positive wants to be bought."""
-        return {name: amount for name, amount in self._carried.items() if amount}
+        self._carried = dict(carried)
 
     def on_fill(self, fill: Fill, now_ns: int) -> HedgeOpened | Verdict:
-        """Hedge for a fill. Call it once a fill.
+        """Hedge for a fill; to be written down at once, since each fill counts when it is asked about.
 
-        BELOW_MINIMUM: too small for an order; the amount is carried into the next hedge of that instrument.
-        UNLISTED, NO_GREEKS: nothing is known to hedge with and nothing is carried; ask again with the same fill.
+        A fill that is too small to trade opens a hedge of amount 0 and is carried into the instrument's next one.
+        A verdict (UNLISTED, NO_GREEKS) means that nothing was counted: ask again with the same fill.
         """
         if self._params.mode is HedgeMode.OPTION:
             name, wanted = fill.instrument, -fill.side * fill.amount_nanos * self._params.ratio_nanos // NANOS
@@ -71,21 +68,22 @@ class Hedger:
         instrument = self._market.instrument(name)
         if instrument is None or not instrument.is_active:
             return Verdict(Reason.UNLISTED, f"hedge instrument {name} is not listed")
-        return self._open(fill, instrument, wanted, now_ns)
+        return self._open(fill, instrument, wanted + self._carried.get(name, 0), now_ns)
 
-    def _open(self, fill: Fill, instrument: Instrument, wanted: int, now_ns: int) -> HedgeOpened | Verdict:
-        name = instrument.name
-        wanted += self._carried.get(name, 0)
+    def _open(self, fill: Fill, instrument: Instrument, wanted: int, now_ns: int) -> HedgeOpened:
         amount = floor_to(abs(wanted), instrument.lot_nanos)
-        if amount < instrument.min_amount_nanos or amount == 0:
-            self._carried[name] = wanted
-            minimum = format_nanos(max(instrument.min_amount_nanos, instrument.lot_nanos))
-            return Verdict(
-                Reason.BELOW_MINIMUM, f"hedge of {format_nanos(wanted)} {name} is below {minimum} and is carried"
-            )
+        if amount < instrument.min_amount_nanos:
+            amount = 0
         side = Side.BUY if wanted > 0 else Side.SELL
-        self._carried[name] = wanted - side * amount
-        return HedgeOpened(now_ns=now_ns, trade_id=fill.trade_id, instrument=name, side=side, amount_nanos=amount)
+        carried = self._carried[instrument.name] = wanted - side * amount
+        return HedgeOpened(
+            now_ns=now_ns,
+            trade_id=fill.trade_id,
+            instrument=instrument.name,
+            side=side,
+            amount_nanos=amount,
+            carried_nanos=carried,
+        )
 
     def next_order(
         self, hedge: HedgeOpened, filled_nanos: int, attempts: int, now_ns: int
@@ -110,6 +108,8 @@ class Hedger:
         """Why the hedge is over, in words; empty while it is not."""
         remaining = hedge.amount_nanos - filled_nanos
         age_ns = now_ns - hedge.now_ns
+        if hedge.amount_nanos == 0:
+            return f"is too small to trade, {format_nanos(abs(hedge.carried_nanos))} joins the next hedge"
         if remaining <= 0:
             return "hedged"
         if remaining < smallest:

@@ -16,7 +16,7 @@ LEVELS = ([(90 * NANOS, NANOS), (89 * NANOS, 4 * NANOS)], [(92 * NANOS, NANOS), 
 TICK, LOT = NANOS // 10, NANOS // 100
 
 
-def hedger(mode=HedgeMode.OPTION, levels=LEVELS, **changes):
+def hedger(mode=HedgeMode.OPTION, levels=LEVELS, carried=None, **changes):
     resident = Resident(
         [instrument(CALL), instrument(PERP)],
         {CALL: book(*levels), PERP: book(*levels)},
@@ -31,7 +31,7 @@ def hedger(mode=HedgeMode.OPTION, levels=LEVELS, **changes):
         "max_book_age_ns": 5 * SECOND,
         "max_mark_age_ns": 30 * SECOND,
     }
-    return Hedger(HedgerParams(**(fields | changes)), resident), resident
+    return Hedger(HedgerParams(**(fields | changes)), resident, carried or {}), resident
 
 
 def opened(amount_nanos, side=Side.SELL, name=CALL):
@@ -66,20 +66,28 @@ def test_delta_hedge_is_the_perpetual_against_the_delta(side, delta, hedge_side,
     st.sampled_from([NANOS, NANOS // 2, NANOS // 3]),
 )
 def test_nothing_of_any_fill_is_lost(fills, ratio):
-    """Hedges opened plus what is carried is exactly the share of all fills, the other way; each hedge is tradable."""
+    """Hedges opened plus what is carried is exactly the share of all fills, also through restarts between them."""
     hedging, _ = hedger(ratio_nanos=ratio)
     wanted = done = 0
     for number, (side, amount) in enumerate(fills):
         hedge = hedging.on_fill(fill(amount, side=side, trade_id=f"t-{number}"), NOW_NS)
         wanted += -side * amount * ratio // NANOS
-        if isinstance(hedge, HedgeOpened):
-            assert hedge.amount_nanos >= instrument(CALL).min_amount_nanos
-            assert hedge.amount_nanos % LOT == 0
-            done += hedge.side * hedge.amount_nanos
-        else:
-            assert hedge.reason is Reason.BELOW_MINIMUM
-        assert wanted == done + hedging.carried.get(CALL, 0)
-        assert abs(hedging.carried.get(CALL, 0)) < instrument(CALL).min_amount_nanos
+        done += hedge.side * hedge.amount_nanos
+        assert wanted == done + hedge.carried_nanos
+        assert abs(hedge.carried_nanos) < instrument(CALL).min_amount_nanos
+        assert hedge.amount_nanos == 0 or hedge.amount_nanos >= instrument(CALL).min_amount_nanos
+        assert hedge.amount_nanos % LOT == 0
+        hedging, _ = hedger(ratio_nanos=ratio, carried={CALL: hedge.carried_nanos})
+
+
+def test_fill_too_small_to_trade_is_written_down_and_carried():
+    """A fill below the smallest order is a hedge of nothing that ends at once and says what the next one takes over."""
+    hedging, _ = hedger()
+    small = hedging.on_fill(fill(NANOS // 20, trade_id="t-0"), NOW_NS)
+    assert (small.amount_nanos, small.carried_nanos) == (0, -NANOS // 20)
+    closed = hedging.next_order(small, 0, 0, NOW_NS)
+    assert closed.detail == "sell ETH-20250627-2600-C is too small to trade, 0.05 joins the next hedge"
+    assert hedging.on_fill(fill(NANOS // 20), NOW_NS) == opened(NANOS // 10)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +100,14 @@ def test_nothing_of_any_fill_is_lost(fills, ratio):
     ],
 )
 def test_hedge_that_cannot_be_known_is_asked_for_again(change, reason):
-    """Without a delta or a listing nothing is opened and nothing carried; the same fill opens it later."""
+    """Without a delta or a listing nothing is counted; the same fill opens its whole hedge later."""
     hedging, resident = hedger(HedgeMode.PERPETUAL)
     change(resident)
     assert hedging.on_fill(fill(NANOS), NOW_NS).reason is reason
-    assert hedging.carried == {}
     resident.marks[CALL] = mark()
     resident.instruments[PERP] = instrument(PERP)
-    assert isinstance(hedging.on_fill(fill(NANOS), NOW_NS), HedgeOpened)
+    hedge = hedging.on_fill(fill(2 * NANOS), NOW_NS)
+    assert (hedge.amount_nanos, hedge.carried_nanos) == (900_000_000, 0)
 
 
 def test_order_by_hand():
