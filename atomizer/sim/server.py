@@ -1,0 +1,173 @@
+"""All practice venues in one process over one market: start, play in real time, say where they listen, end cleanly.
+
+The market advances every 100 ms of wall time. Whoever starts this reads where the venues listen from standard output,
+or from a file that is there exactly as long as they listen.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import uvloop
+
+from atomizer.errors import UsageError
+from atomizer.sim.derive.dialect import V2, V3
+from atomizer.sim.derive.server import serve as serve_derive
+from atomizer.sim.derive.venue import Venue as DeriveVenue
+from atomizer.sim.market import STEP_NS, Market
+from atomizer.sim.rysk.server import LOOPBACK, RyskServer
+from atomizer.sim.rysk.venue import RyskVenue
+from atomizer.sim.rysk.verify import warm_up
+
+_NS: Final = 1_000_000_000
+_STDIN: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. Port 0 takes any free one; `endpoints` is the file to write where the venues listen."""
+
+    seed: int = 1
+    derive_port: int = 0
+    rysk_port: int = 0
+    endpoints: Path | None = None
+    rfq_interval_s: float = 2.0
+    exit_with_parent: bool = False
+
+
+def run(options: Options) -> None:
+    """Serve until SIGTERM, SIGINT or, with `exit_with_parent`, the end of standard input.
+
+    Raises:
+        UsageError: a port is taken, or the endpoints file cannot be written.
+    """
+    uvloop.run(_serve(options))
+
+
+async def _serve(options: Options) -> None:
+    start_ns = time.time_ns() // STEP_NS * STEP_NS
+    market = Market(options.seed, start_ns, rfq_interval_s=options.rfq_interval_s)
+    derive = DeriveVenue(market, seed=options.seed)
+    rysk = RyskServer(RyskVenue(market, start_ns))
+    stop = _stop_event(exit_with_parent=options.exit_with_parent)
+    async with AsyncExitStack() as stack:
+        with _port_of("--derive-port", options.derive_port):
+            derive_runner, derive_port = await serve_derive(derive, LOOPBACK, options.derive_port)
+        stack.push_async_callback(derive_runner.cleanup)
+        with _port_of("--rysk-port", options.rysk_port):
+            rysk_port = await rysk.start(options.rysk_port)
+        stack.push_async_callback(rysk.stop)
+        stack.enter_context(_announced(_endpoints(options.seed, derive_port, rysk_port), options.endpoints))
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        await _until_either(_play(market, derive, rysk), stop.wait())
+
+
+async def _play(market: Market, derive: DeriveVenue, rysk: RyskServer) -> None:
+    """One market step after the other, each at its time; after a pause (a sleeping laptop) all that were missed."""
+    while True:
+        now_ns = time.time_ns()
+        events = [] if derive.frozen else market.advance(now_ns)
+        derive.on_market(events, now_ns)
+        derive.publish(now_ns)
+        # RFQs go out last, when nothing of this step is left to keep the loop from the answers to them.
+        rysk.on_market(events)
+        next_ns = now_ns - now_ns % STEP_NS + STEP_NS
+        await asyncio.sleep(max(next_ns - time.time_ns(), 0) / _NS)
+
+
+async def _until_either(*endless: Coroutine[Any, Any, object]) -> None:
+    """Until the first of them ends; what it raised, if anything, is raised here."""
+    tasks = [asyncio.create_task(each) for each in endless]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@contextmanager
+def _port_of(flag: str, port: int) -> Iterator[None]:
+    """What the system says of a port, as a word about the flag."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{flag} {port}: {error.strerror}: stop what listens there, or leave the flag out") from error
+
+
+def _endpoints(seed: int, derive_port: int, rysk_port: int) -> dict[str, object]:
+    derive, rysk = f"{LOOPBACK}:{derive_port}", f"{LOOPBACK}:{rysk_port}"
+    return {
+        "session": uuid.uuid4().hex,
+        "seed": seed,
+        "pid": os.getpid(),
+        "derive": {
+            "ws_v2": f"ws://{derive}{V2.websocket_path}",
+            "ws_v3": f"ws://{derive}{V3.websocket_path}",
+            "http": f"http://{derive}",
+        },
+        "rysk": {"ws": f"ws://{rysk}/", "http": f"http://{rysk}"},
+    }
+
+
+@contextmanager
+def _announced(endpoints: dict[str, object], file: Path | None) -> Iterator[None]:
+    """One line on standard output, and the same in `file` for as long as we are here."""
+    line = orjson.dumps(endpoints).decode()
+    if file is not None:
+        _write_whole(file, line + "\n")
+    try:
+        print(line, flush=True)  # noqa: T201  whoever started us waits for it
+        yield
+    finally:
+        # Another session may have taken the name over meanwhile; its file is not ours to remove.
+        with suppress(OSError):
+            if file is not None and file.read_text() == line + "\n":
+                file.unlink()
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Never seen half written: a reader finds all of it or nothing."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text)
+        draft.replace(file)
+    except OSError as error:
+        raise UsageError(f"--endpoints {file}: {error.strerror}: name a file that can be written") from error
+
+
+def _stop_event(*, exit_with_parent: bool) -> asyncio.Event:
+    """Set once somebody wants us to end."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def watch_parent() -> None:
+        while os.read(_STDIN, 4096):
+            pass
+        with suppress(RuntimeError):  # the loop may be closed by then
+            loop.call_soon_threadsafe(stop.set)
+
+    if exit_with_parent:
+        threading.Thread(target=watch_parent, name="parent", daemon=True).start()
+    return stop
+
+
+def _warm_up() -> None:
+    """A second of imports that the first signature needs; done while clients are still connecting."""
+    warm_up()
+    # What start-up made stays for good: the collector need not walk it, and pause the venues, ever again.
+    gc.collect()
+    gc.freeze()
