@@ -36,6 +36,7 @@ class State:
         self.stop: RunStopped | None = None  # how the latest run ended; None while it runs or when it died
         self._open_hedges: dict[str, HedgeOpened] = {}
         self._closed_hedges: dict[str, HedgeClosed] = {}
+        self._carried: dict[str, int] = {}
         self._quotes: OrderedDict[tuple[str, str], QuoteSent] = OrderedDict()
         self._rfqs: OrderedDict[tuple[str, str], Rfq] = OrderedDict()
         self._quote_nonces: dict[str, int] = {}
@@ -75,6 +76,10 @@ class State:
         """Hedges without a known outcome, oldest first."""
         return list(self._open_hedges.values())
 
+    def carried(self) -> dict[str, int]:
+        """Signed nanos by instrument that were too small to hedge and join the next hedge there."""
+        return dict(self._carried)
+
     def unhedged_wins(self) -> list[Fill]:
         """Fills of our quotes for which no hedge was ever opened, oldest first.
 
@@ -113,6 +118,7 @@ class State:
         if record.trade_id in self._open_hedges:
             return False
         self._open_hedges[record.trade_id] = record
+        self._carried[record.instrument] = record.carried_nanos
         return True
 
     def _apply_quote(self, quote: QuoteSent) -> bool:

@@ -174,6 +174,15 @@ def test_a_win_that_was_not_hedged_before_a_crash_is_found():
     assert (state.unhedged_wins(), state.open_hedges()) == ([], [])
 
 
+def test_what_was_too_small_to_hedge_is_remembered():
+    """What waits to join the next hedge of an instrument is what its latest hedge says, told again or not."""
+    first = structs.replace(HEDGE, amount_nanos=0, carried_nanos=-3)
+    second = structs.replace(HEDGE, trade_id="rysk-2", carried_nanos=2)
+    other = structs.replace(HEDGE, trade_id="rysk-3", instrument="ETH-PERP", carried_nanos=1)
+    assert fold([first]).carried() == {CALL: -3}
+    assert fold([first, second, other, first]).carried() == {CALL: 2, "ETH-PERP": 1}
+
+
 def test_news_heard_again_is_no_news():
     """A second telling of a fill, order, quote, RFQ or hedge answers False and books nothing."""
     state = fold(DAY)
