@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,8 @@ from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Fill, HedgeClosed, HedgeOpened, Side, TimeInForce
 from atomizer.strategies.freshness import fresh_book, fresh_mark
+
+_BPS: Final = 10_000
 
 
 class HedgeMode(StrEnum):
@@ -24,7 +27,7 @@ class HedgerParams(msgspec.Struct, frozen=True):
 
     mode: HedgeMode
     ratio_nanos: int  # share of the fill that is hedged; NANOS is all of it
-    slippage_share_nanos: int  # how far beyond the worst level needed an order may reach; NANOS is all of its price
+    slippage_bps: int  # how far beyond the worst level needed an order may reach
     max_attempts: int
     max_duration_ns: int
     max_book_age_ns: int
@@ -102,7 +105,7 @@ class Hedger:
         book = fresh_book(self._market, hedge.instrument, self._params.max_book_age_ns, now_ns)
         if isinstance(book, Verdict):
             return book
-        return _order(hedge, instrument, book, hedge.amount_nanos - filled_nanos, self._params.slippage_share_nanos)
+        return _order(hedge, instrument, book, hedge.amount_nanos - filled_nanos, self._params.slippage_bps)
 
     def _outcome(self, hedge: HedgeOpened, filled_nanos: int, smallest: int, attempts: int, now_ns: int) -> str:
         """Why the hedge is over, in words; empty while it is not."""
@@ -122,7 +125,7 @@ class Hedger:
 
 
 def _order(
-    hedge: HedgeOpened, instrument: Instrument, book: Book, remaining: int, slippage_share_nanos: int
+    hedge: HedgeOpened, instrument: Instrument, book: Book, remaining: int, slippage_bps: int
 ) -> OrderPlan | Verdict:
     takes_bids = hedge.side is Side.SELL
     # What the book holds now is better than waiting for all of it; the rest is the next order's.
@@ -130,7 +133,7 @@ def _order(
     worst = book.worst(takes_bids, amount) if amount >= instrument.min_amount_nanos else NO_PRICE
     if worst == NO_PRICE:
         return Verdict(Reason.THIN_BOOK, f"{hedge.instrument} holds less than the smallest order")
-    slip = worst * slippage_share_nanos // NANOS
+    slip = worst * slippage_bps // _BPS
     tick = instrument.tick_nanos
     # Rounded inwards, so that the limit stays within the slippage; never below one tick.
     price = max(ceil_to(worst - slip, tick), tick) if takes_bids else floor_to(worst + slip, tick)

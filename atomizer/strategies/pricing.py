@@ -4,14 +4,14 @@ We buy from a taker what we can sell into the hedge venue's bids, and sell to a 
 
     buy:   price = bid VWAP(quantity) - hedge fee - edge
     sell:  price = ask VWAP(quantity) + hedge fee + edge
-    edge      = max(usd, premium_share * VWAP, vol_points * vega)                      per unit
+    edge      = max(usd, premium_bps/10000 * VWAP, vol_points * vega)                per unit
     hedge fee = base_fee/quantity + min(taker_rate * index, fee_cap * VWAP)          per unit; no cap when fee_cap is 0
 
 All in integer nanos of USD per unit, and every rounding is to our advantage: costs up, bids down, asks up.
 """
 
 import math
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -22,17 +22,19 @@ from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark, Rfq, Side
 from atomizer.strategies.freshness import fresh_book, fresh_mark
 
+_BPS: Final = 10_000
+
 
 class Edge(msgspec.Struct, frozen=True):
     """What we want to earn per unit: the largest of three."""
 
     usd_nanos: int = 0
-    premium_share_nanos: int = 0  # NANOS is the whole premium
+    premium_bps: int = 0
     vol_points: float = 0.0  # volatility points (0.01 of volatility) of the option's vega
 
     def nanos(self, hedge_nanos: int, vega: float) -> int:
         """Edge per unit. `hedge_nanos` is the hedge price, `vega` in USD per volatility point."""
-        premium = -(-hedge_nanos * self.premium_share_nanos // NANOS)
+        premium = -(-hedge_nanos * self.premium_bps // _BPS)
         volatility = math.ceil(self.vol_points * vega * NANOS) if self.vol_points else 0
         return max(self.usd_nanos, premium, volatility)
 

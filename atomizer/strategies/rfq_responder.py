@@ -25,7 +25,7 @@ class QuotePlan(msgspec.Struct, frozen=True):
 class ResponderParams(msgspec.Struct, frozen=True):
     """How far one answer to an outbid notice goes past the best, and how much is remembered."""
 
-    step_share_nanos: int  # of the best price; NANOS is all of it
+    step_nanos: int  # USD per unit
     memory_ns: int = 60_000_000_000  # an RFQ id that comes again within this time is a duplicate
     max_remembered: int = 4096
 
@@ -40,6 +40,8 @@ class RfqResponder:
     """One decision an event; remembers the RFQs of the last minute, so that memory is bounded."""
 
     def __init__(self, params: ResponderParams, pricer: Pricer) -> None:
+        if params.step_nanos <= 0:
+            raise ValueError(f"step_nanos must be above 0, not {params.step_nanos}")
         self._params = params
         self._pricer = pricer
         self._auctions: OrderedDict[str, _Auction] = OrderedDict()
@@ -77,8 +79,7 @@ class RfqResponder:
             return Verdict(
                 Reason.EDGE_EXHAUSTED, f"rfq {answer.rfq_id} best {best}, our limit {price.limit_nanos} nanos"
             )
-        step = max(best * self._params.step_share_nanos // NANOS, 1)
-        step = min(step, abs(price.limit_nanos - best))
+        step = min(self._params.step_nanos, abs(price.limit_nanos - best))
         return _plan(auction, price, best + step * toward)
 
     def _price(self, auction: _Auction, now_ns: int) -> Price | Verdict:

@@ -145,6 +145,6 @@ def exact_edge(edge, vwap, vega):
     """Least edge per unit, in nanos."""
     return max(
         Fraction(edge.usd_nanos),
-        Fraction(edge.premium_share_nanos, NANOS) * vwap,
+        Fraction(edge.premium_bps, 10_000) * vwap,
         Fraction(edge.vol_points) * Fraction(vega) * NANOS,
     )

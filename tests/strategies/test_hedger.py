@@ -25,7 +25,7 @@ def hedger(mode=HedgeMode.OPTION, levels=LEVELS, carried=None, **changes):
     fields = {
         "mode": mode,
         "ratio_nanos": NANOS,
-        "slippage_share_nanos": NANOS // 100,
+        "slippage_bps": 100,
         "max_attempts": 3,
         "max_duration_ns": 60 * SECOND,
         "max_book_age_ns": 5 * SECOND,
@@ -118,13 +118,11 @@ def test_order_by_hand():
     assert (plan.price_nanos, plan.amount_nanos) == (94_900_000_000, 2 * NANOS)
 
 
-@given(
-    ladders(), st.sampled_from(list(Side)), st.integers(1, 20_000), st.integers(0, 20_000), st.integers(0, NANOS // 10)
-)
+@given(ladders(), st.sampled_from(list(Side)), st.integers(1, 20_000), st.integers(0, 20_000), st.integers(0, 1000))
 def test_every_order_is_sound(levels, side, lots, filled_lots, slippage):
     """An order is on tick and lot, within what is left and what the book holds, and its slippage is bounded."""
     amount, filled = lots * LOT, filled_lots * LOT
-    hedging, resident = hedger(levels=levels, slippage_share_nanos=slippage)
+    hedging, resident = hedger(levels=levels, slippage_bps=slippage)
     step = hedging.next_order(opened(amount, side), filled, 0, NOW_NS)
     listed = resident.instruments[CALL]
     if isinstance(step, OrderPlan):
@@ -132,7 +130,7 @@ def test_every_order_is_sound(levels, side, lots, filled_lots, slippage):
         assert step.amount_nanos % LOT == step.price_nanos % TICK == 0
         assert step.price_nanos > 0
         worst = resident.books[CALL].worst(side is Side.SELL, step.amount_nanos)
-        assert (worst - step.price_nanos) * -side <= max(worst * slippage // NANOS, TICK)
+        assert (worst - step.price_nanos) * -side <= max(worst * slippage // 10_000, TICK)
     elif isinstance(step, HedgeClosed):
         assert amount - filled < listed.min_amount_nanos
         assert step.filled_nanos == filled

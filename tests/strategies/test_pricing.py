@@ -28,9 +28,9 @@ from atomizer.domain.reasons import Reason
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge, FixedPricer, Price
 
 BIDS, ASKS = [(90 * NANOS, NANOS), (89 * NANOS, 4 * NANOS)], [(92 * NANOS, NANOS), (94 * NANOS, 4 * NANOS)]
-MINIMUM = Edge(usd_nanos=NANOS, premium_share_nanos=8_000_000)
+MINIMUM = Edge(usd_nanos=NANOS, premium_bps=80)
 PARAMS = BookPricerParams(
-    target=Edge(usd_nanos=NANOS, premium_share_nanos=30_000_000),
+    target=Edge(usd_nanos=NANOS, premium_bps=300),
     minimum=MINIMUM,
     max_book_age_ns=5 * SECOND,
     max_mark_age_ns=30 * SECOND,
@@ -39,7 +39,7 @@ PARAMS = BookPricerParams(
 edges = st.builds(
     Edge,
     usd_nanos=st.integers(0, 2 * NANOS),
-    premium_share_nanos=st.integers(0, NANOS // 5),
+    premium_bps=st.integers(0, 2000),
     vol_points=st.floats(0, 2, allow_subnormal=False),
 )
 listings = st.builds(

@@ -36,7 +36,7 @@ FREE = instrument(CALL, taker_fee_nanos=0, base_fee_nanos=0)
 def responder(levels=None, **params):
     levels = levels or ([(90 * NANOS, 10 * NANOS)], [(100 * NANOS, 10 * NANOS)])
     resident = Resident([FREE], {CALL: book(*levels)}, [mark()])
-    step = {"step_share_nanos": NANOS // 1000} | params
+    step = {"step_nanos": NANOS // 10} | params
     return RfqResponder(ResponderParams(**step), BookPricer(PARAMS, resident)), resident
 
 
@@ -63,9 +63,9 @@ def test_first_quote_shows_the_target_edge():
 @pytest.mark.parametrize(
     ("taker_buys", "best", "ours"),
     [
-        (False, 86 * NANOS, 86_086_000_000),
+        (False, 86 * NANOS, 86_100_000_000),
         (False, 88_990_000_000, 89 * NANOS),
-        (True, 104 * NANOS, 103_896_000_000),
+        (True, 104 * NANOS, 103_900_000_000),
         (True, 101_050_000_000, 101 * NANOS),
     ],
 )
@@ -88,7 +88,7 @@ def test_tie_that_came_first_is_beaten():
     """A rival at our very price was earlier, so we step past it."""
     quoting, _ = responder()
     quoting.on_rfq(rfq(NANOS), DEADLINE_NS, NOW_NS)
-    assert quoting.on_answer(outbid(85 * NANOS), NOW_NS).price_nanos == 85_085_000_000
+    assert quoting.on_answer(outbid(85 * NANOS), NOW_NS).price_nanos == 85_100_000_000
 
 
 def test_late_notice_of_an_earlier_quote_is_ignored():
@@ -103,7 +103,7 @@ def test_notice_without_a_best_price_is_answered_from_our_own():
     """When the notice does not say what is best, the step is taken from what we showed."""
     quoting, _ = responder()
     quoting.on_rfq(rfq(NANOS), DEADLINE_NS, NOW_NS)
-    assert quoting.on_answer(outbid(0), NOW_NS).price_nanos == 85_085_000_000
+    assert quoting.on_answer(outbid(0), NOW_NS).price_nanos == 85_100_000_000
 
 
 @pytest.mark.parametrize("outcome", [QuoteOutcome.BEST, QuoteOutcome.REFUSED])
@@ -157,7 +157,7 @@ def test_memory_is_bounded_in_number_and_time(pauses):
 
 def test_fixed_price_never_follows():
     """A dummy price is shown once and let go when it is beaten."""
-    quoting = RfqResponder(ResponderParams(step_share_nanos=NANOS // 1000), FixedPricer(100 * NANOS))
+    quoting = RfqResponder(ResponderParams(step_nanos=NANOS // 10), FixedPricer(100 * NANOS))
     assert quoting.on_rfq(rfq(NANOS), DEADLINE_NS, NOW_NS).price_nanos == 100 * NANOS
     assert quoting.on_answer(outbid(101 * NANOS), NOW_NS).reason is Reason.EDGE_EXHAUSTED
 
@@ -166,11 +166,11 @@ def test_fixed_price_never_follows():
     st.lists(st.tuples(ladders(), st.integers(1, 3200 * NANOS)), min_size=1, max_size=6),
     sizes,
     st.booleans(),
-    st.integers(0, NANOS // 20),
+    st.integers(1, 100 * NANOS),
 )
-def test_no_quote_of_an_auction_goes_past_the_floor(moves, quantity, taker_buys, step_share):
+def test_no_quote_of_an_auction_goes_past_the_floor(moves, quantity, taker_buys, step):
     """Through any moves of book and rivals, each quote keeps the minimum edge on the book of its moment."""
-    quoting, resident = responder(moves[0][0], step_share_nanos=step_share)
+    quoting, resident = responder(moves[0][0], step_nanos=step)
     plan = quoting.on_rfq(rfq(quantity, taker_buys=taker_buys), DEADLINE_NS, NOW_NS)
     toward = -1 if taker_buys else 1
     for levels, best in moves:
@@ -184,3 +184,9 @@ def test_no_quote_of_an_auction_goes_past_the_floor(moves, quantity, taker_buys,
         plan = quoting.on_answer(outbid(best), NOW_NS)
         if isinstance(plan, QuotePlan):
             assert (plan.price_nanos - best) * toward > 0
+
+
+def test_step_must_be_above_zero():
+    """A step of nothing would tie for ever and is refused at start."""
+    with pytest.raises(ValueError, match="step_nanos"):
+        responder(step_nanos=0)
