@@ -172,7 +172,10 @@ class _Listener(WSListener):
         else:
             self.end(CloseReason.PEER)
         assert self.reason is not None  # noqa: S101  end() set it
-        self._on_closed(self.reason)
+        try:
+            self._on_closed(self.reason)
+        except Exception as failure:  # noqa: BLE001  as in _deliver; picows would only log it
+            self.failure = self.failure or failure
 
     def _deliver(self, transport: WSTransport, text: memoryview) -> None:
         try:

@@ -1,0 +1,1 @@
+"""Derive, API v2 and v3: one client, two profiles."""

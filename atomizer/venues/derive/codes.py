@@ -1,0 +1,74 @@
+"""Derive's error codes: what each says about the request, whether asking again can help, and what a person should do.
+
+Source: protocol sheet §5, "Error codes" and "Ambiguous outcomes".
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from atomizer.errors import OutcomeUnknown, Refused, VenueError
+from atomizer.venues.derive.profile import VENUE
+
+RATE_LIMITED: Final = -32000
+CHANNELS: Final = 13000
+NO_SUCH_CURRENCY: Final = frozenset({12001, 12002})  # also said of a currency without instruments of a kind
+# The order has ended, was never there, or its instrument is gone: nothing can come of it any more.
+NOTHING_TO_CANCEL: Final = frozenset({11003, 11004, 11005, 11006, 11016, 11021, 12001})
+
+_RETRY_HINT: Final = re.compile(r"(\d{1,9}) ?ms")
+_UNKNOWN_OUTCOME: Final = frozenset({-32603, 9000})
+_RETRYABLE: Final = frozenset({RATE_LIMITED, -32100, 9001, 11002})
+_ADVICE: Final = {
+    RATE_LIMITED: "send less, or ask Derive for a market maker's limits",
+    -32100: "close other connections of this machine",
+    11000: "deposit, or lower size",
+    11007: "another order of this wallet stands in the way: cancel it first",
+    11011: "check this machine's clock",
+    11015: "market maker protection has tripped: wait or reset it",
+    11018: "check this machine's clock",
+    11023: "the fee schedule has changed: restart to load it",
+    14000: "correct DERIVE_WALLET_ADDRESS: v2 wants the Derive wallet, not the key that owns it",
+    14001: "correct DERIVE_SUBACCOUNT_ID",
+    14002: "correct DERIVE_SUBACCOUNT_ID",
+    14012: "correct DERIVE_WALLET_ADDRESS",
+    14013: "correct DERIVE_WALLET_ADDRESS",
+    14014: "register the key as a session key of the wallet, or correct DERIVE_PRIVATE_KEY and DERIVE_WALLET_ADDRESS",
+    14020: "correct DERIVE_WALLET_ADDRESS and DERIVE_SUBACCOUNT_ID",
+    14023: "register the key as a session key of the wallet",
+    14029: "allow this machine's address in the session key's settings",
+    14030: "register a new session key: this one has expired",
+    14031: "give the session key the admin scope (v2) or trade and account scopes (v3)",
+    16000: "Derive does not serve this place",
+    16001: "Derive does not serve this wallet",
+}
+
+
+class Fault(NamedTuple):
+    """Why a request did not succeed. `code` is the venue's; None when it is our own finding."""
+
+    code: int | None
+    words: str
+    is_unknown: bool = False
+    is_retryable: bool = False
+    retry_after_ms: int = 0
+
+    def as_error(self, request: str) -> VenueError:
+        """The fault as an exception: `OutcomeUnknown` or `Refused`."""
+        kind = OutcomeUnknown if self.is_unknown else Refused
+        return kind(VENUE, self.words, code=self.code, request=request, retryable=self.is_retryable)
+
+
+def classify(code: int, message: str, data: str) -> Fault:
+    """An error answer → what it means for the request that it answers.
+
+    Everything but -32603 and 9000 is a definite no. An unfamiliar code is one too, since 11xxx to 14xxx all are.
+    """
+    words = ": ".join(part for part in (message, data, _ADVICE.get(code, "")) if part)
+    hint = _RETRY_HINT.search(data) if code == RATE_LIMITED else None
+    return Fault(
+        code,
+        words,
+        is_unknown=code in _UNKNOWN_OUTCOME,
+        is_retryable=code in _RETRYABLE or code in _UNKNOWN_OUTCOME,
+        retry_after_ms=int(hint[1]) if hint else 0,
+    )

@@ -1,0 +1,106 @@
+"""Resident market data: instruments, books and marks, kept current by what the channels bring. Pure but for storage."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from atomizer._core.book import Book
+from atomizer.domain.trading import Mark
+from atomizer.errors import BadFrame
+from atomizer.venues.derive.market_codec import (
+    Listing,
+    book_channel,
+    parse_book,
+    parse_ticker,
+    ticker_channel,
+)
+
+Feed = Callable[[Any, int], None]  # (data, now_ns)
+
+
+class BookFeed:
+    """One book channel. Every frame replaces the whole book; publish ids rise within one connection."""
+
+    __slots__ = ("_publish_id", "book")
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self._publish_id = -1
+
+    def __call__(self, data: Any, now_ns: int) -> None:
+        """Raises BadFrame, and the book is dark: corrupt data is worse than none."""
+        try:
+            snapshot = parse_book(data)
+        except BadFrame:
+            self.book.darken()
+            raise
+        if snapshot.publish_id <= self._publish_id:
+            return  # the same again, or one that was overtaken
+        self._publish_id = snapshot.publish_id
+        if not self.book.apply_snapshot(
+            snapshot.bids, snapshot.asks, snapshot.publish_id, snapshot.venue_time_ns, now_ns
+        ):
+            raise BadFrame(f"book {snapshot.publish_id}: crossed, out of order or not positive", reason="bad_book")
+
+    def darken(self) -> None:
+        """The connection is gone; the next one may count from anywhere."""
+        self.book.darken()
+        self._publish_id = -1
+
+
+class MarketData:
+    """Everything resident of the listed instruments. A `Book` keeps its identity for as long as it is listed."""
+
+    def __init__(self) -> None:
+        self._listings: dict[str, Listing] = {}
+        self._books: dict[str, BookFeed] = {}
+        self._marks: dict[str, Mark] = {}
+        self._index_nanos: dict[str, int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._listings)
+
+    def replace_listings(self, listings: Iterable[Listing]) -> None:
+        """The venue's present list: books of what is gone go dark, new ones start dark."""
+        self._listings = {listing.instrument.name: listing for listing in listings}
+        for name in self._books.keys() - self._listings.keys():
+            self._books.pop(name).darken()
+            self._marks.pop(name, None)
+        for name in self._listings.keys() - self._books.keys():
+            self._books[name] = BookFeed()
+
+    def feeds(self) -> dict[str, Feed]:
+        """Every market channel that we want, and who takes its data."""
+        feeds: dict[str, Feed] = {book_channel(name): feed for name, feed in self._books.items()}
+        feeds.update((ticker_channel(name), self._ticker_feed(listing)) for name, listing in self._listings.items())
+        return feeds
+
+    def listing(self, name: str) -> Listing | None:
+        return self._listings.get(name)
+
+    def book(self, name: str) -> Book | None:
+        feed = self._books.get(name)
+        return feed.book if feed is not None else None
+
+    def mark(self, name: str) -> Mark | None:
+        return self._marks.get(name)
+
+    def index_nanos(self, underlying: str) -> int | None:
+        """The latest index price that any ticker of this underlying brought."""
+        return self._index_nanos.get(underlying)
+
+    def darken(self) -> None:
+        """The connection is gone: no price may be taken from anything here until it is heard again."""
+        for feed in self._books.values():
+            feed.darken()
+        self._marks.clear()
+        self._index_nanos.clear()
+
+    def _ticker_feed(self, listing: Listing) -> Feed:
+        contract, name = listing.instrument.contract, listing.instrument.name
+
+        def on_ticker(data: Any, now_ns: int) -> None:
+            mark = self._marks[name] = parse_ticker(data, name, contract.is_option, now_ns)
+            self._index_nanos[contract.underlying] = mark.index_nanos
+
+        return on_ticker

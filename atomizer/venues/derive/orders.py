@@ -1,0 +1,315 @@
+"""Our orders at Derive: place, cancel, and find out what became of them. Says what it hears, keeps what it needs.
+
+Every request ends as an `OrderUpdate`: accepted, refused or unknown. Nothing is sent twice.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from atomizer._core.fixed import is_multiple
+from atomizer.domain.instruments import Instrument, parse_name
+from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate
+from atomizer.errors import BadFrame, Disconnected, Refused
+from atomizer.venues.derive.auth import Credentials, OrderSigner, fee_cap_nanos
+from atomizer.venues.derive.codec import (
+    SignedTerms,
+    VenueOrder,
+    build_order,
+    parse_cancelled_count,
+    parse_order,
+    parse_order_notice,
+    parse_orders,
+    parse_placed,
+    parse_trade_notice,
+    parse_trades,
+)
+from atomizer.venues.derive.codes import NOTHING_TO_CANCEL, RATE_LIMITED, Fault
+from atomizer.venues.derive.market import MarketData
+from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
+from atomizer.venues.derive.rpc import Rpc
+
+NANOS_PER_S: Final = 1_000_000_000
+PAGE_SIZE: Final = 500
+MOST_PAGES: Final = 200
+HISTORY_ATTEMPTS: Final = 4  # history may lag behind the matching engine: look again before concluding anything
+FIRST_PAUSE_S: Final = 0.25
+
+Emit = Callable[[OrderUpdate | Fill], None]
+
+
+class _Known(NamedTuple):
+    """What a cancel must name. Without an `order_id` the order has not been acknowledged."""
+
+    instrument: str
+    nonce: int
+    order_id: str
+
+
+class OrderDesk:
+    """Orders of one subaccount. `emit` is never called from within `place` or `cancel`: see `flush`."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        credentials: Credentials,
+        rpc: Rpc,
+        market: MarketData,
+        *,
+        emit: Emit,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._profile = profile
+        self._credentials = credentials
+        self._signer = OrderSigner(profile, credentials)
+        self._rpc = rpc
+        self._market = market
+        self._emit = emit
+        self._now_ns = now_ns
+        self._known: dict[str, _Known] = {}
+        self._untold: deque[OrderUpdate] = deque()
+        self._waiting_cancels: deque[CancelSent] = deque()
+        self.is_open = False  # whether new orders may leave
+        self.wake = asyncio.Event()  # there is something to flush
+
+    def forget(self) -> None:
+        """The connection is gone, and with it what rested; `open_orders` learns it anew."""
+        self.is_open = False
+        self._known.clear()
+        self._waiting_cancels.clear()
+
+    # --- what we send
+
+    def place(self, order: OrderPlaced, now_ns: int, budget_ns: int) -> None:
+        """Sign and send, or refuse what cannot succeed. `budget_ns` is the monotonic time that budgets run on."""
+        terms = self._terms(order, now_ns)
+        if isinstance(terms, SignedTerms) and not self._rpc.matching.try_take(budget_ns):
+            terms = "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
+        if isinstance(terms, str):
+            self._report(order.client_id, OrderState.REFUSED, terms)
+            return
+        signer, subaccount_id = self._credentials.signer_address, self._credentials.subaccount_id
+        params = build_order(order, self._profile, subaccount_id, signer, terms)
+        try:
+            self._rpc.send("private/order", params, self._rpc.matching, partial(self._on_placed, order.client_id))
+        except Disconnected as error:
+            self._report(order.client_id, OrderState.REFUSED, str(error))
+            return
+        self._known[order.client_id] = _Known(order.instrument, order.nonce, "")
+
+    def cancel(self, cancel: CancelSent, budget_ns: int) -> None:
+        """Send a cancel: by the venue's id, or by the nonce of an order that is still in flight, which burns it.
+
+        A cancel beyond the budget, its reserve included, leaves as soon as the budget allows.
+        """
+        known = self._known.get(cancel.client_id)
+        if known is None:
+            self._report(cancel.client_id, OrderState.UNKNOWN, "cancel: no live order of this label is known")
+        elif self._waiting_cancels or not self._rpc.matching.try_take(budget_ns, is_cancel=True):
+            self._waiting_cancels.append(cancel)
+        else:
+            self._send_cancel(cancel, known)
+
+    def flush(self, budget_ns: int) -> None:
+        """Tell what `place` and `cancel` found, and send the cancels that had to wait."""
+        while self._untold:
+            self._emit(self._untold.popleft())
+        while self._waiting_cancels and self._rpc.matching.try_take(budget_ns, is_cancel=True):
+            cancel = self._waiting_cancels.popleft()
+            known = self._known.get(cancel.client_id)
+            if known is not None:  # else it ended while its cancel waited
+                self._send_cancel(cancel, known)
+
+    def _send_cancel(self, cancel: CancelSent, known: _Known) -> None:
+        if known.order_id:
+            method, params = "private/cancel", self._order_subject(known.instrument) | {"order_id": known.order_id}
+        else:
+            method, params = "private/cancel_by_nonce", self._nonce_subject(known.instrument, known.nonce)
+        try:
+            self._rpc.send(method, params, self._rpc.matching, partial(self._on_cancelled, cancel))
+        except Disconnected as error:
+            self._report(cancel.client_id, OrderState.UNKNOWN, f"cancel: {error}")
+
+    def _terms(self, order: OrderPlaced, now_ns: int) -> SignedTerms | str:
+        """What we sign, or why it would be refused anyway."""
+        if not self.is_open:
+            return "not connected: nothing was sent"
+        listing = self._market.listing(order.instrument)
+        if listing is None:
+            return f"{order.instrument} is not listed here"
+        instrument = listing.instrument
+        if words := _off_terms(order, instrument):
+            return words
+        index_nanos = self._market.index_nanos(instrument.contract.underlying)
+        if index_nanos is None:
+            return f"no index price of {instrument.contract.underlying} yet: the fee cap cannot be known"
+        now_s = now_ns // NANOS_PER_S
+        expiry_s = now_s + self._profile.order_life_s
+        if instrument.contract.is_option:
+            expiry_s = min(expiry_s, instrument.contract.expiry_s)
+        if expiry_s < now_s + self._profile.minimum_life_s:
+            return f"{order.instrument} expires within the {self._profile.minimum_life_s} s that an order must live"
+        return self._signer.sign(order, listing, fee_cap_nanos(instrument, index_nanos), expiry_s)
+
+    # --- what we hear
+
+    def on_orders(self, data: Any, now_ns: int) -> None:
+        """Data of our orders channel. Raises BadFrame."""
+        for order in parse_order_notice(data):
+            self._hear(order, now_ns)
+
+    def on_trades(self, data: Any, now_ns: int) -> None:
+        """Data of our trades channel. Raises BadFrame."""
+        for fill in parse_trade_notice(data, now_ns):
+            if _is_contract(fill.instrument):
+                self._emit(fill)
+
+    def _on_placed(self, client_id: str, result: Any, fault: Fault | None) -> None:
+        now_ns = self._now_ns()
+        if fault is not None:
+            state = OrderState.UNKNOWN if fault.is_unknown else OrderState.REFUSED
+            if state is OrderState.REFUSED:
+                self._known.pop(client_id, None)
+            self._emit(_update(now_ns, client_id, state, fault.words, fault.code))
+            return
+        try:
+            order, fills = parse_placed(result, now_ns)
+        except BadFrame as error:
+            self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, f"unreadable answer: {error}"))
+            return
+        self._hear(order, now_ns)
+        for fill in fills:
+            self._emit(fill)
+
+    def _on_cancelled(self, cancel: CancelSent, result: Any, fault: Fault | None) -> None:
+        now_ns = self._now_ns()
+        known = self._known.get(cancel.client_id)
+        if fault is not None and fault.code == RATE_LIMITED:
+            self._waiting_cancels.append(cancel)  # a definite no, so it may leave again once the hold is over
+            return
+        if fault is not None:
+            self._emit(_update(now_ns, cancel.client_id, OrderState.UNKNOWN, f"cancel: {fault.words}", fault.code))
+            return
+        if known is None or not known.order_id:
+            return  # by nonce, or already over: the orders channel or the order's own answer says what became of it
+        try:
+            self._hear(parse_order(result), now_ns)
+        except BadFrame as error:
+            words = f"cancel: unreadable answer: {error}"
+            self._emit(_update(now_ns, cancel.client_id, OrderState.UNKNOWN, words))
+
+    def _hear(self, order: VenueOrder, now_ns: int) -> None:
+        if order.state.is_final:
+            self._known.pop(order.client_id, None)
+        else:
+            self._known[order.client_id] = _Known(order.instrument, order.nonce, order.order_id)
+        self._emit(order.as_update(now_ns))
+
+    def _report(self, client_id: str, state: OrderState, words: str) -> None:
+        self._untold.append(_update(self._now_ns(), client_id, state, words))
+        self.wake.set()
+
+    # --- what we ask
+
+    async def open_orders(self) -> list[OrderUpdate]:
+        """What rests now; from here on these can be cancelled by their label."""
+        result = await self._rpc.ask("private/get_open_orders", self._subject())
+        orders, _ = parse_orders(result)
+        self._known.update((o.client_id, _Known(o.instrument, o.nonce, o.order_id)) for o in orders)
+        now_ns = self._now_ns()
+        return [order.as_update(now_ns) for order in orders]
+
+    async def fills_since(self, since_ms: int) -> list[Fill]:
+        """Our fills of options and perpetuals since then, oldest first."""
+        now_ns = self._now_ns()
+        period = {"from_timestamp": since_ms, "to_timestamp": max(since_ms, now_ns // NANOS_PER_MS + 60_000)}
+        fills: dict[str, Fill] = {}
+        page, page_count = 1, 1
+        while page <= min(page_count, MOST_PAGES):
+            params = self._subject() | period | {"page": page, "page_size": PAGE_SIZE}
+            result = await self._rpc.ask("private/get_trade_history", params)
+            found, page_count = parse_trades(result, now_ns)
+            fills.update((fill.trade_id, fill) for fill in found if _is_contract(fill.instrument))
+            page += 1
+        return sorted(fills.values(), key=lambda fill: fill.venue_time_ns)
+
+    async def cancel_all(self) -> None:
+        """Cancel everything of this subaccount. The outcomes come through the orders channel."""
+        await self._rpc.ask("private/cancel_all", self._subject())
+
+    async def resolve(self, order: OrderPlaced) -> None:
+        """End an unknown outcome: burn the nonce, so that nothing new can come of it, then ask what did. Emits it.
+
+        Raises:
+            VenueError, BadFrame: the venue could not be asked; the outcome stays unknown.
+        """
+        params = self._nonce_subject(order.instrument, order.nonce)
+        try:
+            result = await self._rpc.ask("private/cancel_by_nonce", params, is_matching=True)
+            was_open = parse_cancelled_count(result) > 0
+        except Refused as error:
+            if error.code not in NOTHING_TO_CANCEL:
+                raise
+            was_open = False
+        for attempt in range(HISTORY_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
+            found = await self._find_ended(order.nonce)
+            if found is not None:
+                self._hear(found, self._now_ns())
+                return
+        self._known.pop(order.client_id, None)
+        if was_open:
+            update = _update(self._now_ns(), order.client_id, OrderState.CANCELLED, "cancelled by its nonce")
+        else:
+            words = "never reached the venue, and its nonce is burned"
+            update = _update(self._now_ns(), order.client_id, OrderState.REFUSED, words)
+        self._emit(update)
+
+    async def _find_ended(self, nonce: int) -> VenueOrder | None:
+        """The ended order with this nonce, among the latest page of history."""
+        params = self._subject() | {"page": 1, "page_size": PAGE_SIZE}
+        orders, _ = parse_orders(await self._rpc.ask("private/get_order_history", params))
+        return next((order for order in orders if order.nonce == nonce), None)
+
+    def _subject(self) -> dict[str, object]:
+        return {"subaccount_id": self._credentials.subaccount_id}
+
+    def _order_subject(self, instrument: str) -> dict[str, object]:
+        return self._subject() | {"instrument_name": instrument}
+
+    def _nonce_subject(self, instrument: str, nonce: int) -> dict[str, object]:
+        """Parameters of private/cancel_by_nonce; its nonce is an integer in both versions."""
+        subject = self._order_subject(instrument) | {"nonce": nonce}
+        return subject | {"wallet": self._credentials.wallet} if self._profile.version is Version.V2 else subject
+
+
+def _off_terms(order: OrderPlaced, instrument: Instrument) -> str:
+    """Why the venue would refuse this price or amount; empty when it would not."""
+    if not instrument.is_active:
+        return f"{instrument.name} is not active"
+    if order.price_nanos <= 0 or not is_multiple(order.price_nanos, instrument.tick_nanos):
+        return f"price {order.price_nanos} nanos is not on the tick of {instrument.tick_nanos}"
+    if not is_multiple(order.amount_nanos, instrument.lot_nanos):
+        return f"amount {order.amount_nanos} nanos is not on the lot of {instrument.lot_nanos}"
+    if not instrument.min_amount_nanos <= order.amount_nanos <= instrument.max_amount_nanos:
+        return (
+            f"amount {order.amount_nanos} nanos is outside {instrument.min_amount_nanos}"
+            f" to {instrument.max_amount_nanos}"
+        )
+    return ""
+
+
+def _is_contract(name: str) -> bool:
+    """Spot trades of the same subaccount are not ours to book."""
+    try:
+        parse_name(name)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _update(now_ns: int, client_id: str, state: OrderState, words: str, code: int | None = None) -> OrderUpdate:
+    return OrderUpdate(now_ns=now_ns, venue=VENUE, client_id=client_id, state=state, code=code, detail=words)
