@@ -73,16 +73,24 @@ async def _serve(options: Options) -> None:
 
 
 async def _play(market: Market, derive: DeriveVenue, rysk: RyskServer) -> None:
-    """One market step after the other, each at its time; after a pause (a sleeping laptop) all that were missed."""
+    """One market step after the other, each at its time; after a pause (a sleeping laptop) all that were missed.
+
+    RFQs go out half a step later: by then Derive's frames of this step are sent, and the answer times that Rysk
+    measures are the makers' and not this loop's.
+    """
     while True:
         now_ns = time.time_ns()
+        step_ns = now_ns - now_ns % STEP_NS
         events = [] if derive.frozen else market.advance(now_ns)
         derive.on_market(events, now_ns)
         derive.publish(now_ns)
-        # RFQs go out last, when nothing of this step is left to keep the loop from the answers to them.
+        await _sleep_until(step_ns + STEP_NS // 2)
         rysk.on_market(events)
-        next_ns = now_ns - now_ns % STEP_NS + STEP_NS
-        await asyncio.sleep(max(next_ns - time.time_ns(), 0) / _NS)
+        await _sleep_until(step_ns + STEP_NS)
+
+
+async def _sleep_until(wall_ns: int) -> None:
+    await asyncio.sleep(max(wall_ns - time.time_ns(), 0) / _NS)
 
 
 async def _until_either(*endless: Coroutine[Any, Any, object]) -> None:

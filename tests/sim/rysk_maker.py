@@ -130,11 +130,14 @@ def code_of(answer):
     return answer["error"]["code"]
 
 
+MARKET = Market(7, START_NS)  # it never advances here, so everybody may look at the same one
+
+
 class Desk:
     """The venue with its outbox sorted by connection."""
 
     def __init__(self, **options):
-        self.market = Market(7, START_NS)
+        self.market = MARKET
         self.venue = RyskVenue(self.market, START_NS, **options)
         self.rfqs = self.venue.connect(f"/rfqs/{WETH}")
         self.maker = self.venue.connect("/maker")
@@ -146,8 +149,11 @@ class Desk:
         return [json.loads(frame) for to, frame in self.venue.drain() if to == connection and frame.strip()]
 
     def open(self, **changes):
-        self.venue.on_market([arrival(self.market, **changes)], START_NS)
-        return self.sent(self.rfqs)[0]["result"]
+        """The broadcast of an RFQ, as a socket for its asset gets it."""
+        rfq = arrival(self.market, **changes)
+        listening = self.venue.connect(f"/rfqs/{rfq.asset}")
+        self.venue.on_market([rfq], START_NS)
+        return self.sent(listening)[0]["result"]
 
     def ask(self, connection, frame, now_ns=NOW_NS):
         """The one frame that answers this one."""

@@ -120,3 +120,27 @@ async def test_rfqs_of_the_market_reach_the_makers():
             for listener in listeners:
                 listener.cancel()
             await asyncio.gather(*listeners, return_exceptions=True)
+
+
+async def test_frozen_market_stands_still_for_both_venues():
+    """While Derive is frozen the one market behind the venues does not move, and afterwards it goes on."""
+    with started() as (_, endpoints):
+        async with aiohttp.ClientSession() as session:
+
+            async def freeze(frozen):
+                url = endpoints["derive"]["http"] + "/practice/freeze"
+                async with session.post(url, json={"frozen": frozen}) as answer:
+                    assert (await answer.json())["frozen"] is frozen
+
+            async def prices():
+                async with session.get(endpoints["rysk"]["http"] + "/api/assets") as answer:
+                    return await answer.text()
+
+            await freeze(True)
+            still = await prices()
+            await asyncio.sleep(0.5)
+            assert await prices() == still
+            await freeze(False)
+            async with asyncio.timeout(10):
+                while await prices() == still:
+                    await asyncio.sleep(0.05)

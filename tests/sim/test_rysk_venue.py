@@ -83,6 +83,35 @@ def test_published_quote_is_accepted_and_best(desk):
 
 
 @pytest.mark.parametrize(
+    ("label", "answer"),
+    [
+        ("v3-base-sepolia-covered-call", {"result": "OK"}),
+        ("v3-base-mainnet-taker-buy-call", {"result": "OK"}),
+        ("v3-sdk-testQuote", {"error": -32003}),  # its maker is not its signer
+        ("legacy-v2-quote", {"error": -32003}),
+    ],
+)
+def test_published_quotes_are_judged_by_their_signer(desk, label, answer):
+    """Published quotes of the current schema are accepted from their signer; others' and those of 2025 are refused."""
+    message = {"usd": USDC, "collateralAsset": WETH} | VECTORS[label]["message"]
+    chain_id, expiry_s, valid_until_s = (int(message[name]) for name in ("chainId", "expiry", "validUntil"))
+    desk.open(
+        chain_id=chain_id,
+        asset=message["assetAddress"],
+        expiry_s=expiry_s,
+        strike=Decimal(message["strike"]) / 10**8,
+        is_put=message["isPut"],
+        quantity=Decimal(message["quantity"]) / 10**18,
+        is_taker_buy=message["isTakerBuy"],
+        usd=message["usd"],
+        collateral=message["collateralAsset"],
+    )
+    numbers = {"chainId": chain_id, "expiry": expiry_s, "validUntil": valid_until_s}
+    got = desk.quote(message | numbers | {"signature": VECTORS[label]["signature"]})
+    assert ({"error": code_of(got)} if "error" in got else {"result": got["result"]}) == answer
+
+
+@pytest.mark.parametrize(
     ("field", "value", "code"),
     [
         ("assetAddress", USDC, -32011),
