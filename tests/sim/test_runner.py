@@ -141,6 +141,5 @@ async def test_frozen_market_stands_still_for_both_venues():
             await asyncio.sleep(0.5)
             assert await prices() == still
             await freeze(False)
-            async with asyncio.timeout(10):
-                while await prices() == still:
-                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)  # five steps of spot for sixteen assets: never all the same again
+            assert await prices() != still
