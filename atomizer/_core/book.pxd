@@ -48,5 +48,6 @@ cdef class Book:
     cdef int64_t touch_nanos(self, bint is_bid) noexcept nogil
     cdef int64_t vwap_nanos(self, bint is_bid, int64_t size_nanos) noexcept nogil
     cdef int64_t worst_nanos(self, bint is_bid, int64_t size_nanos) noexcept nogil
+    cdef int64_t reference_nanos(self, bint is_bid, int64_t size_nanos) noexcept nogil  # first level holding the size
     # A size: 0 when dark, INT64_MAX when it would overflow.
     cdef int64_t depth_nanos(self, bint is_bid) noexcept nogil

@@ -210,6 +210,18 @@ cdef class Book:
                 return ladder.levels[at].price_nanos
         return NO_PRICE
 
+    cdef int64_t reference_nanos(self, bint is_bid, int64_t size_nanos) noexcept nogil:
+        cdef Ladder* ladder = &self.sides[is_bid != 0]
+        cdef int64_t size
+        cdef int at
+        if self.dark:
+            return NO_PRICE
+        for at in range(ladder.count):
+            size = _others(ladder, at)
+            if size and size >= size_nanos:
+                return ladder.levels[at].price_nanos
+        return NO_PRICE
+
     cdef int64_t depth_nanos(self, bint is_bid) noexcept nogil:
         cdef Ladder* ladder = &self.sides[is_bid != 0]
         cdef int64_t total = 0
