@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from atomizer.config.units import Amount, Seconds, Words
 
-Bps = Annotated[float, Meta(ge=0, le=10_000)]
+Bps = Annotated[int, Meta(ge=0, le=10_000)]
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -30,10 +30,11 @@ class RfqSource(msgspec.Struct, frozen=True):
     asset_mapping: str = "asset_mapping.json"
     quote_duration: Seconds = Seconds(30)
     dummy_price: Amount | None = None
-    target_edge_bps: Bps = 300.0  # of the premium
-    min_edge_bps: Bps = 80.0
+    target_edge_bps: Bps = 300  # of the premium
+    min_edge_bps: Bps = 80
     min_edge_usd: Amount = Amount("0.02")  # per unit of the underlying
-    improve_bps: Bps = 10.0  # step past a better rival
+    min_edge_vol_points: Annotated[float, Meta(ge=0, le=100)] = 0.0  # volatility points of the option's vega
+    improvement: Amount = Amount("0.05")  # USD per unit past a better rival
 
 
 class Hedging(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class Hedging(msgspec.Struct, frozen=True):
     enabled: bool = False
     mode: Literal["option", "perpetual"] = "option"
     ratio: Amount = Amount(1)
-    slippage_bps: Bps = 100.0  # how far beyond the book's worst needed level an order may reach
+    slippage_bps: Bps = 100  # how far beyond the book's worst needed level an order may reach
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 20
     give_up_after: Seconds = Seconds(60)
 
@@ -54,8 +55,9 @@ class Risk(msgspec.Struct, frozen=True):
     max_position: Amount = Amount(100)  # per instrument, absolute
     max_order_size: Amount = Amount(25)
     max_premium: Amount = Amount(250_000)  # of all quotes that may still be taken
-    price_band_bps: Bps = 2_000.0  # either side of the venue's mark
-    max_book_age: Seconds = Seconds(5)
+    price_band_bps: Bps = 2_000  # either side of the venue's mark
+    max_book_age: Seconds = Seconds(30)  # a quiet book says nothing; a dead connection darkens its books at once
+    max_mark_age: Seconds = Seconds(10)
     max_orders_per_second: Annotated[int, Meta(ge=1)] = 20
     max_clock_offset: Seconds = Seconds(1)
 

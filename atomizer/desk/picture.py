@@ -96,7 +96,7 @@ def work(snapshot: Snapshot) -> RenderableType:
     table.add_row("orders live", str(snapshot.orders_live))
     table.add_row("premium at risk", f"{usd(snapshot.premium_e18)} USD")
     for underlying, delta in sorted(snapshot.deltas.items()):
-        table.add_row(f"net delta {underlying}", f"{delta:+.4f}")
+        table.add_row(f"net delta {underlying}", greek(delta, 4))
     return Panel(table, title="latency and hedges", title_align="left")
 
 

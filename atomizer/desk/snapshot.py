@@ -66,7 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     orders_live: int
     books: int
     positions: tuple[Row, ...]
-    deltas: dict[str, float]
+    deltas: dict[str, float | None]
     premium_e18: int
     latency_count: int
     latency_p50_ns: int

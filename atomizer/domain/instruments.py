@@ -8,6 +8,7 @@ point (``XRP-20261225-0_5-P``).
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -37,14 +38,21 @@ class Contract(msgspec.Struct, frozen=True, order=True):
 
     @property
     def name(self) -> str:
-        if self.option_type is None:
-            return f"{self.underlying}-PERP"
-        day = datetime.fromtimestamp(self.expiry_s, UTC).strftime("%Y%m%d")
-        whole, fraction = divmod(self.strike_nanos, NANOS)
-        strike = f"{whole}_{fraction:09d}".rstrip("0") if fraction else str(whole)
-        return f"{self.underlying}-{day}-{strike}-{self.option_type.value}"
+        return _name(self)
 
 
+# Names and contracts are asked for on every quote, and there are only as many as venues list.
+@lru_cache(maxsize=65_536)
+def _name(contract: Contract) -> str:
+    if contract.option_type is None:
+        return f"{contract.underlying}-PERP"
+    day = datetime.fromtimestamp(contract.expiry_s, UTC).strftime("%Y%m%d")
+    whole, fraction = divmod(contract.strike_nanos, NANOS)
+    strike = f"{whole}_{fraction:09d}".rstrip("0") if fraction else str(whole)
+    return f"{contract.underlying}-{day}-{strike}-{contract.option_type.value}"
+
+
+@lru_cache(maxsize=65_536)
 def parse_name(name: str) -> Contract:
     """Derive-style name → contract; expiry at 08:00 UTC of its day.
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from msgspec import structs
 
-from atomizer.cli.inventory import render_csv, render_json, render_summary, render_table
+from atomizer.cli.inventory_view import render_csv, render_json, render_summary, render_table
 from atomizer.domain.instruments import NANOS
 from atomizer.portfolio.exposure import UNKNOWN, Greeks
 from atomizer.portfolio.inventory import InventoryRow, inventory_summary

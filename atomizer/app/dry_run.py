@@ -1,0 +1,20 @@
+"""Prints what would be sent. Signs and builds everything, so that a dry run proves what a real one would do."""
+
+import sys
+
+from atomizer.domain.trading import QuoteSent
+from atomizer.venues.rysk import codec
+from atomizer.venues.rysk.auth import MakerKey
+from atomizer.venues.rysk.codec import RyskRequest
+
+
+class PrintingSender:
+    """Stands where the maker's socket would."""
+
+    def __init__(self, maker: MakerKey) -> None:
+        self._maker = maker
+
+    def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None:
+        frame = codec.build_quote(request, quote, self._maker.maker, self._maker.sign(request, quote))
+        sys.stdout.write(f"would send: {frame.decode()}\n")
+        sys.stdout.flush()

@@ -1,0 +1,113 @@
+"""What the trader shows of itself: builds the snapshot that the desk draws. Off the quoting path, on a timer."""
+
+from collections import deque
+
+from atomizer._core.fixed import format_nanos
+from atomizer.app.access import Access
+from atomizer.app.hedging import Hedging
+from atomizer.app.quoting import Quoting
+from atomizer.app.state import State
+from atomizer.desk.snapshot import Happening, Row, Snapshot
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.trading import Fill, HedgeClosed, Record
+from atomizer.portfolio.inventory import InventoryRow, inventory_rows
+
+TAPE_LENGTH = 50
+FLAT_ROWS_SHOWN = 20
+
+
+class Tape:
+    """The last things that happened, for people."""
+
+    def __init__(self) -> None:
+        self._lines: deque[Happening] = deque(maxlen=TAPE_LENGTH)
+
+    def note(self, record: Record) -> None:
+        """Remember a record that people care to see."""
+        match record:
+            case Fill():
+                what = f"{format_nanos(record.amount_nanos)} at {format_nanos(record.price_nanos)}"
+                word = "won" if record.venue == "rysk" else "hedged"
+                self._lines.append(Happening(record.now_ns, word, record.instrument, record.side, what))
+            case HedgeClosed():
+                self._lines.append(Happening(record.now_ns, "hedge", "", None, record.detail))
+
+    def lines(self) -> tuple[Happening, ...]:
+        return tuple(self._lines)
+
+
+def build_snapshot(
+    *,
+    access: Access,
+    phase: str,
+    started_ns: int,
+    now_ns: int,
+    state: State,
+    quoting: Quoting,
+    hedging: Hedging | None,
+    connected: tuple[str, ...],
+    books: int,
+    tape: Tape,
+) -> Snapshot:
+    """One consistent look at everything."""
+    rows = inventory_rows(state.portfolio, now_ns)
+    deltas = {name: exposure.greeks.delta for name, exposure in state.portfolio.exposure().items()}
+    latency = quoting.latency
+    wallet = access.derive.wallet
+    return Snapshot(
+        now_ns=now_ns,
+        started_ns=started_ns,
+        mode=access.mode,
+        venue=access.profile.name,
+        account=f"{wallet[:6]}…{wallet[-4:]}/{access.derive.subaccount_id}",
+        phase=phase,
+        connected=connected,
+        rfqs_seen=quoting.seen,
+        rfqs_quoted=quoting.quoted,
+        requotes=quoting.requotes,
+        rfqs_won=quoting.won,
+        declines=dict(quoting.declines),
+        hedges_open=len(state.open_hedges()) + (len(state.unhedged_wins()) if hedging is not None else 0),
+        hedges_done=hedging.done if hedging is not None else 0,
+        orders_live=sum(1 for _ in state.orders.live()),
+        books=books,
+        positions=tuple(_row(row) for row in _open_first(rows)),
+        deltas=deltas,
+        premium_e18=sum(each.price_nanos * each.amount_nanos for each in quoting.in_flight(now_ns) if each.side > 0),
+        latency_count=latency.count,
+        latency_p50_ns=latency.percentile(50),
+        latency_p99_ns=latency.percentile(99),
+        latency_max_ns=latency.maximum_ns,
+        tape=tape.lines(),
+    )
+
+
+def _open_first(rows: list[InventoryRow]) -> list[InventoryRow]:
+    is_open = [row for row in rows if row.amount_nanos]
+    return is_open + [row for row in rows if not row.amount_nanos]
+
+
+def _row(row: InventoryRow) -> Row:
+    return Row(
+        instrument=row.instrument,
+        venue=row.venue,
+        amount_nanos=row.amount_nanos,
+        average_e18=row.average_e18 or 0,
+        mark_nanos=row.mark_nanos,
+        delta=row.greeks.delta,
+        gamma=row.greeks.gamma,
+        vega=row.greeks.vega,
+        theta=row.greeks.theta,
+        realized_e18=row.realized_e18,
+        unrealized_e18=row.unrealized_e18,
+        fees_e18=row.fees_e18,
+    )
+
+
+def market_marks(state: State) -> set[str]:
+    """Instruments that are held somewhere and so want a mark in the books."""
+    return {position.instrument for position in state.portfolio.positions() if position.amount_nanos}
+
+
+def seconds(duration_ns: int) -> str:
+    return f"{duration_ns / NANOS:.1f} s"

@@ -1,0 +1,205 @@
+"""RFQ in, signed quote out: decision, gate, journal, send, in that order, and what is counted on the way."""
+
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from atomizer._core.fixed import format_nanos
+from atomizer._core.histogram import Histogram
+from atomizer.app.ledger import Ledger
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.ports import MarketView
+from atomizer.domain.reasons import Reason, Verdict
+from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent
+from atomizer.errors import BadFrame, Disconnected, JournalError
+from atomizer.risk.exposure import Exposure, InFlight
+from atomizer.risk.gate import Gate, Proposal
+from atomizer.strategies.rfq_responder import QuotePlan, RfqResponder
+from atomizer.venues.rysk.auth import NonceClock
+from atomizer.venues.rysk.codec import RyskRequest, verify_fill
+from atomizer.venues.rysk.profile import VENUE
+
+log = logging.getLogger("atomizer.quotes")
+
+KEPT_REQUESTS = 4096
+
+
+class QuoteSender(Protocol):
+    """The maker's socket, or what prints instead of sending."""
+
+    def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None: ...
+
+
+class Quoting:
+    """Listens to the RFQ venue. Holds the RFQs in play and the counters of the picture."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        gate: Gate,
+        responder: RfqResponder,
+        market: MarketView,
+        nonces: NonceClock,
+        valid_for_s: int,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._ledger = ledger
+        self._gate = gate
+        self._responder = responder
+        self._market = market
+        self._nonces = nonces
+        self._valid_for_s = valid_for_s
+        self._clock_ns = clock_ns
+        self._requests: OrderedDict[str, RyskRequest] = OrderedDict()
+        self._in_play: dict[str, QuoteSent] = {}  # by RFQ: our last quote, while it may still be taken
+        self.sender: QuoteSender | None = None  # None: not quoting, every RFQ is declined
+        self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
+        self.on_won: Callable[[Fill], None] = _unheard
+        self.seen = 0
+        self.quoted = 0
+        self.requotes = 0
+        self.won = 0
+        self.declines: Counter[str] = Counter()
+        self.latency = Histogram()
+
+    def on_request(self, request: RyskRequest) -> None:
+        """A new RFQ: one quote or one counted reason."""
+        self.seen += 1
+        rfq = request.rfq
+        now_ns = self._clock_ns()
+        if self._ledger.state.has_rfq(VENUE, rfq.rfq_id):
+            self._decline(rfq.rfq_id, Verdict(Reason.DUPLICATE, "seen before"))
+            return
+        plan = self._responder.on_rfq(rfq, request.deadline_ns, now_ns)
+        verdict = plan if isinstance(plan, Verdict) else self._send(request, plan, now_ns)
+        if not verdict.allowed:
+            self._decline(rfq.rfq_id, verdict)
+            return
+        self.latency.record(self._clock_ns() - rfq.now_ns)
+        self.quoted += 1
+        self._ledger.write(rfq)
+        self._requests[rfq.rfq_id] = request
+        if len(self._requests) > KEPT_REQUESTS:
+            self._requests.popitem(last=False)
+
+    def on_answer(self, answer: QuoteAnswered) -> None:
+        """The venue's word on a quote of ours: re-quote while the edge allows, or leave it."""
+        request = self._requests.get(answer.rfq_id)
+        if request is None:
+            log.info("rfq %s: answer %s to a quote that is not in play", answer.rfq_id, answer.outcome)
+            return
+        self._ledger.write(answer)
+        if answer.outcome is QuoteOutcome.REFUSED:
+            self._in_play.pop(answer.rfq_id, None)
+            log.warning("rfq %s: quote failed: %s", answer.rfq_id, answer.detail)
+            return
+        now_ns = self._clock_ns()
+        plan = self._responder.on_answer(answer, now_ns)
+        if isinstance(plan, Verdict):
+            if not plan.allowed:
+                self._in_play.pop(answer.rfq_id, None)
+                log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, plan.reason, plan.detail)
+            return
+        verdict = self._send(request, plan, now_ns)
+        if verdict.allowed:
+            self.requotes += 1
+        else:
+            log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, verdict.reason, verdict.detail)
+
+    def on_fill(self, fill: Fill) -> None:
+        """A trade notice. Only one that agrees with a quote of ours is booked; any other is told and not guessed at."""
+        quote = self._ledger.state.quote(VENUE, fill.client_id)
+        if quote is None:
+            log.error("trade %s names no quote of ours: not booked, ask the venue", fill.trade_id)
+            return
+        try:
+            verify_fill(fill, quote)
+        except BadFrame as error:
+            log.error("trade %s: %s: not booked, ask the venue", fill.trade_id, error)  # noqa: TRY400  one line, no trace
+            return
+        if self._ledger.write(fill):
+            self.won += 1
+            self._in_play.pop(quote.rfq_id, None)
+            self.on_won(fill)
+
+    def on_bad_frame(self, error: BadFrame) -> None:
+        """Bytes that are no request: counted by reason."""
+        self.seen += 1
+        self._decline("unreadable", Verdict(Reason(error.reason), str(error)))
+
+    def in_flight(self, now_ns: int) -> Iterator[InFlight]:
+        """Our quotes that may still be taken."""
+        now_s = now_ns // NANOS
+        for rfq_id in [rfq_id for rfq_id, quote in self._in_play.items() if quote.valid_until_s < now_s]:
+            del self._in_play[rfq_id]
+        for quote in self._in_play.values():
+            yield InFlight(quote.instrument, quote.side, quote.quantity_nanos, quote.price_nanos, is_quote=True)
+
+    def auctions_open(self, now_ns: int, settling_ns: int) -> int:
+        """Quotes of ours whose auction has not ended, or ended less than `settling_ns` ago."""
+        return sum(
+            self._requests[rfq_id].deadline_ns + settling_ns > now_ns
+            for rfq_id in self._in_play
+            if rfq_id in self._requests
+        )
+
+    def _send(self, request: RyskRequest, plan: QuotePlan, now_ns: int) -> Verdict:
+        if self.sender is None:
+            return Verdict(Reason.GATE_SHUT, "not quoting")
+        in_play = self._in_play.pop(plan.rfq_id, None)  # the new quote stands instead of it, not beside it
+        proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos)
+        exposure = self.measure(plan.instrument, now_ns)
+        verdict = self._gate.check_quote(proposal, self._market.mark(plan.instrument), exposure, now_ns)
+        if not verdict.allowed:
+            if in_play is not None:
+                self._in_play[plan.rfq_id] = in_play
+            return verdict
+        quote = QuoteSent(
+            now_ns=now_ns,
+            source=VENUE,
+            rfq_id=plan.rfq_id,
+            nonce=self._nonces.next(now_ns),
+            instrument=plan.instrument,
+            side=plan.side,
+            price_nanos=plan.price_nanos,
+            quantity_nanos=plan.quantity_nanos,
+            valid_until_s=now_ns // NANOS + self._valid_for_s,
+            fair_nanos=plan.fair_nanos,
+        )
+        return self._write_and_send(request, quote, self.sender)
+
+    def _write_and_send(self, request: RyskRequest, quote: QuoteSent, sender: QuoteSender) -> Verdict:
+        try:
+            self._ledger.write(quote)
+        except JournalError as error:
+            self._gate.shut(str(error))
+            return Verdict(Reason.JOURNAL_FAILED, str(error))
+        self._in_play[quote.rfq_id] = quote
+        try:
+            sender.send_quote(request, quote)
+        except Disconnected as error:
+            del self._in_play[quote.rfq_id]
+            return Verdict(Reason.NOT_CONNECTED, str(error))
+        if log.isEnabledFor(logging.INFO):
+            words = (
+                quote.side.word,
+                format_nanos(quote.quantity_nanos),
+                quote.instrument,
+                format_nanos(quote.price_nanos),
+            )
+            log.info("rfq %s: quote %s %s %s at %s", quote.rfq_id, *words)
+        return Verdict()
+
+    def _decline(self, rfq_id: str, verdict: Verdict) -> None:
+        self.declines[verdict.reason] += 1
+        log.info("rfq %s: declined: %s: %s", rfq_id, verdict.reason, verdict.detail)
+
+
+def _unmeasured(instrument: str, _now_ns: int) -> Verdict:
+    return Verdict(Reason.NO_GREEKS, f"{instrument}: the exposure is not measured yet")
+
+
+def _unheard(_fill: Fill) -> None:
+    """Without hedging, a won RFQ is booked and nothing else."""

@@ -1,0 +1,302 @@
+"""The RFQ trader: its parts wired together, its timers, and its way from start to drained.
+
+start      journal → hedge venue → reconcile → RFQ venue
+trading    events from the two venues; timers for hedges, the picture, the disk and the reconciliation
+drain      no new quotes → auctions and hedges end → gate shut → own orders cancelled → verified gone at the venue
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+
+from atomizer.app.access import Access
+from atomizer.app.custody import Custody
+from atomizer.app.feed import Tape, build_snapshot, market_marks
+from atomizer.app.hedging import Hedging
+from atomizer.app.ledger import Ledger
+from atomizer.app.parts import build_gate, build_hedger, build_responder
+from atomizer.app.quoting import QuoteSender, Quoting
+from atomizer.config.settings import Settings
+from atomizer.desk.snapshot import SnapshotWriter
+from atomizer.domain.reasons import Verdict
+from atomizer.domain.trading import Fill, OrderState, OrderUpdate, RunStarted, RunStopped
+from atomizer.errors import JournalError, VenueError
+from atomizer.risk.exposure import Exposure, InFlight, measure
+from atomizer.venues.derive.session import Connected, DeriveSession, Lost
+from atomizer.venues.rysk.auth import NonceClock
+from atomizer.venues.rysk.session import RyskSession
+
+log = logging.getLogger("atomizer")
+
+PICTURE_EVERY_S = 0.25
+HEDGES_EVERY_S = 0.25
+SYNC_EVERY_S = 0.2
+MARKS_EVERY_S = 10.0
+RECONCILE_EVERY_S = 30.0
+SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
+DRAIN_WITHIN_S = 12.0
+
+
+class Trader:
+    """One run. Make it, `start`, `trade` until told, `drain`."""
+
+    def __init__(self, settings: Settings, access: Access, ledger: Ledger, clock_ns: Callable[[], int]) -> None:
+        self.settings = settings
+        self.access = access
+        self.ledger = ledger
+        self.phase = "starting"
+        self.tape = Tape()
+        self.run = secrets.token_hex(4)
+        self.started_ns = clock_ns()
+        self._clock_ns = clock_ns
+        self._gate = build_gate(settings)
+        self._timers: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[None]] = set()
+        state = ledger.state
+        self.venue = DeriveSession(
+            access.profile,
+            access.derive,
+            underlyings=underlyings_of(access),
+            emit=self._on_event,
+            now_ns=clock_ns,
+            last_nonce=state.last_nonce("derive"),
+            max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+        )
+        self.quoting = Quoting(
+            ledger=ledger,
+            gate=self._gate,
+            responder=build_responder(settings, self.venue),
+            market=self.venue,
+            nonces=NonceClock(state.last_nonce("rysk")),
+            valid_for_s=max(int(settings.rfq.quote_duration), 1),
+            clock_ns=clock_ns,
+        )
+        self.rysk = RyskSession(
+            access.rysk_url,
+            access.rfq_assets,
+            assets=access.assets,
+            key=access.maker,
+            events=self.quoting,
+            clock_ns=clock_ns,
+            random=random.Random(),  # noqa: S311  spreads reconnects, guards nothing
+        )
+        self.hedging: Hedging | None = None
+        if settings.hedging.enabled:
+            self.hedging = Hedging(
+                ledger=ledger,
+                gate=self._gate,
+                hedger=build_hedger(settings, self.venue, state.carried()),
+                venue=self.venue,
+                run=self.run,
+                measure=self.measure,
+                clock_ns=clock_ns,
+            )
+        self.custody = Custody(
+            ledger=ledger,
+            venue=self.venue,
+            clock_ns=clock_ns,
+            on_fill=self.on_fill,
+            on_update=self.on_order_update,
+        )
+        self.quoting.measure = self.measure
+        self.quoting.on_won = self._on_won
+
+    # events of the hedge venue
+
+    def _on_event(self, event: OrderUpdate | Fill | Connected | Lost) -> None:
+        match event:
+            case OrderUpdate():
+                self.on_order_update(event)
+            case Fill():
+                self.on_fill(event)
+            case Connected():
+                if self.phase == "quoting":  # after a reconnect the venue may know what we missed
+                    self._errand(self.custody.reconcile())
+            case Lost():
+                log.warning("derive: lost (%s): books are dark, nothing is quoted from them", event.reason)
+
+    def on_order_update(self, update: OrderUpdate) -> None:
+        if self.hedging is not None:
+            self.hedging.on_update(update)
+        else:
+            self.ledger.write(update)
+        if update.state is OrderState.UNKNOWN:
+            self._errand(self.custody.resolve(update.client_id))
+
+    def on_fill(self, fill: Fill) -> None:
+        self.tape.note(fill)
+        if self.hedging is not None:
+            self.hedging.on_fill(fill)
+        else:
+            self.ledger.write(fill)
+
+    # the life of a run
+
+    async def start(self, sender: QuoteSender | None = None) -> None:
+        """Connect, make both accounts agree, then take RFQs. `sender` stands in for the maker's socket (dry run).
+
+        Raises:
+            AtomizerError: why this run cannot begin; nothing is left running.
+        """
+        self.ledger.write(
+            RunStarted(
+                now_ns=self._clock_ns(), run=self.run, venue="derive", account=str(self.access.derive.subaccount_id)
+            )
+        )
+        await self.venue.start()
+        try:
+            await self.custody.reconcile()
+            self.quoting.sender = sender if sender is not None else self.rysk
+            await self.rysk.start()
+        except BaseException:
+            await self.venue.stop()
+            raise
+        self.phase = "quoting"
+        if self.hedging is not None:
+            self._every(HEDGES_EVERY_S, self._tick_hedges)
+        self._every(SYNC_EVERY_S, self._sync)
+        self._every(MARKS_EVERY_S, self._write_marks)
+        self._every(RECONCILE_EVERY_S, self.custody.reconcile)
+
+    async def trade(self, stop: asyncio.Event) -> None:
+        """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
+        waits = {
+            asyncio.ensure_future(stop.wait()),
+            asyncio.ensure_future(self.venue.wait()),
+            asyncio.ensure_future(self.rysk.wait()),
+            *self._timers,
+        }
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending - set(self._timers):
+            wait.cancel()
+        for wait in done:
+            wait.result()
+
+    async def drain(self) -> int:
+        """End the run; answers how many of our orders could not be proven gone."""
+        self.phase = "draining"
+        self.quoting.sender = None
+        await self._wait_for_auctions_and_hedges()
+        self._gate.shut("stopping")
+        for task in (*self._timers, *self._errands):
+            task.cancel()
+        await self.rysk.stop()
+        live = await self.custody.cancel_own()
+        self.phase = "stopped" if live == 0 else "stopped, orders may live"
+        await self._write_marks()
+        try:
+            self.ledger.write(RunStopped(now_ns=self._clock_ns(), run=self.run, live_orders=live))
+            self.ledger.journal.sync()
+        except JournalError as error:
+            log.error("%s", error)  # noqa: TRY400  one line, no trace
+        return live
+
+    async def close(self) -> None:
+        """Let the sockets and the journal go."""
+        await self.venue.stop()
+        self.ledger.journal.close()
+
+    # what the gate asks
+
+    def measure(self, instrument: str, now_ns: int) -> Exposure | Verdict:
+        """Exposure with everything in flight."""
+        positions: dict[str, int] = {}
+        for position in self.ledger.state.portfolio.positions():
+            positions[position.instrument] = positions.get(position.instrument, 0) + position.amount_nanos
+        oldest_ns = now_ns - self.settings.risk.max_mark_age.ns
+        return measure(instrument, positions, self._in_flight(now_ns), self.venue.mark, oldest_ns)
+
+    def _in_flight(self, now_ns: int) -> list[InFlight]:
+        orders = [
+            InFlight(
+                order.placed.instrument, order.placed.side, order.open_nanos, order.placed.price_nanos, is_quote=False
+            )
+            for order in self.ledger.state.orders.live()
+            if order.placed is not None
+        ]
+        return [*orders, *self.quoting.in_flight(now_ns)]
+
+    async def _wait_for_auctions_and_hedges(self) -> None:
+        """A quote cannot be taken back, so what is in an auction now may still become a fill and need its hedge."""
+        deadline_s = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
+        while asyncio.get_running_loop().time() < deadline_s:
+            state = self.ledger.state
+            hedges = len(state.open_hedges()) if self.hedging is not None else 0
+            if not hedges and not self.quoting.auctions_open(self._clock_ns(), SETTLING_NS):
+                return
+            await asyncio.sleep(0.05)
+        log.warning("stopping with auctions or hedges still open: the next start goes on with them")
+
+    # timers
+
+    def _on_won(self, fill: Fill) -> None:
+        self.tape.note(fill)
+        if self.hedging is not None:
+            self.hedging.on_won(fill)
+
+    async def _tick_hedges(self) -> None:
+        if self.hedging is not None:
+            self.hedging.tick()
+
+    async def _sync(self) -> None:
+        await asyncio.to_thread(self.ledger.journal.sync)
+
+    async def _write_marks(self) -> None:
+        """The marks of what we hold, so that the books can be valued without the venue."""
+        for name in sorted(market_marks(self.ledger.state)):
+            if mark := self.venue.mark(name):
+                self.ledger.write(mark)
+
+    def books_live(self) -> int:
+        books = (self.venue.book(name) for name in self.venue.names)
+        return sum(book is not None and not book.dark for book in books)
+
+    def publish(self, writer: SnapshotWriter) -> None:
+        """Show the present picture."""
+        connected = tuple(name for name, session in (("derive", self.venue), ("rysk", self.rysk)) if session.is_open)
+        writer.publish(
+            build_snapshot(
+                access=self.access,
+                phase=self.phase,
+                started_ns=self.started_ns,
+                now_ns=self._clock_ns(),
+                state=self.ledger.state,
+                quoting=self.quoting,
+                hedging=self.hedging,
+                connected=connected,
+                books=self.books_live(),
+                tape=self.tape,
+            )
+        )
+
+    def _every(self, interval_s: float, action: Callable[[], Awaitable[object]]) -> None:
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(interval_s)
+                try:
+                    await action()
+                except VenueError as error:
+                    log.warning("%s", error)
+
+        self._timers.append(asyncio.create_task(repeat()))
+
+    def _errand(self, work: Coroutine[object, object, object]) -> None:
+        """Something to do once, beside the trading; a venue's failure in it is told, the next timer tries again."""
+
+        async def run() -> None:
+            try:
+                await work
+            except VenueError as error:
+                log.warning("%s", error)
+
+        task = asyncio.create_task(run())
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+
+def underlyings_of(access: Access) -> tuple[str, ...]:
+    """What the RFQ assets are about; what of it the hedge venue lists is for it to say."""
+    found = {access.assets.underlying(address.lower()) for address in access.rfq_assets}
+    return tuple(sorted(name for name in found if name is not None))

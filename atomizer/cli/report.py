@@ -1,0 +1,47 @@
+"""What a run says when it ends: RFQs, latency, hedges, positions, and whether the books tie with the venue's."""
+
+from atomizer.app.run import Report
+from atomizer.app.tie import Tie
+from atomizer.cli.inventory_view import render_table
+from atomizer.portfolio.inventory import inventory_rows, inventory_summary
+
+NS_PER_MS = 1e6
+
+
+def render_report(report: Report) -> str:
+    """Plain text for standard output."""
+    quoting = report.trader.quoting
+    latency = quoting.latency
+    why = ", ".join(f"{count} {reason}" for reason, count in quoting.declines.most_common())
+    state = report.trader.ledger.state
+    rows = inventory_rows(state.portfolio, report.ended_ns)
+    counts = f"{quoting.seen} seen, {quoting.quoted} quoted, {quoting.requotes} re-quoted, {quoting.won} won"
+    percentiles = f"p50 {_ms(latency.percentile(50))}, p99 {_ms(latency.percentile(99))}, max {_ms(latency.maximum_ns)}"
+    hedged = report.trader.hedging.done if report.trader.hedging else 0
+    lines = [
+        f"RFQs      {counts}, {quoting.declines.total()} declined{f' ({why})' if why else ''}",
+        f"answer    {percentiles}, of {latency.count}",
+        f"hedges    {hedged} done, {len(state.open_hedges())} open",
+        f"orders    {_orders(report.live_orders)}",
+        f"ledger    {_tie(report.tie)}",
+        "",
+        render_table(rows, inventory_summary(rows)),
+    ]
+    return "\n".join(lines)
+
+
+def _ms(nanoseconds: int) -> str:
+    return f"{nanoseconds / NS_PER_MS:.3f} ms"
+
+
+def _orders(live: int) -> str:
+    return "none of ours left at the venue, verified" if live == 0 else f"{live} MAY STILL BE LIVE: look at the venue"
+
+
+def _tie(tie: Tie | None) -> str:
+    if tie is None:
+        return "not compared: the venue did not answer"
+    if tie.holds:
+        return f"ties with the venue's own, {tie.positions} open positions to the last digit"
+    rows = [f"  {each.instrument} {each.figure}: ours {each.ours}, venue {each.venue}" for each in tie.differences]
+    return "\n".join(["DIFFERS from the venue's own:", *rows])

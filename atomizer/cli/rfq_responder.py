@@ -1,0 +1,86 @@
+"""`atomizer rfq-responder`: flags to settings, one run, and its report."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+# flag → dotted key of the setting that it sets
+KEYS = {
+    "exchange": "exchange.name",
+    "test": "exchange.test_mode",
+    "rfq_source": "rfq.source",
+    "ws_url": "rfq.ws_url",
+    "rfq_assets": "rfq.assets",
+    "dummy_price": "rfq.dummy_price",
+    "quote_duration": "rfq.quote_duration",
+    "enable_hedging": "hedging.enabled",
+    "hedge_mode": "hedging.mode",
+    "max_delta": "risk.max_delta",
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--exchange", metavar="NAME", help="Where to hedge and take prices from: derive or sim.")
+@click.option("--paper", is_flag=True, help="Practice venues on this machine, same as --exchange sim.")
+@click.option("--test", is_flag=True, default=None, help="Test networks only.")
+@click.option("--rfq-source", metavar="NAME", help="Where RFQs come from: rysk.")
+@click.option("--ws-url", metavar="URL", help="Another address of the RFQ venue.")
+@click.option("--rfq-assets", metavar="A,B", help="Addresses of the assets whose RFQs we want.")
+@click.option("--dummy-price", metavar="USD", help="A fixed price, for tests of the connection.")
+@click.option("--quote-duration", metavar="TIME", help="How long a quote is valid (30s).")
+@click.option("--enable-hedging", is_flag=True, default=None, help="Hedge what is won.")
+@click.option("--hedge-mode", metavar="MODE", help="option: the same option back to back; perpetual: its delta.")
+@click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
+@click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
+@click.option("--seed", type=int, help="Seed of the practice market.")
+@click.option("--dry-run", is_flag=True, help="Decide and sign, print instead of sending.")
+@click.option("--verbose", is_flag=True, help="Log each decision.")
+@click.option("--debug", is_flag=True, help="Log everything.")
+@click.option("--log-level", type=click.Choice(["trace", "debug", "info", "warning", "error"]), help="Default info.")
+@click.option("--config", "file", type=click.Path(path_type=Path, exists=True), help="Another file than config.yaml.")
+def command(
+    paper: bool,
+    duration: str | None,
+    seed: int | None,
+    dry_run: bool,
+    verbose: bool,
+    debug: bool,
+    log_level: str | None,
+    file: Path | None,
+    **flags: Any,
+) -> None:
+    """Answer RFQs with signed quotes and hedge what is won. Ctrl-C ends it cleanly; a second one at once."""
+    from atomizer.app.run import EXIT_ORDERS_MAY_LIVE, Options, run
+    from atomizer.cli.report import render_report
+    from atomizer.config.load import default_file, load
+
+    if paper:
+        flags["exchange"] = "sim"
+    values = {KEYS[name]: value for name, value in flags.items()}
+    settings = load(values, os.environ, file or default_file()).settings
+    level = log_level or ("debug" if debug else "info")
+    options = Options(
+        duration_s=_seconds(duration),
+        seed=seed,
+        dry_run=dry_run,
+        log_level="debug" if level == "trace" else level,
+        log_console=verbose or debug,
+    )
+    report = run(settings, options, lambda text: click.echo(text, err=True))
+    print(render_report(report))
+    if report.live_orders:
+        sys.exit(EXIT_ORDERS_MAY_LIVE)
+
+
+def _seconds(text: str | None) -> float | None:
+    from atomizer.config.units import Seconds
+
+    if text is None:
+        return None
+    try:
+        return Seconds.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--for") from None
