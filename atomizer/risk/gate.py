@@ -125,11 +125,10 @@ class Gate:
             return exposure
         limits = self._limits
         change = proposal.side * proposal.amount_nanos
-        position = exposure.position(proposal.instrument)
-        if not _fits(position, change, limits.max_position_nanos):
-            would_be = position.after(change)
+        if not _fits(exposure.position, change, limits.max_position_nanos):
+            would_be = exposure.position.after(change)
             return _exceeded(Reason.MAX_POSITION, "max_position", limits.max_position_nanos, would_be, proposal)
-        delta_change = scaled(change, exposure.unit_deltas[proposal.instrument])
+        delta_change = scaled(change, exposure.unit_delta_nanos)
         if not _fits(exposure.delta, delta_change, limits.max_delta_nanos):
             would_be = exposure.delta.after(delta_change)
             return _exceeded(Reason.MAX_DELTA, "max_delta", limits.max_delta_nanos, would_be, proposal)

@@ -173,7 +173,7 @@ def test_what_passes_never_worsens_a_breach(held, open_quotes, name, side, lots)
     before = exposed(held, name=name)
     after = exposed(held | {name: held.get(name, 0) + order.side * order.amount_nanos}, name=name)
     for was, now, limit in (
-        (before.position(name).now, after.position(name).now, LIMITS["max_position_nanos"]),
+        (before.position.now, after.position.now, LIMITS["max_position_nanos"]),
         (before.delta.now, after.delta.now, LIMITS["max_delta_nanos"]),
     ):
         assert abs(now) <= limit + 5 or abs(now) < abs(was)
