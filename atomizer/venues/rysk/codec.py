@@ -77,24 +77,13 @@ def parse_rfq(frame: bytes | memoryview, now_ns: int, assets: AssetMap) -> RyskR
     body = tree.get("result")
     if not isinstance(body, dict) or "method" in tree:
         raise frames.bad(f"not an RFQ, it holds {frames.shown(sorted(tree))}", Reason.UNKNOWN_KIND)
-    rfq_id = frames.text(tree, "id")
-    asset = frames.address(body, "asset")
-    contract = _contract(body, asset, assets)
-    if contract.expiry_s * NANOS <= now_ns:
-        raise frames.bad(f"expiry {contract.expiry_s} has passed", Reason.EXPIRED)
+    rfq = _rfq(body, frames.text(tree, "id"), now_ns, assets)
     chain_id = frames.integer(body, "chainId", _CHAIN_LIMIT)
+    asset = frames.address(body, "asset")
     usd = _usd(body, chain_id)
-    own_collateral = usd if contract.option_type is OptionType.PUT else asset
+    own_collateral = usd if rfq.contract.option_type is OptionType.PUT else asset
     return RyskRequest(
-        rfq=Rfq(
-            now_ns=now_ns,
-            source=VENUE,
-            rfq_id=rfq_id,
-            contract=contract,
-            quantity_nanos=frames.nanos(body, "quantity", QUANTITY_LIMIT_E18, Reason.BAD_QUANTITY),
-            taker_buys=frames.flag(body, "isTakerBuy", default=False),
-            taker=frames.address(body, "taker") if "taker" in body else "",
-        ),
+        rfq=rfq,
         asset=asset,
         chain_id=chain_id,
         strike=body["strike"],
@@ -104,6 +93,21 @@ def parse_rfq(frame: bytes | memoryview, now_ns: int, assets: AssetMap) -> RyskR
         premium_asset=frames.address(body, "premiumAsset") if "premiumAsset" in body else "",
         domain=_domain(body, chain_id),
         deadline_ns=_deadline(body, now_ns),
+    )
+
+
+def _rfq(body: frames.Fields, rfq_id: str, now_ns: int, assets: AssetMap) -> Rfq:
+    contract = _contract(body, frames.address(body, "asset"), assets)
+    if contract.expiry_s * NANOS <= now_ns:
+        raise frames.bad(f"expiry {contract.expiry_s} has passed", Reason.EXPIRED)
+    return Rfq(
+        now_ns=now_ns,
+        source=VENUE,
+        rfq_id=rfq_id,
+        contract=contract,
+        quantity_nanos=frames.nanos(body, "quantity", QUANTITY_LIMIT_E18, Reason.BAD_QUANTITY),
+        taker_buys=frames.flag(body, "isTakerBuy", default=False),
+        taker=frames.address(body, "taker") if "taker" in body else "",
     )
 
 
