@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import aiohttp
 import pytest
 
-START = [sys.executable, "-c", "from atomizer.cli import main; main()", "sim", "start"]
+START = [sys.executable, "-m", "atomizer", "sim", "start"]
 LOOPBACK = "127.0.0.1"
 
 
