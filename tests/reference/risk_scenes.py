@@ -1,0 +1,94 @@
+"""One order against one set of limits, worded for the compiled gate and for risk's gate alike."""
+
+from hypothesis import strategies as st
+
+from atomizer._core.book import NO_PRICE
+from atomizer._core.gate import Gate as CompiledGate
+from atomizer._core.gate import InstrumentLimits
+from atomizer.domain.instruments import NANOS, Contract, Instrument
+from atomizer.domain.trading import Mark, Side
+from atomizer.risk.exposure import InFlight, measure
+from atomizer.risk.gate import Gate, Proposal
+from atomizer.risk.limits import Limits
+
+INSTRUMENT = "ETH-PERP"  # its delta is 1, so that the delta limit, kept wide, never speaks
+SECOND_NS = 1_000_000_000
+
+# Most draws pass most rules, so that the later rules are reached too; every range has its far ends beside it.
+amounts = st.one_of(st.integers(8, 40), st.integers(8, 40), st.integers(-5, 2**62))
+ceilings = st.one_of(st.integers(20, 80), st.integers(20, 80), st.integers(1, 2**62))
+steps = st.sampled_from([1, 1, 1, 1, 2, 3])
+limits = st.fixed_dictionaries(
+    {
+        "tick_nanos": steps,
+        "lot_nanos": steps,
+        "min_amount_nanos": st.integers(1, 10),
+        "max_amount_nanos": ceilings,
+        "max_order_size_nanos": ceilings,
+        "max_position_nanos": ceilings,
+        "mark_band_share_nanos": st.one_of(st.integers(1, NANOS), st.integers(1, 2**62)),
+        "max_mark_age_ns": st.integers(20, 50),
+    }
+)
+orders = st.fixed_dictionaries(
+    {
+        "is_bid": st.booleans(),
+        "price_nanos": amounts,
+        "size_nanos": amounts,
+        "now_ns": st.integers(0, 100),
+        "mark_nanos": st.one_of(st.integers(5, 60), st.integers(5, 60), st.integers(-1, 2**62), st.just(NO_PRICE)),
+        "mark_ns": st.integers(40, 110),
+        "position_nanos": st.one_of(st.integers(-40, 40), st.integers(-40, 40), st.integers(-(2**62), 2**62)),
+        "open_bids_nanos": st.integers(0, 30),
+        "open_asks_nanos": st.integers(0, 30),
+    }
+)
+
+
+def ask_compiled(chosen, order, per_second=100):
+    gate = CompiledGate(per_second)
+    table = InstrumentLimits(**chosen, max_book_age_ns=2**62)
+    return gate.check(table, **order)
+
+
+def ask_risk(chosen, order):
+    """The reason that risk's gate gives, as the name of its member."""
+    gate = Gate(
+        Limits(
+            max_position_nanos=chosen["max_position_nanos"],
+            max_delta_nanos=10**30,
+            max_order_size_nanos=chosen["max_order_size_nanos"],
+            max_premium_e18=10**60,
+            price_band_nanos=chosen["mark_band_share_nanos"],
+            max_orders_per_second=100,
+            max_mark_age_ns=chosen["max_mark_age_ns"],
+        )
+    )
+    steps_of = {name: chosen[name] for name in ("tick_nanos", "lot_nanos", "min_amount_nanos", "max_amount_nanos")}
+    fees = dict.fromkeys(("maker_fee_nanos", "taker_fee_nanos", "base_fee_nanos", "fee_cap_nanos"), 0)
+    instrument = Instrument(venue="derive", contract=Contract("ETH"), **steps_of, **fees)
+    sides = ((Side.BUY, order["open_bids_nanos"]), (Side.SELL, order["open_asks_nanos"]))
+    flights = [InFlight(INSTRUMENT, side, amount, 1, is_quote=False) for side, amount in sides if amount]
+    exposure = measure(INSTRUMENT, {INSTRUMENT: order["position_nanos"]}, flights, lambda _: None, 0)
+    side = Side.BUY if order["is_bid"] else Side.SELL
+    proposal = Proposal(INSTRUMENT, side, order["price_nanos"], order["size_nanos"])
+    return gate.check_order(proposal, instrument, _mark(order), exposure, order["now_ns"]).reason.name
+
+
+def _mark(order):
+    if order["mark_nanos"] == NO_PRICE:
+        return None
+    return Mark(
+        now_ns=order["mark_ns"],
+        venue="derive",
+        instrument=INSTRUMENT,
+        mark_nanos=order["mark_nanos"],
+        index_nanos=1,
+        forward_nanos=1,
+        iv=1.0,
+        delta=1.0,
+        gamma=0.0,
+        vega=0.0,
+        theta=0.0,
+        venue_time_ns=0,
+    )
