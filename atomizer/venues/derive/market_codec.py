@@ -28,6 +28,7 @@ from atomizer.venues.derive.wire import (
 )
 
 MOST_LEVELS: Final = 100  # the deepest book channel
+LARGEST_PUBLISH_ID: Final = 2**63 - 1
 EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000  # 2020 to 2100
 HIGHEST_VOLATILITY: Final = 100.0  # 10 000 %: beyond is not a volatility
 UNBOUNDED: Final = 1e15
@@ -221,7 +222,7 @@ def parse_book(data: Any) -> BookSnapshot:
         bids, asks = data["bids"], data["asks"]
     except (KeyError, TypeError, IndexError):
         raise BadFrame("book: publish_id, timestamp, bids or asks is missing") from None
-    if type(publish_id) is not int or publish_id < 0:
+    if type(publish_id) is not int or not 0 <= publish_id <= LARGEST_PUBLISH_ID:
         raise BadFrame(f"book: publish_id {publish_id!r:.64}")
     if type(time_ms) is not int or not EARLIEST_MS <= time_ms < LATEST_MS:
         raise BadFrame(f"book: timestamp {time_ms!r:.64}")

@@ -82,10 +82,10 @@ class OrderDesk:
 
     # --- what we send
 
-    def place(self, order: OrderPlaced, now_ns: int, budget_ns: int) -> None:
-        """Sign and send, or refuse what cannot succeed. `budget_ns` is the monotonic time that budgets run on."""
+    def place(self, order: OrderPlaced, now_ns: int) -> None:
+        """Sign and send, or refuse what cannot succeed."""
         terms = self._terms(order, now_ns)
-        if isinstance(terms, SignedTerms) and not self._rpc.matching.try_take(budget_ns):
+        if isinstance(terms, SignedTerms) and not self._rpc.may_send():
             terms = "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
         if isinstance(terms, str):
             self._report(order.client_id, OrderState.REFUSED, terms)
@@ -93,13 +93,13 @@ class OrderDesk:
         signer, subaccount_id = self._credentials.signer_address, self._credentials.subaccount_id
         params = build_order(order, self._profile, subaccount_id, signer, terms)
         try:
-            self._rpc.send("private/order", params, self._rpc.matching, partial(self._on_placed, order.client_id))
+            self._rpc.send("private/order", params, partial(self._on_placed, order.client_id))
         except Disconnected as error:
             self._report(order.client_id, OrderState.REFUSED, str(error))
             return
         self._known[order.client_id] = _Known(order.instrument, order.nonce, "")
 
-    def cancel(self, cancel: CancelSent, budget_ns: int) -> None:
+    def cancel(self, cancel: CancelSent) -> None:
         """Send a cancel: by the venue's id, or by the nonce of an order that is still in flight, which burns it.
 
         A cancel beyond the budget, its reserve included, leaves as soon as the budget allows.
@@ -107,16 +107,16 @@ class OrderDesk:
         known = self._known.get(cancel.client_id)
         if known is None:
             self._report(cancel.client_id, OrderState.UNKNOWN, "cancel: no live order of this label is known")
-        elif self._waiting_cancels or not self._rpc.matching.try_take(budget_ns, is_cancel=True):
+        elif self._waiting_cancels or not self._rpc.may_send(is_cancel=True):
             self._waiting_cancels.append(cancel)
         else:
             self._send_cancel(cancel, known)
 
-    def flush(self, budget_ns: int) -> None:
+    def flush(self) -> None:
         """Tell what `place` and `cancel` found, and send the cancels that had to wait."""
         while self._untold:
             self._emit(self._untold.popleft())
-        while self._waiting_cancels and self._rpc.matching.try_take(budget_ns, is_cancel=True):
+        while self._waiting_cancels and self._rpc.may_send(is_cancel=True):
             cancel = self._waiting_cancels.popleft()
             known = self._known.get(cancel.client_id)
             if known is not None:  # else it ended while its cancel waited
@@ -128,7 +128,7 @@ class OrderDesk:
         else:
             method, params = "private/cancel_by_nonce", self._nonce_subject(known.instrument, known.nonce)
         try:
-            self._rpc.send(method, params, self._rpc.matching, partial(self._on_cancelled, cancel))
+            self._rpc.send(method, params, partial(self._on_cancelled, cancel))
         except Disconnected as error:
             self._report(cancel.client_id, OrderState.UNKNOWN, f"cancel: {error}")
 

@@ -40,25 +40,34 @@ class Rpc:
     `on_word` gets (result, None) or (None, fault). After `NO_ANSWER` it may be called once more, with the late truth.
     """
 
-    def __init__(self, send_text: Callable[[bytes], None]) -> None:
+    def __init__(self, send_text: Callable[[bytes], None], clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """`clock_ns` runs deadlines and budgets, so it must not be one that people set."""
         self._send_text = send_text
+        self._clock_ns = clock_ns
         self._pending: Pending[_Asked] = Pending()
-        self.matching = _budget(TRADER_MATCHING_TPS, CANCEL_SHARE)
-        self.other = _budget(TRADER_OTHER_TPS)
+        self._matching = _budget(TRADER_MATCHING_TPS, CANCEL_SHARE)
+        self._other = _budget(TRADER_OTHER_TPS)
         self.unasked = 0  # answers to requests that we do not know
 
     def adopt_limits(self, account: Account) -> None:
         """Use the rates that the venue grants this account."""
-        self.matching = _budget(account.matching_tps, CANCEL_SHARE)
-        self.other = _budget(account.non_matching_tps)
+        self._matching = _budget(account.matching_tps, CANCEL_SHARE)
+        self._other = _budget(account.non_matching_tps)
 
-    def send(self, method: str, params: dict[str, object], budget: RateBudget, on_word: OnWord) -> None:
-        """Send now. The request must have been taken out of the budget before.
+    def may_send(self, *, is_cancel: bool = False) -> bool:
+        """Take one request to the matching engine out of its budget, or say no. Only cancels may use the reserve."""
+        return self._matching.try_take(self._clock_ns(), is_cancel=is_cancel)
+
+    def send(self, method: str, params: dict[str, object], on_word: OnWord) -> None:
+        """Send a request to the matching engine now; `may_send` has said yes.
 
         Raises:
             Disconnected: nothing was sent, and `on_word` will not be called.
         """
-        request_id = self._pending.add(_Asked(on_word, budget), time.monotonic_ns() + ANSWER_WITHIN_NS)
+        self._send(method, params, self._matching, on_word)
+
+    def _send(self, method: str, params: dict[str, object], budget: RateBudget, on_word: OnWord) -> None:
+        request_id = self._pending.add(_Asked(on_word, budget), self._clock_ns() + ANSWER_WITHIN_NS)
         try:
             self._send_text(build_request(request_id, method, params))
         except Disconnected:
@@ -75,18 +84,18 @@ class Rpc:
             OutcomeUnknown: no answer, or an answer that says as little.
             Disconnected: nothing was sent.
         """
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            budget = self.matching if is_matching else self.other
-            while not budget.try_take(time.monotonic_ns(), is_cancel=True):
-                now_ns = time.monotonic_ns()
+        budget = self._matching if is_matching else self._other
+        attempts_left = READ_ATTEMPTS
+        while True:
+            while not budget.try_take(now_ns := self._clock_ns(), is_cancel=True):
                 wait_ns = budget.free_at_ns(now_ns, is_cancel=True) - now_ns
                 await asyncio.sleep(wait_ns / NANOS_PER_S)
             result, fault = await self._exchange(method, params, budget)
             if fault is None:
                 return result
-            if fault.code != RATE_LIMITED or attempt == READ_ATTEMPTS:
+            attempts_left -= 1
+            if fault.code != RATE_LIMITED or not attempts_left:
                 raise fault.as_error(request or method)
-        raise AssertionError("unreachable")
 
     async def _exchange(self, method: str, params: dict[str, object], budget: RateBudget) -> tuple[Any, Fault | None]:
         ended: asyncio.Future[tuple[Any, Fault | None]] = asyncio.get_running_loop().create_future()
@@ -95,7 +104,7 @@ class Rpc:
             if not ended.done():  # a late answer, or an asker who gave up
                 ended.set_result((result, fault))
 
-        self.send(method, params, budget, on_word)
+        self._send(method, params, budget, on_word)
         return await ended
 
     def on_answer(self, answer: Answer) -> None:
@@ -107,12 +116,12 @@ class Rpc:
         fault = answer.fault
         if fault is not None and fault.code == RATE_LIMITED:
             hint_ms = fault.retry_after_ms or NO_HINT_MS
-            asked.budget.hold_until(time.monotonic_ns() + hint_ms * NANOS_PER_MS)
+            asked.budget.hold_until(self._clock_ns() + hint_ms * NANOS_PER_MS)
         asked.on_word(answer.result, fault)
 
     def expire(self) -> None:
         """Tell those who have waited too long."""
-        for asked in self._pending.expire(time.monotonic_ns()):
+        for asked in self._pending.expire(self._clock_ns()):
             asked.on_word(None, NO_ANSWER)
 
     def cut_off(self) -> None:

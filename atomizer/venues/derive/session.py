@@ -6,7 +6,6 @@ table is who knows better.
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
@@ -180,10 +179,10 @@ class DeriveSession:
 
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Sign and send; the outcome comes as `OrderUpdate`. The intent must be in the journal before."""
-        self._orders.place(order, now_ns, time.monotonic_ns())
+        self._orders.place(order, now_ns)
 
     def cancel(self, cancel: CancelSent, now_ns: int) -> None:  # noqa: ARG002  the port's signature
-        self._orders.cancel(cancel, time.monotonic_ns())
+        self._orders.cancel(cancel)
 
     async def open_orders(self) -> list[OrderUpdate]:
         return await self._orders.open_orders()
@@ -341,13 +340,17 @@ class DeriveSession:
             else:
                 self._rpc.on_answer(message)
         except BadFrame as error:
-            self._count(error)
+            self._count(error, "frame")
 
     def _on_notice(self, notice: Notice) -> None:
         feed = self._feeds.get(notice.channel)
         if feed is None:
             raise BadFrame(f"channel {notice.channel[:80]!r} was not subscribed", reason="unknown_channel")
-        feed(notice.data, self._now_ns())
+        try:
+            feed(notice.data, self._now_ns())
+        except BadFrame as error:
+            self._count(error, notice.channel)
+            return
         if notice.channel in self._silent:
             self._silent.discard(notice.channel)
             if not self._silent:
@@ -375,10 +378,10 @@ class DeriveSession:
         if was_open:
             self._emit(Lost(now_ns=self._now_ns(), venue=VENUE, reason=reason))
 
-    def _count(self, error: BadFrame) -> None:
+    def _count(self, error: BadFrame, where: str) -> None:
         self.bad_frames[error.reason] += 1
         if self.bad_frames[error.reason] == 1:  # a broken feed must not flood the log; the counter goes on
-            log.warning("%s: bad frame (%s), further ones are only counted: %s", VENUE, error.reason, error)
+            log.warning("%s %s: %s; further ones are only counted as %s", VENUE, where, error, error.reason)
 
     async def _keep_house(self) -> None:
         while True:
@@ -389,4 +392,4 @@ class DeriveSession:
                 pass
             self._orders.wake.clear()
             self._rpc.expire()
-            self._orders.flush(time.monotonic_ns())
+            self._orders.flush()
