@@ -1,6 +1,7 @@
 """What the trader shows of itself: builds the snapshot that the desk draws. Off the quoting path, on a timer."""
 
 from collections import deque
+from collections.abc import Callable
 
 from atomizer._core.fixed import format_nanos
 from atomizer.app.access import Access
@@ -8,12 +9,10 @@ from atomizer.app.hedging import Hedging
 from atomizer.app.quoting import Quoting
 from atomizer.app.state import State
 from atomizer.desk.snapshot import Happening, Row, Snapshot
-from atomizer.domain.instruments import NANOS
-from atomizer.domain.trading import Fill, HedgeClosed, Record
-from atomizer.portfolio.inventory import InventoryRow, inventory_rows
+from atomizer.domain.trading import Fill, HedgeClosed, Mark, Record
+from atomizer.portfolio.inventory import InventoryRow, inventory_rows, inventory_summary
 
 TAPE_LENGTH = 50
-FLAT_ROWS_SHOWN = 20
 
 
 class Tape:
@@ -45,13 +44,14 @@ def build_snapshot(
     state: State,
     quoting: Quoting,
     hedging: Hedging | None,
+    live_mark: Callable[[str], Mark | None],
     connected: tuple[str, ...],
     books: int,
     tape: Tape,
 ) -> Snapshot:
     """One consistent look at everything."""
-    rows = inventory_rows(state.portfolio, now_ns)
-    deltas = {name: exposure.greeks.delta for name, exposure in state.portfolio.exposure().items()}
+    rows = inventory_rows(state.portfolio, now_ns, live_mark)
+    totals = inventory_summary(rows)
     latency = quoting.latency
     wallet = access.derive.wallet
     return Snapshot(
@@ -72,7 +72,7 @@ def build_snapshot(
         orders_live=sum(1 for _ in state.orders.live()),
         books=books,
         positions=tuple(_row(row) for row in _open_first(rows)),
-        deltas=deltas,
+        deltas={total.label: total.greeks.delta for total in totals.by_underlying},
         premium_e18=sum(each.price_nanos * each.amount_nanos for each in quoting.in_flight(now_ns) if each.side > 0),
         latency_count=latency.count,
         latency_p50_ns=latency.percentile(50),
@@ -107,7 +107,3 @@ def _row(row: InventoryRow) -> Row:
 def market_marks(state: State) -> set[str]:
     """Instruments that are held somewhere and so want a mark in the books."""
     return {position.instrument for position in state.portfolio.positions() if position.amount_nanos}
-
-
-def seconds(duration_ns: int) -> str:
-    return f"{duration_ns / NANOS:.1f} s"

@@ -11,7 +11,7 @@ from atomizer.app.ledger import Ledger
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import Reason, Verdict
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent
+from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected, JournalError
 from atomizer.risk.exposure import Exposure, InFlight
 from atomizer.risk.gate import Gate, Proposal
@@ -57,6 +57,7 @@ class Quoting:
         self.sender: QuoteSender | None = None  # None: not quoting, every RFQ is declined
         self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
         self.on_won: Callable[[Fill], None] = _unheard
+        self.hedges_back_to_back = False  # then a quote is only given when its hedge would pass the gate
         self.seen = 0
         self.quoted = 0
         self.requotes = 0
@@ -148,6 +149,8 @@ class Quoting:
     def _send(self, request: RyskRequest, plan: QuotePlan, now_ns: int) -> Verdict:
         if self.sender is None:
             return Verdict(Reason.GATE_SHUT, "not quoting")
+        if self.hedges_back_to_back and not (verdict := self._check_hedge(plan, now_ns)).allowed:
+            return verdict
         in_play = self._in_play.pop(plan.rfq_id, None)  # the new quote stands instead of it, not beside it
         proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos)
         exposure = self.measure(plan.instrument, now_ns)
@@ -169,6 +172,13 @@ class Quoting:
             fair_nanos=plan.fair_nanos,
         )
         return self._write_and_send(request, quote, self.sender)
+
+    def _check_hedge(self, plan: QuotePlan, now_ns: int) -> Verdict:
+        instrument = self._market.instrument(plan.instrument)
+        if instrument is None:
+            return Verdict(Reason.UNLISTED, f"{plan.instrument} is not listed at the hedge venue")
+        hedge = Proposal(plan.instrument, Side(-plan.side), plan.fair_nanos, plan.quantity_nanos)
+        return self._gate.check_price(hedge, instrument, self._market.mark(plan.instrument), now_ns)
 
     def _write_and_send(self, request: RyskRequest, quote: QuoteSent, sender: QuoteSender) -> Verdict:
         try:

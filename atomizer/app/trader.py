@@ -100,6 +100,7 @@ class Trader:
             on_fill=self.on_fill,
             on_update=self.on_order_update,
         )
+        self.quoting.hedges_back_to_back = settings.hedging.enabled and settings.hedging.mode == "option"
         self.quoting.measure = self.measure
         self.quoting.on_won = self._on_won
 
@@ -115,7 +116,8 @@ class Trader:
                 if self.phase == "quoting":  # after a reconnect the venue may know what we missed
                     self._errand(self.custody.reconcile())
             case Lost():
-                log.warning("derive: lost (%s): books are dark, nothing is quoted from them", event.reason)
+                if self.phase == "quoting":
+                    log.warning("derive: lost (%s): books are dark, nothing is quoted from them", event.reason)
 
     def on_order_update(self, update: OrderUpdate) -> None:
         if self.hedging is not None:
@@ -265,6 +267,7 @@ class Trader:
                 state=self.ledger.state,
                 quoting=self.quoting,
                 hedging=self.hedging,
+                live_mark=self.venue.mark,
                 connected=connected,
                 books=self.books_live(),
                 tape=self.tape,

@@ -35,7 +35,7 @@ _PORT = click.IntRange(0, 65535)
     help="File to write where the venues listen, as JSON; removed at the end.",
 )
 @click.option(
-    "--rfq-interval", callback=_seconds, default="2s", show_default=True, help="Average time between two RFQs."
+    "--rfq-interval", callback=_seconds, default="1500ms", show_default=True, help="Average time between two RFQs."
 )
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 def start(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from atomizer.config.units import Amount, Seconds, Words
+from atomizer.config.units import Amount, Positive, Seconds, Words
 
 Bps = Annotated[int, Meta(ge=0, le=10_000)]
 
@@ -29,12 +29,12 @@ class RfqSource(msgspec.Struct, frozen=True):
     maker_address: str = ""
     asset_mapping: str = "asset_mapping.json"
     quote_duration: Seconds = Seconds(30)
-    dummy_price: Amount | None = None
+    dummy_price: Positive | None = None
     target_edge_bps: Bps = 300  # of the premium
     min_edge_bps: Bps = 80
     min_edge_usd: Amount = Amount("0.02")  # per unit of the underlying
     min_edge_vol_points: Annotated[float, Meta(ge=0, le=100)] = 0.0  # volatility points of the option's vega
-    improvement: Amount = Amount("0.05")  # USD per unit past a better rival
+    improvement: Positive = Positive("0.05")  # USD per unit past a better rival
 
 
 class Hedging(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Hedging(msgspec.Struct, frozen=True):
 
     enabled: bool = False
     mode: Literal["option", "perpetual"] = "option"
-    ratio: Amount = Amount(1)
+    ratio: Positive = Positive(1)
     slippage_bps: Bps = 100  # how far beyond the book's worst needed level an order may reach
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 20
     give_up_after: Seconds = Seconds(60)
@@ -51,10 +51,10 @@ class Hedging(msgspec.Struct, frozen=True):
 class Risk(msgspec.Struct, frozen=True):
     """The gate's limits. Sizes in units of the underlying, money in USD."""
 
-    max_delta: Amount = Amount(10)  # per underlying, absolute
-    max_position: Amount = Amount(100)  # per instrument, absolute
-    max_order_size: Amount = Amount(25)
-    max_premium: Amount = Amount(250_000)  # of all quotes that may still be taken
+    max_delta: Positive = Positive(10)  # per underlying, absolute
+    max_position: Positive = Positive(100)  # per instrument, absolute
+    max_order_size: Positive = Positive(25)
+    max_premium: Positive = Positive(250_000)  # of all quotes that may still be taken
     price_band_bps: Bps = 2_000  # either side of the venue's mark
     max_book_age: Seconds = Seconds(30)  # a quiet book says nothing; a dead connection darkens its books at once
     max_mark_age: Seconds = Seconds(10)

@@ -51,6 +51,17 @@ class Amount(Decimal):
         return int(self * NANOS)
 
 
+class Positive(Amount):
+    """An amount above 0."""
+
+    @classmethod
+    def parse(cls, value: object) -> "Positive":
+        amount = super().parse(value)
+        if amount <= 0:
+            raise ValueError(f"must be above 0, not {value!r}")
+        return cls(amount)
+
+
 class Words(tuple[str, ...]):
     """A list in a file, or comma-separated text in a variable or flag."""
 

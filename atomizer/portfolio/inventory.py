@@ -1,6 +1,6 @@
 """The rows and sums that `atomizer inventory` shows. Values only; how they look is the command line's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -55,10 +55,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     total: InventoryTotal
 
 
-def inventory_rows(portfolio: Portfolio, now_ns: int) -> list[InventoryRow]:
-    """A row for every position, flat ones too because their P&L belongs to the totals, by instrument and venue."""
+def inventory_rows(
+    portfolio: Portfolio, now_ns: int, live_mark: Callable[[str], Mark | None] = lambda _: None
+) -> list[InventoryRow]:
+    """A row for every position, flat ones too because their P&L belongs to the totals, by instrument and venue.
+
+    `live_mark` is newer than the books' marks, where a running trader has one.
+    """
     return [
-        _row(position, portfolio.mark(position.venue, position.instrument), now_ns)
+        _row(position, live_mark(position.instrument) or portfolio.mark(position.venue, position.instrument), now_ns)
         for position in portfolio.positions()
     ]
 

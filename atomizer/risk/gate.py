@@ -86,6 +86,10 @@ class Gate:
         )
         return self._counted(refusal)
 
+    def check_price(self, order: Proposal, instrument: Instrument, mark: Mark | None, now_ns: int) -> Verdict:
+        """Whether an order at this price would pass the band: asked before promising something that it must hedge."""
+        return self._counted(self._check_band(order, mark, BAND_TICKS * instrument.tick_nanos, now_ns))
+
     def _counted(self, refusal: Verdict | None) -> Verdict:
         if refusal is None:
             return ALLOWED

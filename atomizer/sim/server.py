@@ -41,7 +41,7 @@ class Options:
     derive_port: int = 0
     rysk_port: int = 0
     endpoints: Path | None = None
-    rfq_interval_s: float = 2.0
+    rfq_interval_s: float = 1.5
     exit_with_parent: bool = False
 
 

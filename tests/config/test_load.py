@@ -46,6 +46,8 @@ def test_any_setting_can_be_set_by_its_own_variable():
         ("risk: 3\n", ["risk", "section"]),
         ("risk:\n  max_delta: lots\n", ["risk.max_delta", "not a number"]),
         ("risk:\n  max_delta: .nan\n", ["risk.max_delta", "finite"]),
+        ("risk:\n  max_delta: 0\n", ["risk.max_delta", "above 0"]),
+        ("rfq:\n  dummy_price: -1\n", ["rfq.dummy_price", "above 0"]),
         ("risk:\n  max_delta: 1e400\n", ["risk.max_delta"]),
         ("rfq:\n  quote_duration: soon\n", ["rfq.quote_duration", "not a duration"]),
         ("rfq:\n  target_edge_bps: -1\n", ["rfq.target_edge_bps", ">= 0"]),

@@ -1,0 +1,159 @@
+"""The whole system as an operator runs it: real processes, real sockets, the venues' own ledgers as the truth."""
+
+import json
+import signal
+from decimal import Decimal
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from flow.running import desk, finish, trader, wait_for
+
+MAKER = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"  # of the public test key that the practice venue knows
+
+
+def held(rows, venue):
+    """{instrument: row} of the open positions at a venue."""
+    return {row["instrument"]: row for row in rows if row["venue"] == venue and Decimal(row["position"]) != 0}
+
+
+def check_derive(rows, ledger):
+    """Every open position of practice Derive stands in our inventory with the same figures, digit for digit."""
+    ours = held(rows, "derive")
+    theirs = {each["instrument_name"]: each for each in ledger["positions"] if Decimal(each["amount"]) != 0}
+    assert ours.keys() == theirs.keys()
+    for name, row in ours.items():
+        venue = theirs[name]
+        assert Decimal(row["position"]) == Decimal(venue["amount"])
+        assert Decimal(row["average_price_usd"]) == Decimal(venue["average_price_excl_fees"])
+        assert Decimal(row["realized_usd"]) == Decimal(venue["realized_pnl_excl_fees"])
+        assert Decimal(row["fees_usd"]) == Decimal(venue["total_fees"])
+        assert Decimal(row["mark_usd"]) == Decimal(venue["mark_price"])
+        assert Decimal(row["unrealized_usd"]) == Decimal(venue["unrealized_pnl_excl_fees"])
+
+
+def check_rysk(rows, ledger):
+    """What we hold from Rysk is what its ledger of trades adds up to."""
+    total = sum(Decimal(row["position"]) for row in rows if row["venue"] == "rysk")
+    traded = sum(
+        Decimal(trade["quantity"]) / 10**18 * (-1 if trade["isTakerBuy"] else 1)
+        for trade in ledger["trades"]
+        if trade["maker"].lower() == MAKER.lower()
+    )
+    assert total == traded
+
+
+@pytest.mark.parametrize(("version", "mode"), [("v2", "option"), ("v3", "perpetual")])
+def test_a_run_answers_hedges_ties_and_leaves_nothing(tmp_path, version, mode):
+    """RFQs are answered, wins hedged, both ledgers tie to the last digit, no order is left and the exit code is 0."""
+    with desk(tmp_path) as venues:
+        running = venues.trader("--enable-hedging", "--hedge-mode", mode, DERIVE_API_VERSION=version)
+        wait_for(lambda: len(venues.rysk_ledger()["trades"]) >= 8)
+        venues.freeze()
+        running.send_signal(signal.SIGINT)
+        code, out, err = finish(running)
+        assert code == 0, err
+        assert "ties with the venue's own" in out
+        assert "none of ours left at the venue, verified" in out
+        assert "0 open" in next(line for line in out.splitlines() if line.startswith("hedges"))
+        rows = venues.inventory()["positions"]
+        ledger = venues.derive_ledger()
+        assert ledger["open_orders"] == []
+        check_derive(rows, ledger)
+        check_rysk(rows, venues.rysk_ledger())
+        assert ledger["trades"] > 0
+
+
+def test_a_killed_trader_goes_on_where_it_was(tmp_path):
+    """After SIGKILL in the middle, a restart knows every position, books what it missed, and ties."""
+    with desk(tmp_path) as venues:
+        first = venues.trader("--enable-hedging")
+        wait_for(lambda: venues.derive_ledger()["trades"] >= 3)
+        first.kill()
+        finish(first)
+        before = venues.inventory()["positions"]
+        second = venues.trader("--enable-hedging")
+        wait_for(lambda: venues.derive_ledger()["trades"] >= 6)
+        venues.freeze()
+        second.send_signal(signal.SIGTERM)
+        code, out, err = finish(second)
+        assert code == 0, err
+        assert "ties with the venue's own" in out
+        rows = venues.inventory()["positions"]
+        check_derive(rows, venues.derive_ledger())
+        assert {row["instrument"] for row in before} <= {row["instrument"] for row in rows}
+
+
+def test_a_dry_run_signs_and_sends_nothing(tmp_path):
+    """--dry-run prints each quote, signed so that it recovers to the maker, and the venues never hear of it."""
+    with desk(tmp_path) as venues:
+        code, out, err = finish(venues.trader("--dry-run", "--for", "6s"))
+        assert code == 0, err
+        frames = [json.loads(line.removeprefix("would send: ")) for line in out.splitlines() if "would send" in line]
+        assert frames
+        for frame in frames:
+            assert recover(frame["params"]) == MAKER
+        assert venues.rysk_ledger()["trades"] == []
+        assert venues.derive_ledger()["trades"] == 0
+
+
+def recover(params):
+    """Who signed a quote, by eth-account's own reading of the current schema."""
+    names = {
+        "assetAddress": "address", "chainId": "uint256", "isPut": "bool", "strike": "uint256", "expiry": "uint64",
+        "maker": "address", "nonce": "uint64", "price": "uint256", "quantity": "uint256", "isTakerBuy": "bool",
+        "validUntil": "uint64", "usd": "address", "collateralAsset": "address",
+    }  # fmt: skip
+    contracts = {
+        84532: "0x0ff34dd648b68f09b199b60b91442e750fd13fdc",
+        998: "0x0122db8ed9b9b49f3fd8774d93773c2e2a564e81",
+        10143: "0x3b87932046bc3e1bb63c13aba1306f9d398a9cc6",
+    }
+    chain = params["chainId"]
+    domain = {"name": "rysk", "version": "0.0.0", "chainId": chain, "verifyingContract": contracts[chain]}
+    message = {name: int(params[name]) if "uint" in kind else params[name] for name, kind in names.items()}
+    types = {"Quote": [{"name": name, "type": kind} for name, kind in names.items()]}
+    return Account.recover_message(encode_typed_data(domain, types, message), signature=params["signature"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [
+        (["--rfq-source", "kraken"], 4, "rfq.source"),
+        (["--max-delta", "lots"], 4, "risk.max_delta"),
+        (["--for", "soon"], 2, "not a duration"),
+        (["--max-delta", "0"], 4, "above 0"),
+        (["--dummy-price", "-1"], 4, "dummy_price"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_key(tmp_path, flags, code, words):
+    """A wrong flag ends with its exit code and one line that names the key."""
+    found, out, err = finish(trader(tmp_path, "--paper", *flags))
+    assert (found, out) == (code, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_live_trading_without_credentials_lists_what_is_missing(tmp_path):
+    """Without credentials a live start is refused with everything that is missing and the way to practise."""
+    code, _, err = finish(trader(tmp_path, "--exchange", "derive"))
+    assert code == 4
+    for name in ("DERIVE_PRIVATE_KEY", "DERIVE_WALLET_ADDRESS", "PRIVATE_KEY", "RFQ_ASSET_ADDRESSES", "--paper"):
+        assert name in err
+
+
+def test_a_key_of_someone_else_is_refused_at_start(tmp_path):
+    """A maker key that does not derive the maker address stops the start, and the key is not repeated."""
+    key = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"  # public anvil key #1
+    environment = {
+        "PRIVATE_KEY": key,
+        "MAKER_ADDRESS": MAKER,
+        "DERIVE_PRIVATE_KEY": key,
+        "DERIVE_WALLET_ADDRESS": MAKER,
+        "DERIVE_SUBACCOUNT_ID": "1",
+        "RFQ_ASSET_ADDRESSES": "0xb67bfa7b488df4f2efa874f4e59242e9130ae61f",
+    }
+    code, _, err = finish(trader(tmp_path, "--exchange", "derive", "--test", **environment))
+    assert code == 4
+    assert "MAKER_ADDRESS" in err
+    assert key not in err
