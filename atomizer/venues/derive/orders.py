@@ -255,7 +255,7 @@ class OrderDesk:
             was_open = False
         for attempt in range(HISTORY_ATTEMPTS):
             if attempt:
-                await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
+                await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
             found = await self._find_ended(order.nonce)
             if found is not None:
                 self._hear(found, self._now_ns())
