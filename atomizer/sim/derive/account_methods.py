@@ -43,8 +43,8 @@ def get_order_history(call: Call) -> dict[str, Any]:
         for order in subaccount.orders.values()
         if order.status is not Status.OPEN and low <= order.updated_ms <= high
     ]
-    ended.sort(key=lambda order: order.updated_ms, reverse=True)
-    page, pagination = paged(call.params, ended)
+    ended.sort(key=lambda order: order.updated_ms)
+    page, pagination = paged(call.params, ended[::-1])
     orders = [order_shape(order, call.dialect) for order in page]
     return {"subaccount_id": subaccounts[0].subaccount_id, "orders": orders, "pagination": pagination}
 

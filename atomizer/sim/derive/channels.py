@@ -1,7 +1,8 @@
 """Subscriptions: which channel names exist, who listens, and what is due.
 
 Books and tickers go out on a publishing tick, the rest as it happens. A book channel sends whole snapshots: on change,
-at most ten times a second, and once a second without one, since the venue calls it periodic.
+at most ten times a second, and once a second without one, since the venue calls it periodic. What goes out once a
+second does so at a moment of its own, by its name, so that a thousand channels do not wait for the same one.
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
+from zlib import crc32
 
 from atomizer.sim.derive import codes, wire_market
 from atomizer.sim.derive.accounts import Wallet
@@ -27,7 +29,7 @@ _PRIVATE = re.compile(r"([0-9]{1,18})\.(orders|trades|balances)", re.ASCII)
 _BOOK_INTERVAL_NS = 100 * NS_PER_MS
 _BOOK_REFRESH_NS = NS_PER_S
 _SPOT_INTERVAL_NS = NS_PER_S
-_SLACK_NS = 20 * NS_PER_MS  # a tick that comes a little early still counts, else the pace would halve
+_SLOWEST_MS = 1000
 _KINDS = ("option", "perp", "erc20")
 
 Row = TypeVar("Row")
@@ -64,6 +66,11 @@ class Channel:
     sent_version: int = -1
     publish_id: int = 0
 
+    def is_due(self, interval_ns: int, now_ns: int) -> bool:
+        """Whether an interval has ended since the last time."""
+        phase_ns = crc32(self.name.encode()) % _SLOWEST_MS * NS_PER_MS if interval_ns >= NS_PER_S else 0
+        return (now_ns - phase_ns) // interval_ns != (self.sent_ns - phase_ns) // interval_ns
+
 
 class Channels:
     """All live channels of the venue."""
@@ -78,7 +85,8 @@ class Channels:
         channel = self._live.setdefault(name, Channel(name, topic))
         if connection not in channel.listeners:
             channel.listeners[connection] = None
-            channel.newcomers[connection] = None
+            if topic.interval_ns:
+                channel.newcomers[connection] = None
             connection.channels[name] = None
 
     def unsubscribe(self, connection: Connection, name: str) -> bool:
@@ -102,45 +110,38 @@ class Channels:
     def publish(self, now_ns: int) -> None:
         """The publishing tick: snapshots that are due."""
         for channel in self._live.values():
-            interval_ns = channel.topic.interval_ns
-            if interval_ns and (channel.newcomers or now_ns - channel.sent_ns >= interval_ns - _SLACK_NS):
-                if channel.topic.kind is Kind.BOOK:
-                    self._publish_book(channel, now_ns)
-                else:
-                    channel.sent_ns = now_ns
-                    self._deliver(channel, channel.listeners, self._snapshot(channel.topic, now_ns))
-                channel.newcomers.clear()
+            listeners = self._due_listeners(channel, now_ns)
+            if not listeners:
+                continue
+            if listeners is channel.listeners:
+                channel.sent_ns = now_ns
+                channel.publish_id += 1
+            self._deliver(channel, listeners, self._snapshot(channel, now_ns))
+            channel.newcomers.clear()
 
-    def _publish_book(self, channel: Channel, now_ns: int) -> None:
+    def _due_listeners(self, channel: Channel, now_ns: int) -> dict[Connection, None]:
+        """All of them when the channel is due, else those that have had nothing yet."""
         topic = channel.topic
-        version = self._engine.books[topic.subject].version
-        changed = version != channel.sent_version or now_ns - channel.sent_ns >= _BOOK_REFRESH_NS - _SLACK_NS
-        listeners = channel.listeners if changed else channel.newcomers
-        if not listeners:
-            return
-        if changed:
-            channel.publish_id += 1
-            channel.sent_ns, channel.sent_version = now_ns, version
-        instrument = self._engine.instruments[topic.subject]
-        bids, asks = (
-            wire_market.book_side(self._engine, instrument, is_bid=is_bid, depth=topic.depth, group=topic.group)
-            for is_bid in (True, False)
-        )
-        data = {
-            "instrument_name": instrument.name,
-            "publish_id": channel.publish_id,
-            "timestamp": now_ns // NS_PER_MS,
-            "bids": bids,
-            "asks": asks,
-        }
-        self._deliver(channel, listeners, lambda _dialect: data)
+        if not topic.interval_ns or not channel.is_due(topic.interval_ns, now_ns):
+            return channel.newcomers
+        if topic.kind is Kind.BOOK:
+            version = self._engine.books[topic.subject].version
+            if version == channel.sent_version and not channel.is_due(_BOOK_REFRESH_NS, now_ns):
+                return channel.newcomers
+            channel.sent_version = version
+        return channel.listeners
 
-    def _snapshot(self, topic: Topic, now_ns: int) -> Callable[[Dialect], Any]:
-        engine = self._engine
+    def _snapshot(self, channel: Channel, now_ns: int) -> Callable[[Dialect], Any]:
+        """What a channel has to say, for each generation."""
+        engine, topic = self._engine, channel.topic
         if topic.kind is Kind.SPOT:
             feed = wire_market.spot_feed(engine, topic.subject, now_ns)
             return lambda _dialect: feed
         instrument = engine.instruments[topic.subject]
+        if topic.kind is Kind.BOOK:
+            sides = wire_market.book_sides(engine, instrument, depth=topic.depth, group=topic.group)
+            head = {"instrument_name": instrument.name, "publish_id": channel.publish_id}
+            return lambda _dialect: {**head, "timestamp": now_ns // NS_PER_MS, **sides}
 
         def ticker(dialect: Dialect) -> dict[str, Any]:
             if topic.kind is Kind.FULL_TICKER:

@@ -6,7 +6,8 @@ REST; `/practice/…` is for tests and operators and exists on no real venue.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -20,20 +21,20 @@ LARGEST_FRAME = 4 * 1024 * 1024  # bytes; a larger one closes the socket with 10
 HEARTBEAT_S = 60.0
 _SLOWEST_BACKLOG = 20_000  # frames a client may leave unread before it is dropped
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 async def serve(
     venue: Venue, host: str, port: int, *, now: Callable[[], int] = time.time_ns, heartbeat_s: float = HEARTBEAT_S
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns the runner (`await runner.cleanup()` stops it) and the port, chosen by the system if 0."""
+    shell = _Shell(venue, now, heartbeat_s)
     app = web.Application(client_max_size=LARGEST_FRAME)
+    app.on_shutdown.append(shell.say_goodbye)
     for dialect in DIALECTS:
-        app.router.add_get(dialect.websocket_path, _socket_handler(venue, dialect, now, heartbeat_s))
+        app.router.add_get(dialect.websocket_path, partial(shell.on_socket, dialect))
         for room in ("public", "private"):
-            app.router.add_post(f"{dialect.rest_prefix}/{room}/{{name}}", _rest_handler(venue, dialect, room, now))
-    app.router.add_get("/practice/ledger", _ledger_handler(venue, now))
-    app.router.add_post("/practice/freeze", _freeze_handler(venue))
+            app.router.add_post(f"{dialect.rest_prefix}/{room}/{{name}}", partial(shell.on_rest, dialect, room))
+    app.router.add_get("/practice/ledger", shell.on_ledger)
+    app.router.add_post("/practice/freeze", shell.on_freeze)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
@@ -41,30 +42,63 @@ async def serve(
     return runner, runner.addresses[0][1]
 
 
-def _socket_handler(venue: Venue, dialect: Dialect, now: Callable[[], int], heartbeat_s: float) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(max_msg_size=LARGEST_FRAME, heartbeat=heartbeat_s)
+class _Shell:
+    """The handlers, and the sockets that are open."""
+
+    def __init__(self, venue: Venue, now: Callable[[], int], heartbeat_s: float) -> None:
+        self._venue = venue
+        self._now = now
+        self._heartbeat_s = heartbeat_s
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    async def say_goodbye(self, _app: web.Application) -> None:
+        """Going down politely: clients are told, and lose their orders if they wish so."""
+        await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in list(self._sockets)))
+
+    async def on_socket(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(max_msg_size=LARGEST_FRAME, heartbeat=self._heartbeat_s)
         await socket.prepare(request)
         try:
-            connection = venue.connect(now(), dialect, request.remote or "")
+            connection = self._venue.connect(self._now(), dialect, request.remote or "")
         except Rejection as rejection:
             await socket.send_str(build_error(dialect, None, rejection))
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
             return socket
+        self._sockets.add(socket)
         something = asyncio.Event()
         connection.wake = something.set
         writer = asyncio.create_task(_write(socket, connection, something))
         try:
             async for message in socket:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    venue.receive(connection, message.data, now())
+                    self._venue.receive(connection, message.data, self._now())
         finally:
+            self._sockets.discard(socket)
             writer.cancel()
-            venue.disconnect(connection, now())
+            self._venue.disconnect(connection, self._now())
             await asyncio.gather(writer, return_exceptions=True)
         return socket
 
-    return handle
+    async def on_rest(self, dialect: Dialect, room: str, request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        name = f"{room}/{request.match_info['name']}"
+        rest = RestRequest(name, await request.read(), headers, request.remote or "")
+        status, text = self._venue.rest(dialect, rest, self._now())
+        return web.Response(status=status, text=text, content_type="application/json")
+
+    async def on_ledger(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._venue.ledger(self._now()))
+
+    async def on_freeze(self, request: web.Request) -> web.StreamResponse:
+        """{"frozen": true}"""
+        try:
+            wanted = parse_json(await request.read())
+        except Rejection as rejection:
+            return web.json_response({"error": str(rejection)}, status=web.HTTPBadRequest.status_code)
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("frozen"), bool):
+            return web.json_response({"error": "expected frozen"}, status=web.HTTPBadRequest.status_code)
+        self._venue.frozen = wanted["frozen"]
+        return web.json_response({"frozen": self._venue.frozen})
 
 
 async def _write(socket: web.WebSocketResponse, connection: Connection, something: asyncio.Event) -> None:
@@ -80,36 +114,3 @@ async def _write(socket: web.WebSocketResponse, connection: Connection, somethin
                 await socket.send_str(connection.outbox.popleft())
         except ConnectionError:
             return
-
-
-def _rest_handler(venue: Venue, dialect: Dialect, room: str, now: Callable[[], int]) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        name = f"{room}/{request.match_info['name']}"
-        rest = RestRequest(name, await request.read(), headers, request.remote or "")
-        status, text = venue.rest(dialect, rest, now())
-        return web.Response(status=status, text=text, content_type="application/json")
-
-    return handle
-
-
-def _ledger_handler(venue: Venue, now: Callable[[], int]) -> Handler:
-    async def handle(_request: web.Request) -> web.StreamResponse:
-        return web.json_response(venue.ledger(now()))
-
-    return handle
-
-
-def _freeze_handler(venue: Venue) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        """{"frozen": true}"""
-        try:
-            wanted = parse_json(await request.read())
-        except Rejection as rejection:
-            return web.json_response({"error": str(rejection)}, status=web.HTTPBadRequest.status_code)
-        if not isinstance(wanted, dict) or not isinstance(wanted.get("frozen"), bool):
-            return web.json_response({"error": "expected frozen"}, status=web.HTTPBadRequest.status_code)
-        venue.frozen = wanted["frozen"]
-        return web.json_response({"frozen": venue.frozen})
-
-    return handle

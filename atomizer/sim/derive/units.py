@@ -5,6 +5,7 @@ Prices and amounts are nanos (10⁻⁹), money is e18 (10⁻¹⁸), so that pric
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 NANOS = 10**9
 E18 = 10**18
@@ -44,6 +45,7 @@ def _text(value: int, places: int) -> str:
     return f"-{digits}" if value < 0 else digits
 
 
+@lru_cache(65_536)  # the same prices and amounts are printed again and again
 def nanos_text(value: int) -> str:
     return _text(value, NANOS_PLACES)
 

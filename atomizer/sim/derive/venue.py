@@ -214,7 +214,8 @@ class Venue:
         if rate is Rate.CANCEL_BY_LABEL and name is not None:
             rate = Rate.MATCHING
         wait_ms = windows.take(rate, self._limits.of(rate), now_ns)
-        if rate is Rate.MATCHING and not wait_ms and name in self._engine.instruments:
+        # The name is still unchecked text from outside here: it may be of any type.
+        if rate is Rate.MATCHING and not wait_ms and isinstance(name, str) and name in self._engine.instruments:
             wait_ms = windows.take(f"instrument {name}", self._limits.instrument_tps, now_ns)
         return wait_ms
 

@@ -193,11 +193,13 @@ def _open_interest(engine: Engine, instrument: Instrument) -> int:
     return max(sum(amount for amount in held if amount > 0), -sum(amount for amount in held if amount < 0))
 
 
-def book_side(engine: Engine, instrument: Instrument, *, is_bid: bool, depth: int, group: int) -> list[list[str]]:
-    """[[price, amount], …] best first; `group` ticks to a bucket."""
-    book = engine.books[instrument.name]
-    levels = book.levels(is_bid=is_bid, depth=depth, bucket=instrument.tick * group)
-    return [[nanos_text(price), nanos_text(amount)] for price, amount in levels]
+def book_sides(engine: Engine, instrument: Instrument, *, depth: int, group: int) -> dict[str, list[list[str]]]:
+    """{"bids": [[price, amount], …], "asks": …} best first; `group` ticks to a bucket."""
+    book, bucket = engine.books[instrument.name], instrument.tick * group
+    sides = {name: book.levels(is_bid=name == "bids", depth=depth, bucket=bucket) for name in ("bids", "asks")}
+    return {
+        name: [[nanos_text(price), nanos_text(amount)] for price, amount in levels] for name, levels in sides.items()
+    }
 
 
 def public_trade(trade: PublicTrade, dialect: Dialect) -> dict[str, Any]:
