@@ -32,7 +32,6 @@ log = logging.getLogger("atomizer")
 
 PICTURE_EVERY_S = 0.25
 HEDGES_EVERY_S = 0.25
-SYNC_EVERY_S = 0.2
 MARKS_EVERY_S = 10.0
 RECONCILE_EVERY_S = 30.0
 SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
@@ -128,7 +127,8 @@ class Trader:
             self._errand(self.custody.resolve(update.client_id))
 
     def on_fill(self, fill: Fill) -> None:
-        self.tape.note(fill)
+        if not self.ledger.state.orders.has_fill(fill.venue, fill.trade_id):
+            self.tape.note(fill)
         if self.hedging is not None:
             self.hedging.on_fill(fill)
         else:
@@ -158,7 +158,7 @@ class Trader:
         self.phase = "quoting"
         if self.hedging is not None:
             self._every(HEDGES_EVERY_S, self._tick_hedges)
-        self._every(SYNC_EVERY_S, self._sync)
+        self._every(self.settings.journal.sync_every, self._sync)
         self._every(MARKS_EVERY_S, self._write_marks)
         self._every(RECONCILE_EVERY_S, self.custody.reconcile)
 

@@ -2,7 +2,7 @@
 
 from atomizer.app.run import Report
 from atomizer.app.tie import Tie
-from atomizer.cli.inventory_view import render_table
+from atomizer.cli.inventory_view import render_summary
 from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 
 NS_PER_MS = 1e6
@@ -25,7 +25,7 @@ def render_report(report: Report) -> str:
         f"orders    {_orders(report.live_orders)}",
         f"ledger    {_tie(report.tie)}",
         "",
-        render_table(rows, inventory_summary(rows)),
+        render_summary(inventory_summary(rows)),
     ]
     return "\n".join(lines)
 

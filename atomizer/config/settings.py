@@ -66,6 +66,9 @@ class Journal(msgspec.Struct, frozen=True):
     """Where the books are kept."""
 
     directory: str = "state"
+    # A write outlives this process at once and a power cut after this long. Shorter costs answers: a write that meets
+    # a disk sync waits for it, milliseconds.
+    sync_every: Seconds = Seconds(2)
 
 
 class Settings(msgspec.Struct, frozen=True):
