@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+import gzip
+import json
+import re
 import time
 from collections import defaultdict
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -364,6 +368,64 @@ async def test_cancel_all_leaves_nothing(trading):
     assert await trading.session.open_orders() == []
 
 
+PROTOCOLS = Path(__file__).parents[3] / "shared" / "protocols"
+SOCKET_ONLY = {"public/login", "subscribe", "private/set_cancel_on_disconnect"}  # not in the HTTP specification
+JSON_TYPES = {str: "string", int: "integer", bool: "boolean"}
+
+
+def specified_v3():
+    """Method → (required parameters, type of each), from the venue's OpenAPI document."""
+    spec = json.loads(gzip.decompress((PROTOCOLS / "derive-v3-openapi.json.gz").read_bytes()))
+    for path, operations in spec["paths"].items():
+        body = operations.get("post", {}).get("requestBody")
+        if body:
+            name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            schema = spec["components"]["schemas"][name]
+            types = {key: json.dumps(value) for key, value in schema.get("properties", {}).items()}
+            yield path[1:], (set(schema.get("required", [])), types)
+
+
+def specified_v2():
+    """The same from the tables of the v2 reference: ``  P *name: type {choices}`` below ``## private-method``."""
+    method, required, types = "", set(), {}
+    for line in [*(PROTOCOLS / "derive-v2-fields.txt").read_text().splitlines(), "## end"]:
+        if line.startswith("## "):
+            yield method, (required, types)
+            method, required, types = line.split()[1].replace("-", "/", 1), set(), {}
+        elif match := re.fullmatch(r"  P (\*?)([a-z_]+): (.*)", line):
+            types[match[2]] = f'"{match[3]}"'.replace("string", '"string"').replace("integer", '"integer"')
+            types[match[2]] = types[match[2]].replace("boolean", '"boolean"')
+            required |= {match[2]} if match[1] else set()
+
+
+@pytest.mark.skipif(not PROTOCOLS.exists(), reason="the venue's specifications are not part of the repository")
+async def test_every_request_is_what_the_venue_specifies(trading):
+    """Every parameter that the venue requires is there, none is unknown to it, and each has the specified type."""
+    resting = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(resting, OrderState.OPEN)
+    trading.cancel(resting)
+    await trading.reaches(resting, OrderState.CANCELLED)
+    overtaken = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    trading.cancel(overtaken)
+    await trading.session.resolve(overtaken)
+    await trading.session.fills_since(0)
+    await trading.session.positions()
+    await trading.session.cancel_all()
+    specified = dict(specified_v3() if trading.version == "v3" else specified_v2())
+    checked = set()
+    for request in trading.wire.sent:
+        method, params = request["method"], request["params"]
+        if method in SOCKET_ONLY or method not in specified:
+            continue
+        required, types = specified[method]
+        assert required <= params.keys(), method
+        for name, value in params.items():
+            assert name in types, f"{method} {name}"
+            assert f'"{JSON_TYPES[type(value)]}"' in types[name] or "$ref" in types[name], f"{method} {name}"
+        checked.add(method)
+    assert {"private/order", "private/cancel", "private/cancel_by_nonce", "private/get_account"} <= checked
+
+
 # --- cut off, and back
 
 
@@ -484,23 +546,23 @@ async def test_a_private_message_that_cannot_be_read_starts_over(trading):
     assert trading.session.is_open
 
 
-@pytest.mark.parametrize(
-    ("frame", "reason"),
-    [
-        (b"\n", "not_json"),
-        (b"[]", "unknown_kind"),
-        (b'{"id":999999,"result":1}', None),
-        (b'{"id":null,"error":{"code":-32700,"message":"Parse error"}}', "unaddressed"),
-        (b'{"method":"subscription","params":{"channel":"spot_feed.ETH","data":{}}}', "unknown_channel"),
-        (b'{"method":"subscription","params":{"channel":"ticker_slim.ETH-PERP.1000","data":{}}}', "bad_frame"),
-    ],
-)
-async def test_nonsense_is_counted_and_survived(trading, frame, reason):
+NONSENSE = {
+    b"\n": "not_json",
+    b"[]": "unknown_kind",
+    b'{"id":999999,"result":1}': None,  # an answer to nothing is not even bad
+    b'{"id":null,"error":{"code":-32700,"message":"Parse error"}}': "unaddressed",
+    b'{"method":"subscription","params":{"channel":"spot_feed.ETH","data":{}}}': "unknown_channel",
+    b'{"method":"subscription","params":{"channel":"ticker_slim.ETH-PERP.1000","data":{}}}': "bad_frame",
+}
+
+
+async def test_nonsense_is_counted_and_survived(trading):
     """What nobody asked for, or nobody can read, is counted under its reason and changes nothing."""
-    trading.wire.tell_client(frame)
+    for frame in NONSENSE:
+        trading.wire.tell_client(frame)
     order = trading.place(trading.order(Side.BUY, -100 * SECOND))
     await trading.reaches(order, OrderState.OPEN)
-    assert dict(trading.session.bad_frames) == ({reason: 1} if reason else {})
+    assert dict(trading.session.bad_frames) == {reason: 1 for reason in NONSENSE.values() if reason}
     assert trading.told.count(Lost) == 0
 
 

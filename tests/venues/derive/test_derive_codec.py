@@ -268,12 +268,12 @@ read_trades = partial(codec.parse_trades, now_ns=NOW_NS)
         (account_codec.parse_positions, samples.POSITIONS, ("positions", 0, "mark_price")),
     ],
 )
-@pytest.mark.parametrize("value", [*NEVER, None], ids=repr)
-def test_no_decimal_text_is_taken_from_what_is_none(parse, sample, path, value):
+def test_no_decimal_text_is_taken_from_what_is_none(parse, sample, path):
     """Where a decimal is due, no word, exponent, blank, foreign digit, number, giant or container is taken for one."""
     parse(bent(sample, *path, "12"))
-    with pytest.raises(BadFrame):
-        parse(bent(sample, *path, value))
+    for value in [*NEVER, None]:
+        with pytest.raises(BadFrame):
+            parse(bent(sample, *path, value))
 
 
 @pytest.mark.parametrize(
@@ -287,12 +287,12 @@ def test_no_decimal_text_is_taken_from_what_is_none(parse, sample, path, value):
         (account_codec.parse_account, samples.ACCOUNT, ("subaccount_ids", 0), 3),
     ],
 )
-@pytest.mark.parametrize("value", [*NEVER, None, "12", -1], ids=repr)
-def test_no_integer_is_taken_from_what_is_none(parse, sample, path, good, value):
+def test_no_integer_is_taken_from_what_is_none(parse, sample, path, good):
     """Where an integer is due, no text, float, flag, giant, negative or container is taken for one."""
     parse(bent(sample, *path, good))
-    with pytest.raises(BadFrame):
-        parse(bent(sample, *path, value))
+    for value in [*NEVER, None, "12", -1]:
+        with pytest.raises(BadFrame):
+            parse(bent(sample, *path, value))
 
 
 @pytest.mark.parametrize("side", [None, {}, "", "12", ["12"], [["1"]], [["1", "2", "3"]], [{}], [["1", "2"]] * 101])
@@ -362,7 +362,7 @@ def places(value, path=()):
 
 
 @pytest.mark.parametrize(("parse", "sample"), PARSERS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_one_changed_place_gives_a_value_or_a_bad_frame(parse, sample, data):
     """Whatever stands in any one place of a good message, its parser answers or refuses, and nothing else."""
@@ -386,7 +386,7 @@ FRAMES = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     frame=st.sampled_from(FRAMES),
     edits=st.lists(st.tuples(st.integers(0, 10**6), st.binary(max_size=4)), min_size=1, max_size=5),
