@@ -42,5 +42,6 @@ setup(
         extensions,
         compiler_directives=DIRECTIVES,
         build_dir="build/debug" if DEBUG else "build/release",
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )
