@@ -181,8 +181,8 @@ class Trader:
 class Desk:
     """A venue whose market stands still, so that a test writes its books and its takers itself."""
 
-    def __init__(self, **options):
-        self.market = Market(7, START_NS)
+    def __init__(self, *, market_seed=7, **options):
+        self.market = Market(market_seed, START_NS)
         self.venue = Venue(self.market, ACCOUNTS, **options)
         self.now_ns = START_NS + SECOND
         self.nonces = 0

@@ -306,14 +306,15 @@ def test_reduce_only_is_trimmed_to_the_position(desk, trader):
     assert trader.position() is None
 
 
-def test_a_rich_signature_is_needed_while_it_rests(desk):
+def test_a_rich_signature_is_needed_while_it_rests():
     """A resting order whose signed fee no longer covers its maker fee leaves instead of trading."""
+    desk = Desk(market_seed=3)  # whose index rises at once
     trader = desk.trader()
     number = trader.subaccount_id
     trader.ok("subscribe", channels=[f"{number}.orders"])
     fee = text(Decimal("0.0001") * desk.index())
     trader.order("buy", "1", desk.at(-5), time_in_force="post_only", max_fee=fee)
-    while desk.market.spot("ETH") * 10**4 <= Decimal(fee) * 10**8:
+    while Decimal("0.0001") * desk.index() <= Decimal(fee):
         desk.market.advance(desk.now_ns)
         desk.now_ns += 100 * MS
     desk.ladder(asks=[(-2000, 1)], maker="birch")

@@ -59,8 +59,8 @@ def get_trade_history(call: Call) -> dict[str, Any]:
         for subaccount in subaccounts
         for trade in subaccount.trades
         if low <= trade.timestamp_ms <= high
-        and name in {"", trade.instrument.name}
-        and order_id in {"", trade.order_id}
+        and name in {"", trade.order.request.instrument.name}
+        and order_id in {"", trade.order.order_id}
         and not from_quotes
     ]
     page, pagination = paged(call.params, found[::-1])

@@ -39,6 +39,22 @@ PRACTICE_ACCOUNT = Account(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What one fill did: what it realized, and each asset's balance before and after it. All e18."""
+
+    subaccount_id: int
+    realized_e18: int
+    realized_with_fees_e18: int
+    moves: dict[str, tuple[int, int]]
+
+    def changes(self, update_type: str) -> list[BalanceChange]:
+        return [
+            BalanceChange(self.subaccount_id, name, before_e18, after_e18, update_type)
+            for name, (before_e18, after_e18) in self.moves.items()
+        ]
+
+
 @dataclass(slots=True, eq=False)
 class Subaccount:
     """Cash, positions and the history of one subaccount. Premiums of options move cash at once; a perpetual moves
@@ -68,26 +84,21 @@ class Subaccount:
         return position.amount_nanos if position else 0
 
     def book_fill(
-        self, instrument: Instrument, *, is_buy: bool, price: int, amount: int, fee_e18: int, now_ms: int, why: str
-    ) -> tuple[int, int, list[BalanceChange]]:
-        """Move cash and position; returns what was realized (without and with fees) and the balances that moved."""
+        self, instrument: Instrument, *, is_buy: bool, price: int, amount: int, fee_e18: int, now_ms: int
+    ) -> Booked:
+        """Move cash and position by one trade."""
         position = self.position(instrument, now_ms)
-        held, cash, quote = position.amount_nanos, self.cash_e18, position.cost_e18
+        held, cash_e18, cost_e18 = position.amount_nanos, self.cash_e18, position.cost_e18
         realized, realized_with_fees = position.apply(is_buy=is_buy, price=price, amount=amount, fee_e18=fee_e18)
         if instrument.is_option:
             self.cash_e18 += -price * amount if is_buy else price * amount
         else:
             self.cash_e18 += realized
         self.cash_e18 -= fee_e18
-        self.cash_fees_e18 += fee_e18
-        changes = [
-            BalanceChange(self.subaccount_id, CASH, cash, self.cash_e18, why),
-            BalanceChange(self.subaccount_id, instrument.name, held * NANOS, position.amount_nanos * NANOS, why),
-        ]
+        moves = {CASH: (cash_e18, self.cash_e18), instrument.name: (held * NANOS, position.amount_nanos * NANOS)}
         if not instrument.is_option:  # the venue's pseudo-asset: the running quote cost of a perpetual
-            name = f"Q-{instrument.name}"
-            changes.append(BalanceChange(self.subaccount_id, name, -quote, -position.cost_e18, why))
-        return realized, realized_with_fees, changes
+            moves[f"Q-{instrument.name}"] = (-cost_e18, -position.cost_e18)
+        return Booked(self.subaccount_id, realized, realized_with_fees, moves)
 
 
 @dataclass(slots=True, eq=False)

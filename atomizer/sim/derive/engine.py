@@ -92,7 +92,7 @@ class Engine:
                 self._book(order).add(
                     Resting(order.order_id, owner, request.is_buy, order.limit_price, order.remaining)
                 )
-        return [trade for trade in self._output.trades[first:] if trade.order_id == order.order_id]
+        return [trade for trade in self._output.trades[first:] if trade.order is order]
 
     def close(self, order: Order, status: Status, reason: str, now_ns: int) -> None:
         """Take an open order out of the market for good."""
@@ -180,7 +180,7 @@ class Engine:
         for match in matches:
             self._trade(instrument, is_buy, match, now_ns, taker)
         trades = self._output.trades[first:]
-        for order in [self.subaccounts[trade.subaccount_id].orders[trade.order_id] for trade in trades]:
+        for order in [trade.order for trade in trades]:
             if order.status is Status.OPEN and not order.remaining:
                 self.close(order, Status.FILLED, "", now_ns)
         for trade in trades:  # only now: protection acts after the whole trade, never in the middle of it
@@ -210,21 +210,14 @@ class Engine:
             self._fill(taker, trade_id, match, prices, now_ns, is_maker=False)
 
     def _fill(self, order: Order, trade_id: str, match: Match, prices: Prices, now_ns: int, *, is_maker: bool) -> None:
-        request, now_ms = order.request, now_ns // NS_PER_MS
-        price, amount = match.resting.price, match.amount
-        instrument = request.instrument
+        """Book one side of a trade."""
+        request, price, amount = order.request, match.resting.price, match.amount
+        instrument, subaccount = request.instrument, self.subaccounts[request.subaccount_id]
         fee_e18 = instrument.proportional_fee_e18(is_maker=is_maker, index=prices.index, price=price, amount=amount)
         if not is_maker and not order.filled:
             fee_e18 += instrument.base_fee_nanos * NANOS
-        subaccount = self.subaccounts[request.subaccount_id]
-        realized, realized_with_fees, changes = subaccount.book_fill(
-            instrument,
-            is_buy=request.is_buy,
-            price=price,
-            amount=amount,
-            fee_e18=fee_e18,
-            now_ms=now_ms,
-            why="trade",
+        booked = subaccount.book_fill(
+            instrument, is_buy=request.is_buy, price=price, amount=amount, fee_e18=fee_e18, now_ms=now_ns // NS_PER_MS
         )
         order.filled += amount
         order.cost_e18 += price * amount
@@ -232,34 +225,30 @@ class Engine:
         self._touch(order, now_ns)
         trade = Trade(
             trade_id=trade_id,
-            order_id=order.order_id,
+            order=order,
             transaction_id=self.new_id(),
-            wallet=request.wallet,
-            subaccount_id=request.subaccount_id,
-            instrument=instrument,
-            is_buy=request.is_buy,
-            label=request.label,
             price=price,
             amount=amount,
             fee_e18=fee_e18,
             mark=prices.mark,
             index=prices.index,
             is_maker=is_maker,
-            realized_e18=realized,
-            realized_with_fees_e18=realized_with_fees,
-            timestamp_ms=now_ms,
+            realized_e18=booked.realized_e18,
+            realized_with_fees_e18=booked.realized_with_fees_e18,
+            timestamp_ms=now_ns // NS_PER_MS,
         )
         subaccount.trades.append(trade)
         self._output.trades.append(trade)
-        self._output.balances += changes
+        self._output.balances += booked.changes("trade")
 
     def _protect(self, trade: Trade, now_ns: int) -> None:
-        subaccount, currency = self.subaccounts[trade.subaccount_id], trade.instrument.underlying
+        request = trade.order.request
+        subaccount, currency = self.subaccounts[request.subaccount_id], request.instrument.underlying
         protection = subaccount.protections.get(currency)
-        if protection is None or not subaccount.orders[trade.order_id].request.mmp:
+        if protection is None or not request.mmp:
             return
-        delta_e18 = round(self.market.state(trade.instrument.name).delta * NANOS) * trade.amount
-        if protection.on_fill(now_ns, trade.amount * NANOS, delta_e18 if trade.is_buy else -delta_e18):
+        delta_e18 = round(self.market.state(request.instrument.name).delta * NANOS) * trade.amount
+        if protection.on_fill(now_ns, trade.amount * NANOS, delta_e18 if request.is_buy else -delta_e18):
             tagged = [
                 order
                 for order in subaccount.open_orders.values()
@@ -298,16 +287,15 @@ class Engine:
         for subaccount in self.subaccounts.values():
             held = subaccount.amount_of(instrument.name)
             if held:
-                _, _, changes = subaccount.book_fill(
+                booked = subaccount.book_fill(
                     instrument,
                     is_buy=held < 0,
                     price=instrument.intrinsic(index),
                     amount=abs(held),
                     fee_e18=0,
                     now_ms=now_ns // NS_PER_MS,
-                    why="option_settlement",
                 )
-                self._output.balances += changes
+                self._output.balances += booked.changes("option_settlement")
 
     def _book(self, order: Order) -> Book:
         return self.books[order.request.instrument.name]

@@ -4,7 +4,7 @@ from typing import Any
 
 from atomizer.sim.derive import codes
 from atomizer.sim.derive.accounts import Subaccount
-from atomizer.sim.derive.admission import admit, signed_order
+from atomizer.sim.derive.admission import SignedOrder, admit, signed_order
 from atomizer.sim.derive.codes import Rejection
 from atomizer.sim.derive.limits import Rate
 from atomizer.sim.derive.methods import Call, Method
@@ -71,17 +71,30 @@ def order(call: Call) -> dict[str, Any]:
 def order_debug(call: Call) -> dict[str, Any]:
     """What the signer should have signed; nothing executes and no check but the types is made."""
     signed = signed_order(_request(call, call.subaccount()), call.dialect)
-    request, action, digests = signed.request, signed.action, signed.digests
-    data: dict[str, Any] = {
+    return _hashes(signed) | (_debug_v3(call, signed) if call.dialect.is_v3 else _debug_v2(call, signed))
+
+
+def _hashes(signed: SignedOrder) -> dict[str, Any]:
+    return {
+        "action_hash": "0x" + signed.digests.action_hash.hex(),
+        "encoded_data": "0x" + signed.action.data.hex(),
+        "encoded_data_hashed": "0x" + signed.digests.data_hash.hex(),
+        "typed_data_hash": "0x" + signed.digests.typed_data_hash.hex(),
+    }
+
+
+def _inputs(signed: SignedOrder, data: dict[str, Any]) -> dict[str, Any]:
+    """What both generations repeat of the action; `data` is what only one has of the order."""
+    request, action = signed.request, signed.action
+    order_data = {
         "limit_price": e18_text(request.limit_price_e18),
         "desired_amount": e18_text(request.amount_e18),
         "worst_fee": e18_text(request.max_fee_e18),
         "recipient_id": request.subaccount_id,
         "is_bid": request.is_buy,
     }
-    asset, sub_id = call.dialect.asset(request.instrument), request.instrument.sub_id
-    inputs: dict[str, Any] = {
-        "data": data,
+    return {
+        "data": order_data | data,
         "expiry": action.expiry_s,
         "module": action.module,
         "nonce": action.nonce,
@@ -89,23 +102,24 @@ def order_debug(call: Call) -> dict[str, Any]:
         "signer": action.signer,
         "subaccount_id": action.subaccount_id,
     }
-    result: dict[str, Any] = {
-        "action_hash": "0x" + digests.action_hash.hex(),
-        "encoded_data": "0x" + action.data.hex(),
-        "encoded_data_hashed": "0x" + digests.data_hash.hex(),
-        "typed_data_hash": "0x" + digests.typed_data_hash.hex(),
-    }
-    if not call.dialect.is_v3:
-        data |= {"asset": asset, "sub_id": sub_id, "trade_id": ""}
-        return {**result, "raw_data": {**inputs, "is_atomic_signing": False, "signature": request.signature}}
-    data |= {"asset_address": asset, "asset_sub_id": str(sub_id)}
+
+
+def _debug_v2(call: Call, signed: SignedOrder) -> dict[str, Any]:
+    request = signed.request
+    asset, sub_id = call.dialect.asset(request.instrument), request.instrument.sub_id
+    inputs = _inputs(signed, {"asset": asset, "sub_id": sub_id, "trade_id": ""})
+    return {"raw_data": inputs | {"is_atomic_signing": False, "signature": request.signature}}
+
+
+def _debug_v3(call: Call, signed: SignedOrder) -> dict[str, Any]:
+    request, action = signed.request, signed.action
+    asset, sub_id = call.dialect.asset(request.instrument), str(request.instrument.sub_id)
     try:
-        recovered = recover(digests.typed_data_hash, request.signature)
+        recovered = recover(signed.digests.typed_data_hash, request.signature)
     except Rejection:
         recovered = None
     return {
-        **result,
-        "input_data": inputs,
+        "input_data": _inputs(signed, {"asset_address": asset, "asset_sub_id": sub_id}),
         "action_typehash": "0x" + ACTION_TYPEHASH.hex(),
         "domain_separator": "0x" + domain_separator(call.dialect.network).hex(),
         "module": action.module,
@@ -153,9 +167,10 @@ def _find(subaccount: Subaccount, order_id: str) -> Order:
 
 
 def _find_by_nonce(subaccount: Subaccount, nonce: int) -> Order:
-    for candidate in subaccount.orders.values():
-        if candidate.request.nonce == nonce:
-            return candidate
+    for orders in (subaccount.open_orders, subaccount.orders):  # the open ones are few
+        for candidate in orders.values():
+            if candidate.request.nonce == nonce:
+                return candidate
     raise Rejection(codes.NO_SUCH_ORDER, f"Open order with nonce: {nonce} does not exist.")
 
 

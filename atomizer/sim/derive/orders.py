@@ -70,13 +70,8 @@ class Trade:
     """One side of a trade, as its owner sees it."""
 
     trade_id: str
-    order_id: str
+    order: Order
     transaction_id: str
-    wallet: str
-    subaccount_id: int
-    instrument: Instrument
-    is_buy: bool
-    label: str
     price: int
     amount: int
     fee_e18: int

@@ -239,7 +239,7 @@ class Venue:
                 send(f"trades.{name}", [trade], public_trade)
         for number in self._engine.subaccounts:
             orders = [order for order in output.orders.values() if order.request.subaccount_id == number]
-            trades = [trade for trade in output.trades if trade.subaccount_id == number]
+            trades = [trade for trade in output.trades if trade.order.request.subaccount_id == number]
             send(f"{number}.orders", orders, order_shape)
             send(f"{number}.trades", trades, partial(trade_shape, now_ns=now_ns))
             changes = [change for change in output.balances if change.subaccount_id == number]
