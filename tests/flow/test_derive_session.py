@@ -125,6 +125,13 @@ class Floor:
         await self.told.until(lambda: self.told.count(Connected) >= times)
 
 
+async def eventually(is_there):
+    """For what no event announces."""
+    async with asyncio.timeout(8):
+        while not is_there():  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.02)
+
+
 async def play(market, venue):
     while True:
         now_ns = time.time_ns()
@@ -261,6 +268,32 @@ async def test_one_bad_channel_does_not_cost_the_others(floor, monkeypatch):
     assert floor.told.events[0].silent_channels == 1
     dark = [name for name in floor.session.names if floor.session.book(name).dark]
     assert dark == [PERPETUAL]
+
+
+async def test_what_is_newly_listed_appears_and_what_is_gone_goes(floor, monkeypatch):
+    """While we run, a new instrument gets a live book, and one that is gone darkens and is unsubscribed."""
+    hidden = {PERPETUAL}
+
+    def hide(text):
+        answer = orjson.loads(text)
+        result = answer.get("result")
+        if isinstance(result, dict) and "instruments" in result:
+            result["instruments"] = [row for row in result["instruments"] if row["instrument_name"] not in hidden]
+        return orjson.dumps(answer)
+
+    monkeypatch.setattr(session, "LISTINGS_EVERY_S", 0.1)
+    floor.wire.to_client = hide
+    await floor.session.start()
+    assert floor.session.instrument(PERPETUAL) is None
+    hidden.clear()
+    await eventually(lambda: floor.session.book(PERPETUAL) is not None and not floor.session.book(PERPETUAL).dark)
+    book = floor.session.book(PERPETUAL)
+    hidden.add(PERPETUAL)
+    await eventually(lambda: floor.session.book(PERPETUAL) is None and floor.wire.requests("unsubscribe"))
+    assert book.dark
+    left = floor.wire.requests("unsubscribe")[-1]["params"]["channels"]
+    assert set(left) == {f"orderbook.{PERPETUAL}.1.20", f"ticker_slim.{PERPETUAL}.1000"}
+    assert floor.told.count(Lost) == 0
 
 
 # --- trading

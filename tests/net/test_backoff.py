@@ -1,11 +1,12 @@
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atomizer.net.backoff import CEILING_NS, FIRST_NS, Backoff
 
 
+@settings(deadline=None)
 @given(seed=st.integers(), tries=st.integers(1, 40), hint_ns=st.integers(0, 10 * CEILING_NS))
 def test_a_delay_lies_in_the_upper_half_of_its_doubling_range_and_never_below_the_hint(seed, tries, hint_ns):
     """The n-th delay is between half and all of first x 2^n, capped at the ceiling, and at least the venue's hint."""
@@ -16,6 +17,7 @@ def test_a_delay_lies_in_the_upper_half_of_its_doubling_range_and_never_below_th
         assert max(hint_ns, limit_ns // 2) <= delay_ns <= max(hint_ns, limit_ns)
 
 
+@settings(deadline=None)
 @given(seed=st.integers())
 def test_the_same_seed_waits_the_same(seed):
     """Two back-offs with one seed give the same delays, and a reset starts over at the first range."""

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atomizer.net.clock import ClockSample, measure_offset
@@ -7,6 +7,7 @@ from atomizer.net.clock import ClockSample, measure_offset
 MS = 1_000_000
 
 
+@settings(deadline=None)
 @given(
     st.integers(-(10**13), 10**13),
     st.lists(st.tuples(st.integers(0, 10**12), st.integers(0, 10**9), st.integers(0, 10**9)), min_size=1, max_size=9),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atomizer.net.rate import RateBudget
@@ -9,6 +9,7 @@ WINDOW_NS = 1_000
 requests = st.lists(st.tuples(st.integers(0, 700), st.booleans()), max_size=200)
 
 
+@settings(deadline=None)
 @given(requests, st.integers(1, 12), st.integers(0, 11))
 def test_no_window_ever_holds_more_than_the_limit(steps, limit, reserve):
     """Wherever a window is laid, it holds at most `limit` requests, of which others than cancels leave the reserve."""
@@ -24,6 +25,7 @@ def test_no_window_ever_holds_more_than_the_limit(steps, limit, reserve):
             taken.append(now_ns)
 
 
+@settings(deadline=None)
 @given(requests, st.integers(2, 8))
 def test_the_announced_time_is_the_first_that_works(steps, limit):
     """`free_at_ns` names the first moment at which a request of that kind is let through."""

@@ -148,6 +148,19 @@ async def test_what_the_callback_raises_ends_the_connection_and_is_not_lost():
     assert closed == [CloseReason.HANDLER]
 
 
+async def test_what_the_close_callback_raises_is_not_lost_either():
+    """An exception in the close callback comes out of wait_closed."""
+
+    def broken(_reason):
+        raise ZeroDivisionError
+
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", print, broken)
+        echo.transport.disconnect(graceful=False)
+        with pytest.raises(ZeroDivisionError):
+            await ws.wait_closed()
+
+
 async def test_a_peer_that_does_not_take_our_goodbye_is_dropped(monkeypatch):
     """Closing ends in bounded time even when the peer reads nothing."""
     monkeypatch.setattr(websocket, "CLOSE_WITHIN_S", 0.05)

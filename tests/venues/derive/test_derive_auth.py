@@ -6,7 +6,7 @@ from pathlib import Path
 import derive_samples as samples
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atomizer._core.ecdsa import Signer, parse_address
@@ -105,6 +105,7 @@ def test_credentials_that_cannot_be_are_refused(wallet, subaccount_id, words):
         Credentials(wallet, Signer(KEY), subaccount_id)
 
 
+@settings(deadline=None)
 @given(
     index_nanos=st.integers(1, 10**15),
     rate_nanos=st.integers(0, 10**7),

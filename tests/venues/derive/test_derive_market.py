@@ -24,7 +24,7 @@ sizes = st.lists(st.integers(1, 10**15), min_size=20, max_size=20)
 prices = st.lists(st.integers(1, 10**15), unique=True, max_size=20).map(sorted)
 
 
-@settings(max_examples=100)
+@settings(deadline=None)
 @given(ladder=prices, cut=st.integers(0, 20), bid_sizes=sizes, ask_sizes=sizes)
 def test_a_book_is_what_the_last_snapshot_said(ladder, cut, bid_sizes, ask_sizes):
     """Whatever was there before, after a frame the book has exactly its levels, its publish id and its times."""
@@ -40,6 +40,7 @@ def test_a_book_is_what_the_last_snapshot_said(ladder, cut, bid_sizes, ask_sizes
     assert (book.sequence, book.received_ns, book.venue_time_ns) == (2, NOW_NS + 5, samples.BOOK["timestamp"] * 10**6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40))
 def test_publish_ids_only_rise(ids):
     """A snapshot that was overtaken, or that comes twice, changes nothing."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atomizer._core.ecdsa import parse_address
@@ -66,6 +66,7 @@ def test_contradictions_are_refused(version, is_test, url, words):
         choose_profile(version, is_test=is_test, url=url)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5_000_000), min_size=2, max_size=50), st.sampled_from(PROFILES), st.integers(0, 2**62))
 def test_nonces_rise_whatever_the_clock_does(steps_back, profile, start):
     """Nonces rise strictly while the clock stands, repeats or steps back, and after a restart with the last one."""

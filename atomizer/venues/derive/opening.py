@@ -1,0 +1,120 @@
+"""What must be true before we trade: clocks agree, we are who we say, our orders are protected, and what is listed."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from atomizer.errors import ConfigError, Refused
+from atomizer.net.clock import ClockOffset, ClockSample, measure_offset
+from atomizer.venues.derive.account_codec import Account, parse_account, parse_login
+from atomizer.venues.derive.auth import Credentials, build_login
+from atomizer.venues.derive.codec import parse_time
+from atomizer.venues.derive.codes import NO_SUCH_CURRENCY
+from atomizer.venues.derive.market_codec import Listing, build_instruments, parse_instruments
+from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
+from atomizer.venues.derive.rpc import NANOS_PER_S, Rpc
+
+log = logging.getLogger(__name__)
+
+CLOCK_SAMPLES: Final = 3
+INSTRUMENT_KINDS: Final = ("option", "perp")
+MOST_PAGES: Final = 100
+
+
+async def check_clock(rpc: Rpc, now_ns: Callable[[], int], limit_ns: int) -> ClockOffset:
+    """The venue's clock against ours.
+
+    Raises:
+        ConfigError: they are further apart than the limit, beyond doubt.
+    """
+    samples = []
+    for _ in range(CLOCK_SAMPLES):
+        sent_ns = now_ns()
+        venue_ns = parse_time(await rpc.ask("public/get_time", {}))
+        samples.append(ClockSample(sent_ns, venue_ns, now_ns()))
+    offset = measure_offset(samples, NANOS_PER_MS)
+    if offset.exceeds(limit_ns):
+        way = "behind" if offset.offset_ns > 0 else "ahead of"
+        raise ConfigError(
+            f"this machine's clock is {abs(offset.offset_ns) / NANOS_PER_S:.3f} s {way} Derive's, more than the"
+            f" {limit_ns / NANOS_PER_S:g} s allowed: run a time service such as chrony"
+        )
+    return offset
+
+
+async def log_in(rpc: Rpc, profile: Profile, credentials: Credentials, now_ns: int) -> None:
+    """Be known on this connection.
+
+    Raises:
+        Refused: the venue does not take this key for this wallet: says both, and what to do.
+        ConfigError: the key may not use the subaccount: lists those that it may.
+    """
+    mine = credentials
+    request = f"login of key {mine.signer_address} for wallet {mine.wallet} at {profile.name}"
+    params = build_login(mine, now_ns // NANOS_PER_MS)
+    usable = parse_login(await rpc.ask("public/login", params, request=request))
+    if mine.subaccount_id not in usable:
+        raise ConfigError(
+            f"DERIVE_SUBACCOUNT_ID {mine.subaccount_id} is not among those that key {mine.signer_address} may use:"
+            f" {', '.join(map(str, usable)) or 'none'}"
+        )
+
+
+async def protect(rpc: Rpc, profile: Profile, credentials: Credentials, now_ns: Callable[[], int]) -> Account:
+    """Cancel on disconnect, set and read back.
+
+    Raises:
+        Refused: it cannot be had.
+    """
+    account = await fetch_account(rpc, credentials)
+    if account.cancel_on_disconnect:
+        return account
+    params: dict[str, object] = {"enabled": True}
+    if profile.version is Version.V2:
+        params["wallet"] = credentials.wallet
+    await rpc.ask("private/set_cancel_on_disconnect", params)
+    if profile.version is Version.V3:
+        await log_in(rpc, profile, credentials, now_ns())  # v3 applies the setting to connections as they log in
+    account = await fetch_account(rpc, credentials)
+    if not account.cancel_on_disconnect:
+        raise Refused(VENUE, "cancel on disconnect was set and is still off: no order may rest unprotected")
+    return account
+
+
+async def fetch_account(rpc: Rpc, credentials: Credentials) -> Account:
+    return parse_account(await rpc.ask("private/get_account", {"wallet": credentials.wallet}))
+
+
+async def fetch_listings(rpc: Rpc, underlyings: Sequence[str]) -> list[Listing]:
+    """Options and perpetuals of these underlyings; one without any is left out with a warning.
+
+    Raises:
+        ConfigError: nothing of any of them.
+    """
+    listings: list[Listing] = []
+    for underlying in underlyings:
+        found = [listing for kind in INSTRUMENT_KINDS for listing in await _fetch_kind(rpc, underlying, kind)]
+        if not found:
+            log.warning("%s: lists no option or perpetual of %s", VENUE, underlying)
+        listings += found
+    if not listings:
+        raise ConfigError(f"Derive lists nothing of {', '.join(underlyings)}: correct the underlyings")
+    return listings
+
+
+async def _fetch_kind(rpc: Rpc, underlying: str, kind: str) -> list[Listing]:
+    listings: list[Listing] = []
+    page, page_count = 1, 1
+    while page <= min(page_count, MOST_PAGES):
+        try:
+            result = await rpc.ask("public/get_all_instruments", build_instruments(underlying, kind, page))
+        except Refused as error:
+            if error.code in NO_SUCH_CURRENCY:
+                return []
+            raise
+        found = parse_instruments(result)
+        listings += found.listings
+        for name, reason in found.skipped.items():
+            log.warning("%s: %s is left out: %s", VENUE, name, reason)
+        page, page_count = page + 1, found.page_count
+    return listings
