@@ -17,7 +17,7 @@ from atomizer._core.fixed cimport NANOS, NO_PRICE
 from atomizer._core.keccak cimport keccak256_into
 from atomizer._core.rfq_scan cimport scan_request
 
-from atomizer._core.eip712 import QUOTE_TYPEHASH
+from atomizer._core.eip712 import QUOTE_TYPEHASH as _QUOTE_TYPEHASH
 
 cdef extern from *:
     ctypedef long long int128_t "__int128"
@@ -294,7 +294,7 @@ cdef class RfqQuoter:
         self.max_book_age_ns = _checked("max_book_age_ns", max_book_age_ns, 1, INT64_MAX)
         self.max_mark_age_ns = _checked("max_mark_age_ns", max_mark_age_ns, 1, INT64_MAX)
         memset(self.words, 0, TEMPLATE_SIZE)
-        memcpy(self.words, PyBytes_AS_STRING(QUOTE_TYPEHASH), WORD)
+        memcpy(self.words, PyBytes_AS_STRING(_QUOTE_TYPEHASH), WORD)
         abi_put_u64(self.words + CHAIN_WORD, <uint64_t>self.chain_id)
         memcpy(self.words + MAKER_WORD + ADDRESS_AT, PyBytes_AS_STRING(signer.address), ADDRESS_BYTES)
         self.sealed[0] = 0x19

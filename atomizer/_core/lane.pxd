@@ -1,0 +1,26 @@
+# lane: the fused path. A frame goes in as bytes, rows come out: one crossing from Python, no Python object per tick.
+# Holds the slots, finds the one that a frame speaks of by the channel's name, has it scanned, and asks for a decision.
+# One thread. No pointer into a frame outlives the call that it came with.
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from atomizer._core.gate cimport Gate
+from atomizer._core.slot cimport Row
+
+cdef enum:
+    SLOTS = 2_048               # capacity
+    BUCKETS = 4_096             # twice as many, a power of two
+    CHANNEL_SIZE = 64           # longest channel name
+    ROWS = 6_144                # MOST_ROWS of every slot
+
+cdef struct Channel:
+    int length
+    char name[CHANNEL_SIZE]
+
+cdef class Lane:
+    cdef readonly Gate gate
+    cdef list slots
+    cdef Channel channels[SLOTS]        # by slot
+    cdef int32_t buckets[BUCKETS]       # open addressing: index of a slot plus 1; 0 is none
+    cdef readonly object rows           # numpy array of Row, written by each call anew: read it before the next one
+    cdef Row[::1] row_view

@@ -1,0 +1,62 @@
+# slot: one instrument at one venue: its book, what we want to show, what lives of ours, and the rows that lead from the
+# one to the other. A row is a wish: whoever takes it must send it, and must tell the outcome with `settle`. Between the
+# two the side is in flight, and nothing but a cancel comes out for it.
+# Prices and sizes in nanos; NO_PRICE where there is none. Pairs are indexed by `is_bid`. One thread.
+
+from libc.stdint cimport int8_t, int32_t, int64_t
+
+from atomizer._core.book cimport Book
+from atomizer._core.gate cimport Gate, Known, Limits
+from atomizer._core.quote cimport Market, Params
+
+cdef enum Action:
+    PLACE = 1
+    REPLACE = 2             # what rests, by an order at another price or of another size
+    CANCEL = 3              # whatever lives of ours on that side, in flight or resting
+    RESUBSCRIBE = 4         # the book went dark and wants a new snapshot
+
+cdef enum:
+    MOST_ROWS = 3           # of one decision
+
+cdef struct Row:
+    int32_t slot
+    int8_t action
+    int8_t is_bid
+    int8_t reason           # gate's Refusal: why something is pulled; ALLOWED when we simply want it so
+    int8_t unused
+    int64_t price_nanos     # of a cancel: what rested
+    int64_t size_nanos
+
+cdef enum Flight:
+    AT_REST = 0
+    MOVING = 1              # a place or a replace was sent
+    PULLING = 2             # a cancel was sent
+
+# What lives of ours on one side. While MOVING both the old and the new may be there.
+cdef struct Live:
+    Flight flight
+    int64_t price_nanos
+    int64_t size_nanos
+    int64_t sent_price_nanos
+    int64_t sent_size_nanos
+
+cdef class Slot:
+    cdef readonly Book book
+    cdef readonly int index
+    cdef Params params
+    cdef Limits limits
+    cdef Known known
+    cdef int64_t keep_price_nanos   # an order this near to where we want it keeps its place in the queue
+    cdef int64_t keep_size_nanos    # unless less than this is left of it
+    cdef Live live[2]
+    cdef Market seen                # what the last decision was made from
+    cdef bint unsettled             # decide again although the market stands still
+    cdef bint was_dark
+
+    # Whether an equal market was decided on already, and nothing else has changed since.
+    cdef bint is_quiet(self) noexcept
+    # Writes at most MOST_ROWS rows, the most urgent first, and takes them as sent; how many.
+    cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept
+
+# `now_ns` itself; ValueError for one that is no time.
+cdef int64_t check_time(int64_t now_ns) except -1

@@ -1,0 +1,53 @@
+"""One instrument at one venue: from its book to the rows that bring our orders where we want them.
+
+A slot is made by `Lane.add`. What it decides comes out as rows of its lane.
+"""
+
+from typing import Self, final
+
+from atomizer._core.book import Book
+from atomizer._core.gate import InstrumentLimits
+from atomizer._core.quote import QuoteParams
+
+@final
+class Slot:
+    """Its book, what we want to show, and what lives of ours. All prices and sizes in nanos; one thread.
+
+    Every setter makes the next decision look again although the market may stand still; none makes rows itself.
+    """
+
+    book: Book
+    index: int
+
+    def __new__(
+        cls,
+        index: int,
+        params: QuoteParams,
+        limits: InstrumentLimits,
+        keep_price_nanos: int,
+        keep_size_nanos: int,
+    ) -> Self: ...
+    def set_params(self, params: QuoteParams) -> None: ...
+    def set_limits(self, limits: InstrumentLimits) -> None: ...
+    def set_mark(self, mark_nanos: int, now_ns: int) -> None:
+        """The venue's mark and when it came; NO_PRICE when there is none any more."""
+
+    def set_fair(self, fair_nanos: int, now_ns: int) -> None:
+        """Our own fair value and what time its inputs are of; NO_PRICE when there is none any more."""
+
+    def set_position(self, position_nanos: int, open_bids_nanos: int, open_asks_nanos: int) -> None:
+        """What we hold, signed, and what live orders of ours other than this slot's may still add to either side.
+
+        Raises:
+            ValueError: an open amount is below 0.
+        """
+
+    def settle(self, is_bid: bool, price_nanos: int, size_nanos: int) -> None:
+        """What is known to rest of ours on that side now that nothing is in flight there; size 0: nothing.
+
+        To be told once for every row, and again when a resting order fills or vanishes by itself. While an outcome is
+        unknown it must not be told: the side then gives nothing but a cancel.
+
+        Raises:
+            ValueError: a negative size, or an order without a price.
+        """

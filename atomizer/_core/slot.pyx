@@ -1,0 +1,222 @@
+"""One instrument at one venue: from its book to the rows that bring our orders where we want them."""
+
+cimport cython
+from libc.string cimport memcmp, memset
+
+from atomizer._core.book cimport ASKS, BIDS
+from atomizer._core.fixed cimport INT64_MAX, NO_PRICE
+from atomizer._core.gate cimport ALLOWED, NO_BOOK, InstrumentLimits, Order, Refusal
+from atomizer._core.quote cimport Quote, QuoteParams, desired_quote, read_market
+
+
+cdef inline bint _lives(const Live* live) noexcept nogil:
+    return live.price_nanos != NO_PRICE or live.sent_price_nanos != NO_PRICE
+
+
+cdef inline bint _nearer(bint is_bid, int64_t price_nanos, int64_t other_nanos) noexcept nogil:
+    """Whether the price stands nearer to the other side of the market."""
+    return price_nanos > other_nanos if is_bid else price_nanos < other_nanos
+
+
+cdef inline int64_t _nearest(const Live* live, bint is_bid) noexcept nogil:
+    if live.price_nanos == NO_PRICE:
+        return live.sent_price_nanos
+    if live.sent_price_nanos == NO_PRICE or _nearer(is_bid, live.price_nanos, live.sent_price_nanos):
+        return live.price_nanos
+    return live.sent_price_nanos
+
+
+cdef inline void _mark_own(Slot slot, bint is_bid) noexcept:
+    """Take out of the book what lives of ours; while MOVING at one price, the larger of the two."""
+    cdef const Live* live = &slot.live[is_bid]
+    if live.price_nanos != NO_PRICE:
+        slot.book.set_own_level(is_bid, live.price_nanos, live.size_nanos)
+    if live.sent_price_nanos != NO_PRICE and not (
+        live.sent_price_nanos == live.price_nanos and live.sent_size_nanos < live.size_nanos
+    ):
+        slot.book.set_own_level(is_bid, live.sent_price_nanos, live.sent_size_nanos)
+    slot.known.own_nanos[is_bid] = _nearest(live, is_bid)
+
+
+cdef inline void _forget_own(Slot slot, bint is_bid) noexcept:
+    cdef const Live* live = &slot.live[is_bid]
+    if live.price_nanos != NO_PRICE:
+        slot.book.set_own_level(is_bid, live.price_nanos, 0)
+    if live.sent_price_nanos != NO_PRICE:
+        slot.book.set_own_level(is_bid, live.sent_price_nanos, 0)
+
+
+cdef int _emit(Slot slot, bint is_bid, Action action, Refusal reason, const Order* order, Row* row) noexcept:
+    """Write the row and take it as sent; 1."""
+    cdef Live* live = &slot.live[is_bid]
+    row.slot = slot.index
+    row.action = action
+    row.is_bid = is_bid
+    row.reason = reason
+    row.unused = 0
+    if action == CANCEL:
+        live.flight = PULLING
+        row.price_nanos = _nearest(live, is_bid)
+        row.size_nanos = live.size_nanos if row.price_nanos == live.price_nanos else live.sent_size_nanos
+        return 1
+    live.flight = MOVING
+    live.sent_price_nanos = row.price_nanos = order.price_nanos
+    live.sent_size_nanos = row.size_nanos = order.size_nanos
+    _mark_own(slot, is_bid)
+    return 1
+
+
+cdef inline bint _may_keep(Slot slot, const Live* live, const Order* wanted) noexcept:
+    """Whether what rests is near enough to what we want: its place in the queue is worth something."""
+    cdef int64_t away_nanos = live.price_nanos - wanted.price_nanos
+    return (
+        -slot.keep_price_nanos <= away_nanos <= slot.keep_price_nanos
+        and slot.keep_size_nanos <= live.size_nanos <= wanted.size_nanos
+    )
+
+
+cdef int _decide_resting(Slot slot, Gate gate, const Order* wanted, int64_t now_ns, Row* row) noexcept:
+    cdef bint is_bid = wanted.is_bid
+    cdef const Live* live = &slot.live[is_bid]
+    cdef Order resting = Order(is_bid, live.price_nanos, live.size_nanos)
+    cdef Refusal refusal = ALLOWED
+    if not _may_keep(slot, live, wanted):
+        refusal = gate.admit(&slot.limits, &slot.known, wanted, now_ns)
+        if refusal == ALLOWED:
+            return _emit(slot, is_bid, REPLACE, ALLOWED, wanted, row)
+        slot.unsettled = True
+        # It may not move where it should: where it stands it would be taken by whoever is faster.
+        if _nearer(is_bid, live.price_nanos, wanted.price_nanos) or live.size_nanos > wanted.size_nanos:
+            return _emit(slot, is_bid, CANCEL, refusal, NULL, row)
+    refusal = gate.review(&slot.limits, &slot.known, &resting, now_ns)
+    return 0 if refusal == ALLOWED else _emit(slot, is_bid, CANCEL, refusal, NULL, row)
+
+
+cdef int _decide_side(Slot slot, Gate gate, bint is_bid, int64_t wanted_nanos, int64_t now_ns, Row* row) noexcept:
+    cdef const Live* live = &slot.live[is_bid]
+    cdef Order wanted = Order(is_bid, wanted_nanos, slot.params.size_nanos[is_bid])
+    cdef Order sent
+    cdef Refusal refusal
+    if live.flight == PULLING:
+        return 0
+    if wanted_nanos == NO_PRICE:
+        if not _lives(live):
+            return 0
+        return _emit(slot, is_bid, CANCEL, NO_BOOK if slot.book.dark else ALLOWED, NULL, row)
+    if live.flight == MOVING:
+        sent = Order(is_bid, live.sent_price_nanos, live.sent_size_nanos)
+        refusal = gate.review(&slot.limits, &slot.known, &sent, now_ns)
+        return 0 if refusal == ALLOWED else _emit(slot, is_bid, CANCEL, refusal, NULL, row)
+    if live.price_nanos != NO_PRICE:
+        return _decide_resting(slot, gate, &wanted, now_ns, row)
+    refusal = gate.admit(&slot.limits, &slot.known, &wanted, now_ns)
+    if refusal == ALLOWED:
+        return _emit(slot, is_bid, PLACE, ALLOWED, &wanted, row)
+    slot.unsettled = True
+    return 0
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Slot:
+
+    def __cinit__(
+        self,
+        int index,
+        QuoteParams params not None,
+        InstrumentLimits limits not None,
+        int64_t keep_price_nanos,
+        int64_t keep_size_nanos,
+    ):
+        cdef int is_bid
+        if min(keep_price_nanos, keep_size_nanos) < 0:
+            raise ValueError(f"a threshold is below 0: {keep_price_nanos} or {keep_size_nanos} nanos")
+        self.index = index
+        self.book = Book()
+        self.params = params.params
+        self.limits = limits.limits
+        self.keep_price_nanos = keep_price_nanos
+        self.keep_size_nanos = keep_size_nanos
+        memset(&self.known, 0, sizeof(Known))
+        self.known.mark_nanos = self.known.fair_nanos = NO_PRICE
+        for is_bid in range(2):
+            self.known.own_nanos[is_bid] = NO_PRICE
+            self.live[is_bid] = Live(AT_REST, NO_PRICE, 0, NO_PRICE, 0)
+        self.unsettled = True
+        self.was_dark = True
+
+    cdef bint is_quiet(self) noexcept:
+        cdef Market market
+        if self.unsettled or self.book.dark or self.was_dark:
+            return False
+        read_market(self.book, self.params.reference_size_nanos, &market)
+        return memcmp(&market, &self.seen, sizeof(Market)) == 0
+
+    cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept:
+        cdef Quote wanted
+        cdef Row first
+        cdef int count = 0
+        cdef bint urgent
+        wanted.price_nanos[BIDS] = wanted.price_nanos[ASKS] = NO_PRICE
+        self.unsettled = False
+        self.known.book_dark = self.book.dark
+        self.known.book_received_ns = self.book.received_ns
+        if not self.book.dark:
+            read_market(self.book, self.params.reference_size_nanos, &self.seen)
+            desired_quote(
+                &self.params, &self.seen, self.known.mark_nanos, self.limits.tick_nanos, &wanted
+            )
+        # The side that stands too near to the market goes first: every microsecond there is somebody else's.
+        urgent = _nearer(True, self.live[BIDS].price_nanos, wanted.price_nanos[BIDS])
+        count += _decide_side(self, gate, urgent, wanted.price_nanos[urgent], now_ns, rows)
+        count += _decide_side(self, gate, not urgent, wanted.price_nanos[not urgent], now_ns, rows + count)
+        if count == 2 and rows[1].action == CANCEL and rows[0].action != CANCEL:
+            first = rows[0]
+            rows[0] = rows[1]
+            rows[1] = first
+        if self.book.dark and not self.was_dark:
+            rows[count] = Row(self.index, RESUBSCRIBE, 0, NO_BOOK, 0, NO_PRICE, 0)
+            count += 1
+        self.was_dark = self.book.dark
+        return count
+
+    def set_params(self, QuoteParams params not None):
+        self.params = params.params
+        self.unsettled = True
+
+    def set_limits(self, InstrumentLimits limits not None):
+        self.limits = limits.limits
+        self.unsettled = True
+
+    def set_mark(self, int64_t mark_nanos, int64_t now_ns):
+        self.known.mark_nanos = mark_nanos
+        self.known.mark_ns = check_time(now_ns)
+        self.unsettled = True
+
+    def set_fair(self, int64_t fair_nanos, int64_t now_ns):
+        self.known.fair_nanos = fair_nanos
+        self.known.fair_ns = check_time(now_ns)
+        self.unsettled = True
+
+    def set_position(self, int64_t position_nanos, int64_t open_bids_nanos, int64_t open_asks_nanos):
+        if min(open_bids_nanos, open_asks_nanos) < 0:
+            raise ValueError(f"what is open cannot be negative: {open_bids_nanos}, {open_asks_nanos} nanos")
+        self.known.position_nanos = position_nanos
+        self.known.open_nanos[BIDS] = open_bids_nanos
+        self.known.open_nanos[ASKS] = open_asks_nanos
+        self.unsettled = True
+
+    def settle(self, bint is_bid, int64_t price_nanos, int64_t size_nanos):
+        cdef Live* live = &self.live[is_bid]
+        if size_nanos < 0 or (size_nanos and price_nanos <= 0):
+            raise ValueError(f"no such order: {size_nanos} at {price_nanos} nanos")
+        _forget_own(self, is_bid)
+        live[0] = Live(AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, NO_PRICE, 0)
+        _mark_own(self, is_bid)
+        self.unsettled = True
+
+
+cdef int64_t check_time(int64_t now_ns) except -1:
+    if not 0 <= now_ns < INT64_MAX:
+        raise ValueError(f"not a time: {now_ns} ns")
+    return now_ns

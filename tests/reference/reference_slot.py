@@ -1,0 +1,162 @@
+"""What a slot decides, put together in plain Python from the book, the quote and the gate."""
+
+from atomizer._core.book import NO_PRICE, Book
+from atomizer._core.gate import REASONS, InstrumentLimits
+from atomizer._core.lane import CANCEL, PLACE, REPLACE, RESUBSCRIBE
+from atomizer._core.quote import QuoteParams, quote
+
+AT_REST, MOVING, PULLING = range(3)
+ALLOWED, NO_BOOK = "OK", "NO_BOOK"
+
+
+class _Side:
+    def __init__(self):
+        self.flight = AT_REST
+        self.rests = None  # (price, size)
+        self.sent = None
+
+    def lives(self):
+        return [order for order in (self.rests, self.sent) if order]
+
+
+class ReferenceSlot:
+    """Same inputs as the compiled slot; rows as (slot, action, is_bid, reason, price, size)."""
+
+    def __init__(self, index, gate, params, limits, *, keep):
+        self.index, self.gate = index, gate
+        self.book = Book()
+        self.set_params(params)
+        self.set_limits(limits)
+        self.keep = keep
+        self.sides = {True: _Side(), False: _Side()}
+        self.mark = self.fair = (NO_PRICE, 0)
+        self.position = (0, 0, 0)
+        self.was_dark = True
+        self.taken_out = {}  # our sizes by (is_bid, price), while MOVING at one price the larger one
+
+    def set_params(self, params):
+        self.sizes = {True: params["bid_size_nanos"], False: params["ask_size_nanos"]}
+        self.params = QuoteParams(**params)
+
+    def set_limits(self, limits):
+        self.tick = limits["tick_nanos"]
+        self.limits = InstrumentLimits(**limits)
+
+    def set_mark(self, *mark):
+        self.mark = mark
+
+    def set_fair(self, *fair):
+        self.fair = fair
+
+    def set_position(self, *position):
+        self.position = position
+
+    def settle(self, is_bid, price, size):
+        side = self.sides[is_bid]
+        side.flight, side.rests, side.sent = AT_REST, (price, size) if size else None, None
+
+    def _take_own_out(self):
+        for is_bid, price in self.taken_out:
+            self.book.set_own(is_bid, price, 0)
+        self.taken_out = {}
+        for is_bid, side in self.sides.items():
+            for price, size in side.lives():
+                self.taken_out[is_bid, price] = max(size, self.taken_out.get((is_bid, price), 0))
+        for (is_bid, price), size in self.taken_out.items():
+            self.book.set_own(is_bid, price, size)
+
+    def _nearest(self, is_bid):
+        prices = [price for price, _ in self.sides[is_bid].lives()]
+        return (max if is_bid else min)(prices) if prices else NO_PRICE
+
+    def _ask_gate(self, is_bid, order, now_ns, *, rests):
+        return self.gate.check(
+            self.limits,
+            is_bid=is_bid,
+            price_nanos=order[0],
+            size_nanos=order[1],
+            now_ns=now_ns,
+            rests=rests,
+            book_dark=self.book.dark,
+            book_received_ns=self.book.received_ns,
+            mark_nanos=self.mark[0],
+            mark_ns=self.mark[1],
+            fair_nanos=self.fair[0],
+            fair_ns=self.fair[1],
+            position_nanos=self.position[0],
+            open_bids_nanos=self.position[1],
+            open_asks_nanos=self.position[2],
+            own_bid_nanos=self._nearest(True),
+            own_ask_nanos=self._nearest(False),
+        )
+
+    def decide(self, now_ns):
+        self._take_own_out()
+        bid, ask = quote(self.book, self.params, self.mark[0], self.tick)
+        wanted = {True: bid, False: ask}
+        rested = self.sides[True].rests
+        bid_stands_too_high = rested is not None and rested[0] > bid
+        order = (True, False) if bid_stands_too_high else (False, True)
+        rows = [row for is_bid in order for row in self._decide_side(is_bid, wanted[is_bid], now_ns)]
+        rows.sort(key=lambda row: row[1] != CANCEL)
+        if self.book.dark and not self.was_dark:
+            rows.append((self.index, RESUBSCRIBE, False, NO_BOOK, NO_PRICE, 0))
+        self.was_dark = self.book.dark
+        self._take_own_out()
+        return rows
+
+    def _decide_side(self, is_bid, price, now_ns):
+        side, want = self.sides[is_bid], (price, self.sizes[is_bid])
+        if side.flight == PULLING:
+            return []
+        if price == NO_PRICE:
+            return self._pull(is_bid, NO_BOOK if self.book.dark else ALLOWED) if side.lives() else []
+        if side.flight == MOVING:
+            return self._pull_unless_allowed(is_bid, side.sent, now_ns)
+        if side.rests and self._may_stay(side.rests, want):
+            return self._pull_unless_allowed(is_bid, side.rests, now_ns)
+        return self._move(is_bid, want, now_ns)
+
+    def _move(self, is_bid, want, now_ns):
+        side = self.sides[is_bid]
+        refusal = self._ask_gate(is_bid, want, now_ns, rests=False)
+        if refusal == ALLOWED:
+            action = REPLACE if side.rests else PLACE
+            side.flight, side.sent = MOVING, want
+            return [(self.index, action, is_bid, ALLOWED, *want)]
+        if not side.rests:
+            return []
+        stands_too_near = side.rests[0] > want[0] if is_bid else side.rests[0] < want[0]
+        if stands_too_near or side.rests[1] > want[1]:
+            return self._pull(is_bid, refusal)
+        return self._pull_unless_allowed(is_bid, side.rests, now_ns)
+
+    def _may_stay(self, rests, want):
+        keep_price, keep_size = self.keep
+        return abs(rests[0] - want[0]) <= keep_price and keep_size <= rests[1] <= want[1]
+
+    def _pull_unless_allowed(self, is_bid, order, now_ns):
+        refusal = self._ask_gate(is_bid, order, now_ns, rests=True)
+        return [] if refusal == ALLOWED else self._pull(is_bid, refusal)
+
+    def _pull(self, is_bid, reason):
+        side = self.sides[is_bid]
+        side.flight = PULLING
+        price = self._nearest(is_bid)
+        size = next(size for order_price, size in side.lives() if order_price == price)
+        return [(self.index, CANCEL, is_bid, reason, price, size)]
+
+
+def as_tuples(rows, count):
+    """The first rows of a lane's array, as the reference words them."""
+    return [
+        (
+            int(row["slot"]),
+            int(row["action"]),
+            bool(row["is_bid"]),
+            REASONS[row["reason"]],
+            int(row["price_nanos"]),
+            int(row["size_nanos"]),
+        )
+        for row in rows[:count]
+    ]
