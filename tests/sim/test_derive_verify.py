@@ -6,9 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from derive_trader import KEY, START_NS, e18
+from derive_trader import KEY, OTHER_WALLET, START_NS, Desk, e18
 from eth_utils.crypto import keccak
 
+from atomizer.sim.derive import V2, V3
 from atomizer.sim.derive.codes import BAD_SIGNATURE, Rejection
 from atomizer.sim.derive.instruments import FeeSchedule, Instrument
 from atomizer.sim.derive.verify import (
@@ -239,3 +240,32 @@ def test_sub_ids_are_the_published_ones(row):
 def test_key_is_the_public_one():
     """The practice account's session key is the first public anvil key, and nothing else."""
     assert CONSTANTS["keys"]["K0"]["private_key"] == KEY
+
+
+@pytest.mark.parametrize("dialect", [V2, V3], ids=["v2", "v3"])
+def test_debug_calls_show_a_quote_and_its_execution(dialect):
+    """A taker that names the maker's legs with the opposite side is shown the very legs that the maker signs."""
+    desk = Desk()
+    guest = desk.trader(dialect, logged_in=False)
+    names = sorted([desk.option(option_type="C"), desk.option(option_type="P")])
+    legs = [{"instrument_name": name, "direction": "buy", "amount": "2", "price": "10.5"} for name in names]
+    nonce = str(desk.now_ns) if dialect is V3 else desk.now_ns // 1000
+    params = {
+        "subaccount_id": 30769,
+        "nonce": nonce,
+        "signer": OTHER_WALLET,
+        "signature_expiry_sec": 1_800_000_000,
+        "max_fee": "50",
+        "legs": legs,
+        "rfq_id": "r",
+    }
+    quote = guest.ok("public/send_quote_debug", **params, direction="sell")
+    execute = guest.ok("public/execute_quote_debug", **params, direction="buy", quote_id="q")
+    assert quote["encoded_data"].endswith(execute["encoded_legs"][2 + 64 :])  # behind the head word of the array
+    assert execute["encoded_data"][2:66] == execute["legs_hash"][2:]
+    assert len({quote["typed_data_hash"], execute["typed_data_hash"], execute["action_hash"]}) == 3
+    bought = guest.ok("public/send_quote_debug", **params, direction="buy")
+    assert bought["encoded_data"] != quote["encoded_data"]
+    assert guest.code("public/send_quote_debug", **(params | {"max_fee": "-1"}), direction="buy") == -32602
+    spoiled = params | {"legs": [legs[0] | {"instrument_name": "ETH-1"}]}
+    assert guest.code("public/send_quote_debug", **spoiled, direction="buy") == 12001

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from atomizer.sim.derive import margin
-from atomizer.sim.derive.accounts import Account, Subaccount, Wallet, open_accounts
+from atomizer.sim.derive.accounts import Account, Subaccount, open_accounts
 from atomizer.sim.derive.instruments import FeeSchedule, Instrument
 from atomizer.sim.derive.margin import Prices
 from atomizer.sim.derive.matching import Book, Match, Resting
@@ -64,9 +64,6 @@ class Engine:
     def prices(self, instrument: Instrument) -> Prices:
         state = self.market.state(instrument.name)
         return Prices(to_nanos(state.mark), to_nanos(state.index))
-
-    def wallet_of(self, subaccount: Subaccount) -> Wallet:
-        return self.wallets[subaccount.wallet.lower()]
 
     # Orders of accounts
 
