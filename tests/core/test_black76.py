@@ -1,20 +1,20 @@
 """Black-76 against sixty digits, and against the tables of Haug, Hull and py_vollib."""
 
 import csv
+import itertools
 import json
-from math import exp, inf, isnan, nan, nextafter, sqrt
+from math import exp, inf, isnan, nan, nextafter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from atomizer._core import black76
 from tests.reference import reference_black76 as reference
 
 TABLES = Path(__file__).parents[1] / "data" / "reference"
-GREEKS = ("price", "delta", "gamma", "vega", "theta")
 
 forwards = st.floats(1e-6, 1e9)
 moneyness = st.one_of(st.floats(-8, 8), st.floats(-0.1, 0.1), st.floats(-1e-9, 1e-9), st.just(0.0))
@@ -54,9 +54,9 @@ def test_price_and_greeks_are_exact_over_the_whole_domain(option):
 @given(options, st.floats(0.01, 1.5))
 def test_discount_multiplies_everything(option, discount):
     """A discounted value is the undiscounted one times the discount, figure by figure."""
-    plain = black76.greeks(*option)
-    discounted = black76.greeks(*option, discount)
-    assert discounted[1:] == tuple(figure * discount for figure in plain[1:])
+    _, *plain = black76.greeks(*option)
+    _, *discounted = black76.greeks(*option, discount)
+    assert discounted == [figure * discount for figure in plain]
 
 
 @pytest.mark.parametrize("wrong", [0.0, -0.0, -1.0, nan, inf, -inf])
@@ -65,9 +65,9 @@ def test_a_wrong_input_is_named_and_gives_no_number(field, wrong):
     """NaN, infinity, zero or less in any field is BAD_INPUT with NaN in every figure, alone and in a batch."""
     fields = [True, 100.0, 110.0, 0.5, 0.3, 1.0]
     fields[field] = wrong
-    result = black76.greeks(*fields)
-    assert result.status == black76.BAD_INPUT
-    assert all(isnan(figure) for figure in result[1:])
+    status, *figures = black76.greeks(*fields)
+    assert status == black76.BAD_INPUT
+    assert all(isnan(figure) for figure in figures)
     if field < 5:
         columns = [np.array([good, bad]) for good, bad in zip([True, 100.0, 110.0, 0.5, 0.3], fields, strict=False)]
         out = np.zeros((5, 2))
@@ -76,25 +76,41 @@ def test_a_wrong_input_is_named_and_gives_no_number(field, wrong):
         assert not np.isnan(out[:, 0]).any()
 
 
-@pytest.mark.parametrize(("time", "volatility"), [(1e-300, 1e-300), (5e-324, 0.5), (1e300, 1e300), (1.0, 5e-324)])
-def test_a_figure_beyond_doubles_is_named(time, volatility):
-    """An input so extreme that some figure is no finite double is BAD_INPUT, never an infinity."""
-    result = black76.greeks(True, 100.0, 100.0, time, volatility)
-    assert result.status == black76.BAD_INPUT or all(np.isfinite(result[1:]))
+@pytest.mark.parametrize("corner", list(itertools.product([1e-50, 1.0, 1e50], repeat=4)))
+def test_every_figure_is_finite_up_to_the_corners_of_the_domain(corner):
+    """Any four inputs within 1e-50 to 1e50 give finite figures; one step outside is BAD_INPUT."""
+    status, *figures = black76.greeks(True, *corner)
+    assert status == black76.OK
+    assert np.isfinite(figures).all()
+    for at, value in enumerate(corner):
+        if value != 1.0:
+            outside = [*corner[:at], value * (0.99 if value < 1 else 1.01), *corner[at + 1 :]]
+            assert black76.greeks(True, *outside).status == black76.BAD_INPUT
 
 
-@given(st.lists(options, max_size=70))
-def test_a_batch_gives_what_its_options_give_alone(batch):
-    """Each column of a batch is within 1e-12 relative of the scalar answer, at any length and place."""
+@pytest.fixture(params=black76.INSTRUCTION_SETS)
+def instructions(request):
+    """Each instruction set of this machine in turn, and the widest again afterwards."""
+    black76.use_instructions(request.param)
+    yield
+    black76.use_instructions(black76.INSTRUCTION_SETS[-1])
+
+
+def columns_of(batch) -> list:
     columns = [np.array(column) for column in zip(*batch, strict=True)] or [np.empty(0)] * 5
+    return [columns[0].astype(bool), *columns[1:]]
+
+
+@pytest.mark.usefixtures("instructions")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(options, max_size=40), st.integers(1, 9))
+def test_a_batch_gives_what_its_options_give_alone(batch, repeat):
+    """Each column of a batch has the very bits of the scalar answer, at any length, on every instruction set."""
+    batch *= repeat
     out = np.zeros((5, len(batch)))
-    assert black76.greeks_batch(columns[0].astype(bool), *columns[1:], out) == 0
-    for at, option in enumerate(batch):
-        alone = black76.greeks(*option)
-        assert out[0, at] == pytest.approx(alone.price, rel=1e-12, abs=1e-13 * option[1])
-        for row, name in enumerate(GREEKS):
-            scale = {"gamma": 1 / option[1], "delta": 1.0}.get(name, option[1])
-            assert abs(out[row, at] - alone[row + 1]) <= 2e-10 * abs(alone[row + 1]) + 1e-13 * scale
+    assert black76.greeks_batch(*columns_of(batch), out) == 0
+    alone = np.array([list(black76.greeks(*option))[1:] for option in batch]).reshape(-1, 5).T
+    assert np.array_equal(out, alone)
 
 
 def test_a_batch_refuses_arrays_that_do_not_fit():
@@ -108,9 +124,16 @@ def test_a_batch_refuses_arrays_that_do_not_fit():
         (calls, figures, figures, figures, figures, np.zeros((2, 5)).T),
         (calls, np.array([1, 2]), figures, figures, figures, out),
         (calls, np.array([1.0, 0, 2.0])[::2], figures, figures, figures, out),
+        (calls, out[0], figures, figures, figures, out),
     ):
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match=r"argument|contiguous"):
             black76.greeks_batch(*arguments)
+    with pytest.raises(TypeError):
+        black76.greeks_batch([True], [1.0], [1.0], [1.0], [1.0], np.zeros((5, 1)))
+    with pytest.raises(ValueError, match="argument 2"):
+        black76.implied_volatility_batch(calls, figures[:1], figures, figures, figures, np.zeros(2))
+    with pytest.raises(ValueError, match="argument 6 overlaps argument 3"):
+        black76.implied_volatility_batch(calls, figures, out[0], figures, figures, out[0])
 
 
 @settings(max_examples=600, deadline=None)
@@ -128,6 +151,44 @@ def test_implied_volatility_is_exact_wherever_the_price_determines_it(option):
     assume(price < bound)
     implied = black76.implied_volatility(is_call, price, forward, strike, time)
     assert reference.volatility_error(is_call, price, forward, strike, time, volatility=implied) <= 1e-12
+
+
+@settings(max_examples=60, deadline=None)
+@given(options, st.one_of(st.floats(0.3, 3), st.floats(allow_nan=True)))
+def test_a_volatility_nearby_is_only_a_hint(option, hint):
+    """Whatever volatility is passed as near, good, wild or no number, the answer is as exact as without."""
+    is_call, forward, strike, time, volatility = option
+    price = black76.greeks(*option).price
+    cold = black76.implied_volatility(is_call, price, forward, strike, time)
+    for near in (hint * volatility, hint):
+        warm = black76.implied_volatility_near(is_call, price, forward, strike, time, near)
+        assert isnan(warm) == isnan(cold)
+        if not isnan(cold):
+            assert reference.volatility_error(is_call, price, forward, strike, time, volatility=warm) <= 1e-12
+
+
+@pytest.mark.usefixtures("instructions")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(options, max_size=40), st.integers(1, 9))
+def test_implied_volatilities_of_a_batch_are_those_of_its_options(batch, repeat):
+    """A batch has a volatility where the scalar has one, within 1e-12 of it, on every instruction set."""
+    batch *= repeat
+    prices = np.array([black76.greeks(*option).price for option in batch])
+    is_call, forward, strike, time, _ = columns_of(batch)
+    out = np.zeros(len(batch))
+    bad = black76.implied_volatility_batch(is_call, prices, forward, strike, time, out)
+    alone = [
+        black76.implied_volatility(*arguments) for arguments in zip(is_call, prices, forward, strike, time, strict=True)
+    ]
+    assert bad == np.isnan(alone).sum()
+    assert np.allclose(out, alone, rtol=1e-12, atol=0, equal_nan=True)
+
+
+def test_only_instructions_of_this_machine_can_be_chosen():
+    """Plain code is everywhere, and a name that is not offered is refused."""
+    assert black76.INSTRUCTION_SETS[0] == "plain"
+    with pytest.raises(ValueError, match="mmx"):
+        black76.use_instructions("mmx")
 
 
 @given(st.booleans(), forwards, moneyness, years)
@@ -215,6 +276,6 @@ def test_py_vollib_table():
 def test_scalars_of_numpy_and_whole_numbers_are_welcome():
     """Whatever is a real number in Python may be passed."""
     plain = black76.greeks(True, 100.0, 110.0, 0.5, 0.3)
-    assert black76.greeks(np.True_, np.float64(100), 110, 0.5, np.float64(0.3)) == plain
+    assert list(black76.greeks(np.True_, np.float64(100), 110, 0.5, np.float64(0.3))) == list(plain)
+    assert repr(plain).startswith("Greeks(status=0, price=4.7456")
     assert black76.implied_volatility(True, plain.price, 100, 110, 0.5) == pytest.approx(0.3, rel=1e-13)
-    assert plain.vega / sqrt(0.5) == pytest.approx(100 * 0.3989 * exp(-0.0587), rel=1e-2)
