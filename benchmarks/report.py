@@ -1,0 +1,165 @@
+"""Runs the benchmarks and says how they stand: against their targets, against their peers, against an earlier run."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from targets import ROWS, Row
+
+ROOT = Path(__file__).resolve().parent.parent
+LATEST = ROOT / "build" / "bench" / "latest.json"
+PAGE = ROOT / "benchmarks" / "README.md"
+PICTURE = ROOT / "benchmarks" / "stages.svg"
+TABLE_START, TABLE_END = "<!-- table -->", "<!-- end of table -->"
+SLOWER = 1.10  # what a comparison calls a change
+NS_PER_S = 1e9
+
+Figures = dict[str, dict[str, float]]
+
+
+def run(arguments: list[str]) -> None:
+    """All benchmarks on the last CPU that we were given, saved as JSON."""
+    LATEST.parent.mkdir(parents=True, exist_ok=True)
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", f"--benchmark-json={LATEST}"]
+    done = subprocess.run([*command, "--benchmark-columns=min,median,max", *arguments], cwd=ROOT, check=False)  # noqa: S603  our own
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def load(path: Path) -> Figures:
+    """{benchmark: {figure: nanoseconds}}."""
+    found: Figures = {}
+    for each in json.loads(path.read_text())["benchmarks"]:
+        timed = {name: each["stats"][name] * NS_PER_S for name in ("min", "median", "mean", "max")}
+        told = {name: value for name, value in each["extra_info"].items() if isinstance(value, int | float)}
+        found[each["name"]] = {**timed, **told}
+    return found
+
+
+def figure_of(figures: Figures, name: str, row: Row) -> float | None:
+    benchmark = figures.get(name)
+    if benchmark is None:
+        return None
+    value = benchmark.get(row.figure, benchmark["median"])
+    return value / row.per
+
+
+def text(nanoseconds: float | None) -> str:
+    if nanoseconds is None:
+        return "-"
+    if nanoseconds < 1_000:
+        return f"{nanoseconds:.1f} ns"
+    if nanoseconds < 1_000_000:
+        return f"{nanoseconds / 1e3:.2f} µs"
+    return f"{nanoseconds / 1e6:.2f} ms"
+
+
+def table(figures: Figures) -> tuple[list[list[str]], list[str]]:
+    """(rows of stage, target, ours, peers with ratio, verdict; what misses its target or was not measured)."""
+    rows, missed = [], []
+    for row in ROWS:
+        ours = figure_of(figures, row.ours, row)
+        peers = []
+        for label, name in row.peers.items():
+            theirs = figure_of(figures, name, row)
+            ratio = f" ({theirs / ours:.1f}x)" if theirs is not None and ours else ""
+            peers.append(f"{label} {text(theirs)}{ratio}")
+        holds = ours is not None and ours <= row.target_ns
+        if not holds:
+            missed.append(f"{row.stage}: {text(ours)}, target {text(row.target_ns)}")
+        rows.append([row.stage, text(row.target_ns), text(ours), "; ".join(peers), "yes" if holds else "NO"])
+    return rows, missed
+
+
+HEADERS = ["stage", "target", "ours", "peers in the same run (ratio to ours)", "met"]
+
+
+def render(rows: list[list[str]]) -> str:
+    widths = [max(len(line[column]) for line in [HEADERS, *rows]) for column in range(len(HEADERS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in [HEADERS, *rows]
+    )
+
+
+def render_markdown(rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(HEADERS) + " |", "|" + "---|" * len(HEADERS)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def draw(figures: Figures) -> str:
+    """Bars of our time and the best peer's, as a share of the slower of the two."""
+    height, width, left = 34, 900, 330
+    bars = []
+    for number, row in enumerate(ROWS):
+        ours = figure_of(figures, row.ours, row)
+        known = [value for name in row.peers.values() if (value := figure_of(figures, name, row)) is not None]
+        if ours is None:
+            continue
+        best = min(known, default=ours)
+        scale = (width - left - 120) / max(ours, best)
+        top = number * height
+        bars.append(f'<text x="{left - 8}" y="{top + 19}" text-anchor="end">{row.stage.replace("&", "&amp;")}</text>')
+        bars.append(f'<rect x="{left}" y="{top + 3}" width="{max(ours * scale, 1):.1f}" height="12" fill="#1b7f5c"/>')
+        bars.append(f'<text x="{left + ours * scale + 5:.1f}" y="{top + 13}" class="s">{text(ours)}</text>')
+        if known:
+            bars.append(f'<rect x="{left}" y="{top + 17}" width="{best * scale:.1f}" height="12" fill="#b9b9b9"/>')
+            bars.append(f'<text x="{left + best * scale + 5:.1f}" y="{top + 27}" class="s">{text(best)}</text>')
+    style = "text{font:13px sans-serif}.s{font-size:11px}"
+    body = "".join(bars)
+    total = len(ROWS) * height
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}"><style>{style}</style>{body}</svg>\n'
+    )
+
+
+def write(figures: Figures) -> None:
+    """The table between the marks of the page, and the picture beside it."""
+    rows, _ = table(figures)
+    before, _, rest = PAGE.read_text().partition(TABLE_START)
+    _, _, after = rest.partition(TABLE_END)
+    PAGE.write_text(f"{before}{TABLE_START}\n\n{render_markdown(rows)}\n\n{TABLE_END}{after}")
+    PICTURE.write_text(draw(figures))
+
+
+def compare(base: Figures, latest: Figures) -> list[str]:
+    """A line for each benchmark of both runs whose median moved."""
+    lines = []
+    for name in sorted(base.keys() & latest.keys()):
+        ratio = latest[name]["median"] / base[name]["median"]
+        if not 1 / SLOWER < ratio < SLOWER:
+            word = "slower" if ratio > 1 else "faster"
+            lines.append(
+                f"{name}: {text(base[name]['median'])} -> {text(latest[name]['median'])}, {ratio:.2f}x, {word}"
+            )
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a row misses its target")
+    parser.add_argument("--compare", type=Path, metavar="BASE", help="JSON of an earlier run")
+    parser.add_argument("--write", action="store_true", help="write the table and picture of benchmarks/README.md")
+    parser.add_argument("--no-run", action="store_true", help="use the figures of the latest run")
+    options, pytest_arguments = parser.parse_known_args()
+    if not options.no_run:
+        run(pytest_arguments)
+    figures = load(LATEST)
+    if options.compare:
+        print("\n".join(compare(load(options.compare), figures)) or "nothing moved")
+        return
+    rows, missed = table(figures)
+    print(render(rows))
+    if options.write:
+        write(figures)
+    if options.check and missed:
+        print("\nmissed:\n  " + "\n  ".join(missed))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
