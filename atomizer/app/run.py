@@ -1,7 +1,6 @@
 """One run of the RFQ responder as a process: venues, books, picture, signals, and the word at the end."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from atomizer.app import practice
+from atomizer.app import performance, practice
 from atomizer.app.access import Access, Mode, mode_of, practice_access, venue_access
 from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
@@ -41,6 +40,7 @@ class Options(msgspec.Struct, frozen=True):
     dry_run: bool = False
     log_level: str = "info"
     log_console: bool = False
+    performance: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -50,6 +50,7 @@ class Report(msgspec.Struct, frozen=True):
     live_orders: int
     tie: Tie | None
     ended_ns: int
+    sweeper: performance.Sweeper | None
 
 
 def run(settings: Settings, options: Options, say: Callable[[str], None]) -> Report:
@@ -78,6 +79,10 @@ async def _run(
     ledger = Ledger(directory, access.identity)
     if ledger.journal.torn_bytes:
         say(f"the journal ended in {ledger.journal.torn_bytes} torn bytes, kept in {ledger.journal.torn_path}")
+    if ledger.journal.taken_over:
+        say(f"the last run died: its newest {ledger.journal.taken_over} records were taken over from memory")
+    if ledger.journal.head_on_disk:
+        say(f"the journal's head lies on the disk, where a quote may wait for it: {ledger.journal.head_on_disk}")
     trader = Trader(settings, access, ledger, time.time_ns)
     stack.callback(ledger.journal.close)
     await trader.start(PrintingSender(access.maker) if options.dry_run else None)
@@ -87,7 +92,7 @@ async def _run(
     trader.publish(writer)
     picture = asyncio.create_task(_publish(trader, writer))
     stack.callback(practice.stop_child, _draw(directory / "snapshot", others))
-    _quiet_collector()
+    sweeper = _settle(options, say)
     if options.duration_s is not None:
         asyncio.get_running_loop().call_later(options.duration_s, stop.set)
     try:
@@ -98,7 +103,7 @@ async def _run(
         trader.publish(writer)
         tie = await _tie(trader)
         await trader.close()
-    return Report(trader, live_orders, tie, time.time_ns())
+    return Report(trader, live_orders, tie, time.time_ns(), sweeper)
 
 
 async def _reach(
@@ -159,10 +164,11 @@ def _draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:
     return practice.start_child([sys.executable, "-m", "atomizer.desk.picture", str(path)], cpus)
 
 
-def _quiet_collector() -> None:
-    """What is alive now stays alive: the cyclic collector need not walk it again in the middle of a quote."""
-    gc.collect()
-    gc.freeze()
+def _settle(options: Options, say: Callable[[str], None]) -> performance.Sweeper | None:
+    if options.performance:
+        return performance.enter(asyncio.get_running_loop(), say)
+    performance.quiet_collector()
+    return None
 
 
 async def _tie(trader: Trader) -> Tie | None:

@@ -16,11 +16,12 @@ def render_report(report: Report) -> str:
     state = report.trader.ledger.state
     rows = inventory_rows(state.portfolio, report.ended_ns)
     counts = f"{quoting.seen} seen, {quoting.quoted} quoted, {quoting.requotes} re-quoted, {quoting.won} won"
-    percentiles = f"p50 {_ms(latency.percentile(50))}, p99 {_ms(latency.percentile(99))}, max {_ms(latency.maximum_ns)}"
+    percentiles = ", ".join(f"p{each} {_ms(latency.percentile(each))}" for each in (50, 99, 99.9))
     hedged = report.trader.hedging.done if report.trader.hedging else 0
     lines = [
         f"RFQs      {counts}, {quoting.declines.total()} declined{f' ({why})' if why else ''}",
-        f"answer    {percentiles}, of {latency.count}",
+        f"answer    {percentiles}, max {_ms(latency.maximum_ns)}, of {latency.count}",
+        *_pauses(report),
         f"hedges    {hedged} done, {len(state.open_hedges())} open",
         f"orders    {_orders(report.live_orders)}",
         f"ledger    {_tie(report.tie)}",
@@ -28,6 +29,13 @@ def render_report(report: Report) -> str:
         render_summary(inventory_summary(rows)),
     ]
     return "\n".join(lines)
+
+
+def _pauses(report: Report) -> list[str]:
+    if report.sweeper is None:
+        return []
+    pauses = report.sweeper.pauses
+    return [f"collector p99 {_ms(pauses.percentile(99))}, max {_ms(pauses.maximum_ns)}, found {report.sweeper.found}"]
 
 
 def _ms(nanoseconds: int) -> str:

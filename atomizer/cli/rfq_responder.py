@@ -36,6 +36,7 @@ KEYS = {
 @click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
 @click.option("--seed", type=int, help="Seed of the practice market.")
+@click.option("--performance-mode", is_flag=True, help="Spin on the sockets, hold the collector, lock memory.")
 @click.option("--dry-run", is_flag=True, help="Decide and sign, print instead of sending.")
 @click.option("--verbose", is_flag=True, help="Log each decision.")
 @click.option("--debug", is_flag=True, help="Log everything.")
@@ -45,6 +46,7 @@ def command(
     paper: bool,
     duration: str | None,
     seed: int | None,
+    performance_mode: bool,
     dry_run: bool,
     verbose: bool,
     debug: bool,
@@ -68,6 +70,7 @@ def command(
         dry_run=dry_run,
         log_level="debug" if level == "trace" else level,
         log_console=verbose or debug,
+        performance=performance_mode,
     )
     report = run(settings, options, lambda text: click.echo(text, err=True))
     print(render_report(report))

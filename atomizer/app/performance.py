@@ -1,0 +1,115 @@
+"""`--performance-mode`: what the process does to itself so that an answer never waits for the machine.
+
+* The event loop spins instead of sleeping: it asks its sockets again and again, so no wake-up stands before an answer.
+  That costs the whole CPU, which is why the trader has one of its own.
+* The cyclic garbage collector does not run by itself. What is alive at the start is frozen; the young generation is
+  swept by our own timer, and how long that takes is measured.
+* Memory is locked, so that no page has to come back from a disk.
+* What the machine does against us (a power-saving governor, a shared core) is told at the start.
+"""
+
+import asyncio
+import ctypes
+import gc
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from atomizer._core.histogram import Histogram
+
+SWEEP_EVERY_S = 1.0
+MCL_CURRENT, MCL_FUTURE = 1, 2  # <sys/mman.h>
+CPUS = Path("/sys/devices/system/cpu")
+
+
+class Sweeper:
+    """Runs the young generations of the collector on our own timer. Memory grows only by what cycles live longer."""
+
+    def __init__(self) -> None:
+        self.pauses = Histogram()
+        self.found = 0  # objects that only the collector could free
+
+    def sweep(self) -> None:
+        started_ns = time.perf_counter_ns()
+        self.found += gc.collect(1)
+        self.pauses.record(time.perf_counter_ns() - started_ns)
+
+
+def quiet_collector() -> None:
+    """What is alive now stays alive: the collector need not walk it again in the middle of a quote."""
+    gc.collect()
+    gc.freeze()
+
+
+def enter(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> Sweeper:
+    """Take effect on this process, from its event loop; `say` gets one line for each thing that stands in the way."""
+    for line in [*lock_memory(), *machine_warnings(os.sched_getaffinity(0))]:
+        say(f"performance mode: {line}")
+    quiet_collector()
+    gc.disable()
+    _spin(loop)
+    sweeper = Sweeper()
+    _repeat(loop, sweeper.sweep)
+    return sweeper
+
+
+def lock_memory() -> list[str]:
+    """Keep every page of this process in memory; what stands in the way, in words."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(MCL_CURRENT | MCL_FUTURE) == 0:
+        return []
+    reason = os.strerror(ctypes.get_errno())
+    return [f"memory is not locked ({reason}): raise the limit with `ulimit -l unlimited` or LimitMEMLOCK=infinity"]
+
+
+def machine_warnings(cpus: set[int], root: Path = CPUS) -> list[str]:
+    """What slows the given CPUs down, in words: governor, hyper-thread siblings, not isolated."""
+    found = []
+    if len(cpus) > 1:
+        found.append(f"not pinned, {len(cpus)} CPUs to wander over: start it with taskset -c N")
+    isolated = _cpu_list(_read(root / "isolated"))
+    for cpu in sorted(cpus) if len(cpus) == 1 else []:
+        governor = _read(root / f"cpu{cpu}/cpufreq/scaling_governor")
+        if governor not in ("", "performance"):
+            found.append(f"CPU {cpu} runs under the governor {governor}: set it to performance")
+        siblings = _cpu_list(_read(root / f"cpu{cpu}/topology/thread_siblings_list")) - {cpu}
+        if siblings:
+            shared = ", ".join(map(str, sorted(siblings)))
+            found.append(f"CPU {cpu} shares its core with CPU {shared}: leave those idle or switch SMT off")
+        if cpu not in isolated:
+            found.append(f"CPU {cpu} is open to other processes: isolcpus={cpu} keeps them away")
+    return found
+
+
+def _spin(loop: asyncio.AbstractEventLoop) -> None:
+    """With something always ready, the loop polls its sockets without ever sleeping in the kernel."""
+
+    def again() -> None:
+        loop.call_soon(again)
+
+    again()
+
+
+def _repeat(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+    def again() -> None:
+        action()
+        loop.call_later(SWEEP_EVERY_S, again)
+
+    loop.call_later(SWEEP_EVERY_S, again)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _cpu_list(text: str) -> set[int]:
+    """``0-2,5`` → {0, 1, 2, 5}"""
+    cpus: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        cpus.update(range(int(first), int(last or first) + 1))
+    return cpus
