@@ -32,6 +32,7 @@ log = logging.getLogger("atomizer")
 
 PICTURE_EVERY_S = 0.25
 HEDGES_EVERY_S = 0.25
+PUMP_EVERY_S = 0.1  # how long a record is in memory only
 MARKS_EVERY_S = 10.0
 RECONCILE_EVERY_S = 30.0
 SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
@@ -158,6 +159,7 @@ class Trader:
         self.phase = "quoting"
         if self.hedging is not None:
             self._every(HEDGES_EVERY_S, self._tick_hedges)
+        self._every(PUMP_EVERY_S, self._pump)
         self._every(self.settings.journal.sync_every, self._sync)
         self._every(MARKS_EVERY_S, self._write_marks)
         self._every(RECONCILE_EVERY_S, self.custody.reconcile)
@@ -241,6 +243,9 @@ class Trader:
     async def _tick_hedges(self) -> None:
         if self.hedging is not None:
             self.hedging.tick()
+
+    async def _pump(self) -> None:
+        await asyncio.to_thread(self.ledger.journal.pump)
 
     async def _sync(self) -> None:
         await asyncio.to_thread(self.ledger.journal.sync)

@@ -66,8 +66,7 @@ class Journal(msgspec.Struct, frozen=True):
     """Where the books are kept."""
 
     directory: str = "state"
-    # A write outlives this process at once and a power cut after this long. Shorter costs answers: a write that meets
-    # a disk sync waits for it, milliseconds.
+    # A record outlives this process at once, and a power cut after this long.
     sync_every: Seconds = Seconds(2)
 
 

@@ -1,7 +1,9 @@
-"""Writing a journal file: one owner, one write per record, and no second chance after a failed one."""
+"""Writing a journal: one owner, one write to memory per record, and no second chance after a failed one."""
 
+import errno
 import fcntl
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -11,93 +13,130 @@ from atomizer.domain.trading import Record
 from atomizer.errors import JournalError
 from atomizer.journal import frames
 from atomizer.journal.frames import Identity
-from atomizer.journal.reader import FrameReader
+from atomizer.journal.head import HEAD_BYTES, MAX_HEADS, MEMORY, Head, begin_head, head_places, write_whole
 from atomizer.journal.records import encode_record
+from atomizer.journal.recovery import recover
+
+_COPY_BYTES = 1 << 20  # at a time, from a head to the disk
 
 
 class JournalWriter:
     """The journal of one account, locked for this process.
 
-    Opening checks every record and cuts a torn tail off; read the records back with a `JournalReader` of the same path
-    before the first append. After any failed write or sync `failed` says why and everything is refused: what is on
-    disk then is not known, and a good record behind half a one would hide the damage.
+    `append` goes to the head in memory, and belongs to one thread. `pump` and `sync` move what it wrote to the disk,
+    from any other thread, called by the owner's timers.
+
+    Opening checks every record, cuts a torn tail off, and takes over what a run that died left in its heads; read the
+    records back with a `JournalReader` of the same path before the first append. After any failed write or sync
+    `failed` says why and everything is refused: what is on disk then is not known, and a good record behind half a one
+    would hide the damage.
     """
 
     failed: str  # why nothing more is written; empty while all is well
     torn_bytes: int  # cut off the end when opening
     torn_path: Path | None  # where they are kept
+    taken_over: int  # records that only the heads of a run that died had
+    head_on_disk: str  # why the head lies on the disk, where an append may wait for it; empty when it is in memory
 
-    def __init__(self, path: Path, identity: Identity) -> None:
-        """Opens the file, or begins it.
+    def __init__(self, path: Path, identity: Identity, memory: Path = MEMORY) -> None:
+        """Opens the file, or begins it. The head goes to `memory`, a tmpfs; where that is none, beside the file.
 
         Raises:
-            JournalError: locked by another process, another account's, of another version, damaged before its end, or
-                the disk does not let us.
+            JournalError: locked by another process, another account's, of another version, damaged before its end, not
+                continued by its heads, or the disk does not let us.
         """
         self.path = path
         self.failed = ""
-        self.torn_bytes = 0
-        self.torn_path = None
+        self._places = head_places(path, memory)
+        self._header = frames.build_header(identity)
+        self._disk = threading.Lock()  # held by whoever moves records to the disk; never by `append`
+        self._disk_failed = False
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
         try:
             self._lock()
-            self._begin(identity)
-            self._next_sequence = self._recover(identity)
+            found = recover(self._descriptor, path, identity, self._places)
+            self._head, self.head_on_disk = begin_head(self._places, self._header, found.next_sequence, found.size)
         except OSError as error:
             os.close(self._descriptor)
             raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
         except JournalError:
             os.close(self._descriptor)
             raise
+        self.torn_bytes, self.torn_path, self.taken_over = found.torn_bytes, found.torn_path, found.taken_over
+        self._next_sequence = found.next_sequence
+        self._heads = [self._head]  # the oldest first; the last takes the appends
 
     @property
     def last_sequence(self) -> int:
-        """Sequence of the last record in the file; 0 when there is none."""
+        """Sequence of the last record appended; 0 when there is none."""
         return self._next_sequence - 1
 
     def append(self, record: Record) -> int:
-        """Hand one record to the kernel, in one write, and answer its sequence.
+        """Hand one record to the kernel, in one write to memory, and answer its sequence. Touches no disk.
 
         From then on it survives the death of this process; the death of the machine only after `sync`.
 
         Raises:
             JournalError: it could not be written. A record that cannot be encoded leaves the journal usable.
         """
-        if self.failed:
-            raise JournalError(f"{self.path}: {self.failed}; nothing more is written")
+        self._refuse_if_failed()
         sequence = self._next_sequence
         payload = encode_record(record)
         if len(payload) > frames.MAX_PAYLOAD:
             raise JournalError(f"{self.path}: a {type(record).__name__} of {len(payload)} bytes is too long to be true")
-        self._write(frames.build_frame(sequence, payload))
+        frame = frames.build_frame(sequence, payload)
+        if self._head.size >= HEAD_BYTES:
+            self._begin_next_head()
+        head = self._head
+        # At its place rather than at the end: an append that a signal handler's exception interrupts leaves no trace.
+        try:
+            write_whole(head.descriptor, frame, head.size)
+        except OSError as error:
+            self._fail(f"write to {head.path} failed: {error.strerror}", error)
+        head.size += len(frame)
         self._next_sequence = sequence + 1
         return sequence
 
+    def pump(self) -> None:
+        """Copy to the journal's file what the head took since the last time. For a timer, in another thread.
+
+        Raises:
+            JournalError: the disk did not take it. The head keeps it for the next start, and the journal has failed.
+        """
+        with self._disk:
+            self._refuse_if_failed()
+            self._move(settle=len(self._heads) > 1)
+
     def sync(self) -> None:
-        """Wait until everything appended so far is on the disk. For a timer; may run in another thread.
+        """Wait until everything appended so far is on the disk. For a timer, in another thread.
 
         Raises:
             JournalError: the disk did not take it. What it kept is unknown, so the journal has failed.
         """
-        if self.failed:
-            raise JournalError(f"{self.path}: {self.failed}; nothing more is written")
-        try:
-            os.fdatasync(self._descriptor)
-        except OSError as error:
-            self._fail(f"sync failed: {error.strerror}", error)
+        with self._disk:
+            self._refuse_if_failed()
+            self._move(settle=True)
 
     def close(self) -> None:
-        """Sync what can be, and let the file go."""
+        """Bring everything to the disk, remove the head, and let the file go.
+
+        A head that the disk does not take stays for the next start. Nothing is raised: `failed` tells.
+        """
         if self._descriptor < 0:
             return
-        descriptor, self._descriptor = self._descriptor, -1
         self.failed = self.failed or "closed"
-        with suppress(OSError):
-            os.fdatasync(descriptor)
-        os.close(descriptor)
+        with self._disk:
+            if not self._disk_failed:
+                with suppress(JournalError, OSError):
+                    self._move(settle=True)
+                    self._head.path.unlink(missing_ok=True)
+            for head in self._heads:
+                os.close(head.descriptor)
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -107,13 +146,49 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    def _write(self, data: bytes) -> None:
+    def _move(self, *, settle: bool) -> None:
+        """Bring whole frames to the disk, and wait for it when they are to `settle`. Holds the lock."""
         try:
-            written = os.write(self._descriptor, data)
+            for head in tuple(self._heads):
+                self._copy(head)
+            if settle:
+                self._settle()
         except OSError as error:
-            self._fail(f"write failed: {error.strerror}", error)
-        if written != len(data):
-            self._fail(f"only {written} of {len(data)} bytes were written: the disk is full or has failed", None)
+            self._disk_failed = True
+            self._fail(f"the disk did not take the records: {error.strerror}", error)
+
+    def _copy(self, head: Head) -> None:
+        end = head.size
+        while head.copied < end:
+            data = os.pread(head.descriptor, min(end - head.copied, _COPY_BYTES), head.copied)
+            if not data:
+                raise OSError(errno.EIO, f"{head.path} was cut while it was written")
+            write_whole(self._descriptor, data, head.shift + head.copied)
+            head.copied += len(data)
+
+    def _settle(self) -> None:
+        """Wait for the disk; then the heads that it has whole can go, but for the last, which takes the appends."""
+        done = [head for head in self._heads[:-1] if head.copied == head.size]
+        os.fdatasync(self._descriptor)
+        for head in done:
+            head.remove()
+        del self._heads[: len(done)]
+
+    def _begin_next_head(self) -> None:
+        if len(self._heads) >= MAX_HEADS:
+            waiting = sum(head.size - head.copied for head in self._heads)
+            self._fail(f"the disk hangs: {waiting} bytes wait for it in {MAX_HEADS} heads", None)
+        full = self._head
+        place = self._places[1] if self.head_on_disk else self._places[0]
+        try:
+            self._head = Head(place.head(self._next_sequence), self._header, full.shift + full.size)
+        except OSError as error:
+            self._fail(f"{place.directory} takes no further head: {error.strerror}", error)
+        self._heads.append(self._head)
+
+    def _refuse_if_failed(self) -> None:
+        if self.failed:
+            raise JournalError(f"{self.path}: {self.failed}; nothing more is written")
 
     def _fail(self, why: str, cause: OSError | None) -> NoReturn:
         self.failed = why
@@ -124,49 +199,3 @@ class JournalWriter:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise JournalError(f"{self.path}: another trader is writing it; stop that one first") from error
-
-    def _begin(self, identity: Identity) -> None:
-        """Write the header of a new file, or of one whose creation was cut short."""
-        header = frames.build_header(identity)
-        start = os.pread(self._descriptor, len(header), 0)
-        if len(start) == len(header) or not header.startswith(start):
-            return
-        os.ftruncate(self._descriptor, 0)
-        self._write(header)
-        os.fsync(self._descriptor)
-        _sync_directory(self.path.parent)
-
-    def _recover(self, identity: Identity) -> int:
-        """Check every record, cut the tail; answer the sequence that is due next."""
-        reader = FrameReader(self._descriptor, self.path)
-        found = reader.header.identity
-        if found != identity:
-            raise JournalError(
-                f"{self.path}: is the book of {found}, not of {identity}; give each account its own file"
-            )
-        for _ in reader.read():
-            pass
-        self.torn_bytes = reader.tail_bytes()
-        if self.torn_bytes:
-            self._keep_aside(os.pread(self._descriptor, self.torn_bytes, reader.offset), reader.offset)
-            os.ftruncate(self._descriptor, reader.offset)
-            os.fsync(self._descriptor)
-        return reader.next_sequence
-
-    def _keep_aside(self, tail: bytes, offset: int) -> None:
-        """Append the torn tail to a file beside the journal, named by where it was cut."""
-        self.torn_path = self.path.with_name(f"{self.path.name}.{offset}.torn")
-        with self.torn_path.open("ab") as file:
-            file.write(tail)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_directory(self.path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    """A new name is only on the disk once its directory is."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
