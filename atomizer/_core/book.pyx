@@ -9,7 +9,7 @@ cdef extern from *:
     ctypedef unsigned long long uint128_t "unsigned __int128"
 
 cdef enum:
-    LINEAR_LEVELS = 8       # most changes fall this near to the touch; further out we halve
+    NEAR_LEVELS = 8         # most changes fall this near to the touch
 
 globals()["NO_PRICE"] = NO_PRICE
 globals()["CAPACITY"] = LEVELS
@@ -21,16 +21,21 @@ cdef inline bint _better(const Ladder* side, int64_t price_nanos, int64_t other_
 
 cdef inline int _position(const Ladder* side, int64_t price_nanos) noexcept nogil:
     """Index of the first level that is not better than the price."""
+    # Prices are above 0, so asks that are better are those below the price, and bids those not below the price plus one.
+    cdef bint falling = not side.rising
+    cdef uint64_t bound = <uint64_t>price_nanos + falling
+    cdef int near = min(side.count, NEAR_LEVELS)
     cdef int low = 0
     cdef int high = side.count
-    cdef int middle
-    while low < high and low < LINEAR_LEVELS:
-        if not _better(side, side.levels[low].price_nanos, price_nanos):
-            return low
-        low += 1
+    cdef int at, middle
+    # Where a change falls is what no branch predictor can learn, so the near levels are counted instead of searched.
+    for at in range(near):
+        low += (<uint64_t>side.levels[at].price_nanos < bound) ^ falling
+    if low < NEAR_LEVELS:
+        return low
     while low < high:
         middle = (low + high) >> 1
-        if _better(side, side.levels[middle].price_nanos, price_nanos):
+        if (<uint64_t>side.levels[middle].price_nanos < bound) ^ falling:
             low = middle + 1
         else:
             high = middle
@@ -172,8 +177,10 @@ cdef class Book:
     cdef int64_t touch_nanos(self, bint is_bid) noexcept nogil:
         cdef Ladder* ladder = &self.sides[is_bid != 0]
         cdef int at
-        if self.dark:
+        if self.dark or ladder.count == 0:
             return NO_PRICE
+        if ladder.own_count == 0:
+            return ladder.levels[0].price_nanos
         for at in range(ladder.count):
             if _others(ladder, at):
                 return ladder.levels[at].price_nanos
