@@ -52,6 +52,7 @@ cdef int64_t LATEST_NS = INT64_MAX - 10**10     # an auction's deadline still fi
 cdef const char* HEX_DIGITS = b"0123456789abcdef"
 
 
+@cython.overflowcheck(False)    # wraps on purpose
 cdef inline uint32_t _bucket_of(int underlying, uint32_t expiry_s, uint64_t strike_e8, bint is_put) noexcept nogil:
     cdef uint64_t mixed = strike_e8 ^ (<uint64_t>expiry_s << 24) ^ (<uint64_t>underlying << 58) ^ <uint64_t>is_put
     mixed ^= mixed >> 32
@@ -238,7 +239,7 @@ cdef void _write_frame(
     at = _put(at, b'","collateralAsset":"0x', 23)
     at = _put_hex(at, request.collateral, ADDRESS_BYTES)
     at = _put(at, b'"}}', 3)
-    quoter.frame_length = at - quoter.frame
+    quoter.frame_length = <Py_ssize_t>at - <Py_ssize_t>quoter.frame
 
 
 cdef int64_t _checked(str name, value, int64_t least, int64_t most) except? -1:

@@ -12,11 +12,11 @@ cdef enum:
     ADDRESS_BYTES = 20
 
 cdef struct Request:
-    int id_length
+    uint32_t id_length
     char rfq_id[ID_SIZE]            # printable ASCII without quotation mark and backslash
-    int strike_length
+    uint32_t strike_length
     char strike[AMOUNT_SIZE]        # 10^-8 USD, as it came: a quote must repeat it to the letter
-    int quantity_length
+    uint32_t quantity_length
     char quantity[AMOUNT_SIZE]      # 10^-18 of a unit, as it came
     uint64_t strike_e8              # 1..10^17
     int64_t quantity_nanos          # 1..10^18, exactly the quantity

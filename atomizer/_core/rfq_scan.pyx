@@ -7,6 +7,7 @@
 `isTakerBuy` and `auctionDeadline` may follow. A field more or less, a blank, an escape or a repeated key: refused.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport INT64_MAX
 from libc.string cimport memcmp, memcpy
@@ -36,6 +37,8 @@ cdef enum:
     NOT_HEX = 255
     UINT64_DIGITS = 19          # that many digits fit 64 bits
     LONGEST_NAME = 64
+    ADDRESS_HEAD = 3            # quotation mark and 0x
+    ADDRESS_TEXT = 44           # those, 40 digits and a quotation mark
 
 # Bounds of the slow path, venues/rysk/codec.
 cdef int64_t AUCTION_NS = 2_000_000_000
@@ -65,81 +68,84 @@ _fill_hex_values()
 
 # Reads forward and never past `end`. Every `_read_` leaves `at` behind what it read, or answers False.
 cdef struct Cursor:
-    const char* at
-    const char* end
+    const char* text
+    Py_ssize_t at
+    Py_ssize_t end
 
 
 cdef inline bint _read_char(Cursor* cursor, char expected) noexcept nogil:
-    if cursor.at >= cursor.end or cursor.at[0] != expected:
+    if cursor.at >= cursor.end or cursor.text[cursor.at] != expected:
         return False
     cursor.at += 1
     return True
 
 
 cdef inline bint _read_literal(Cursor* cursor, const char* literal, Py_ssize_t size) noexcept nogil:
-    if cursor.end - cursor.at < size or memcmp(cursor.at, literal, size):
+    if cursor.end - cursor.at < size or memcmp(cursor.text + cursor.at, literal, size):
         return False
     cursor.at += size
     return True
 
 
-cdef inline bint _read_word(Cursor* cursor, int longest, const char** word, int* length) noexcept nogil:
+cdef inline bint _read_word(Cursor* cursor, uint32_t longest, const char** word, uint32_t* length) noexcept nogil:
     """Up to and past the closing quotation mark: visible ASCII without a backslash, 1 to `longest` characters."""
-    cdef const char* start = cursor.at
-    cdef const char* stop = cursor.at + min(cursor.end - cursor.at, longest + 1)
+    cdef Py_ssize_t start = cursor.at
+    cdef Py_ssize_t stop = min(cursor.end, start + longest + 1)
+    cdef char character
     while cursor.at < stop:
-        if cursor.at[0] == c'"':
-            word[0] = start
-            length[0] = <int>(cursor.at - start)
-            cursor.at += 1
-            return length[0] > 0
-        if cursor.at[0] <= 0x20 or cursor.at[0] >= 0x7F or cursor.at[0] == c"\\":
-            return False
+        character = cursor.text[cursor.at]
         cursor.at += 1
+        if character == c'"':
+            word[0] = cursor.text + start
+            length[0] = <uint32_t>(cursor.at - 1 - start)
+            return length[0] > 0
+        if character <= 0x20 or character == 0x7F or character == c"\\":     # bytes above ASCII are negative
+            return False
     return False
 
 
 cdef inline bint _read_address(Cursor* cursor, uint8_t* address) noexcept nogil:
-    cdef const uint8_t* digits = <const uint8_t*>cursor.at + 3
+    cdef const uint8_t* digits = <const uint8_t*>cursor.text + cursor.at + ADDRESS_HEAD
     cdef uint8_t high, low
     cdef uint8_t bad = 0
     cdef int at
-    if cursor.end - cursor.at < 44 or memcmp(cursor.at, b'"0x', 3) or cursor.at[43] != c'"':
+    if cursor.end - cursor.at < ADDRESS_TEXT or memcmp(digits - ADDRESS_HEAD, b'"0x', ADDRESS_HEAD):
         return False
     for at in range(ADDRESS_BYTES):
         high = HEX_VALUES[digits[2 * at]]
         low = HEX_VALUES[digits[2 * at + 1]]
         bad |= (high | low) & 0xF0
         address[at] = (high << 4 | low) & 0xFF
-    cursor.at += 44
-    return bad == 0
+    cursor.at += ADDRESS_TEXT
+    return bad == 0 and cursor.text[cursor.at - 1] == c'"'
 
 
 cdef inline bint _read_integer(Cursor* cursor, int64_t highest, int64_t* value) noexcept nogil:
     """A JSON integer in 1..highest."""
-    cdef const char* start = cursor.at
+    cdef Py_ssize_t start = cursor.at
+    cdef Py_ssize_t stop = min(cursor.end, start + UINT64_DIGITS)
     cdef uint64_t number = 0
-    while cursor.at < cursor.end and c"0" <= cursor.at[0] <= c"9":
-        if cursor.at - start == UINT64_DIGITS:
-            return False
-        number = number * 10 + <uint64_t>(cursor.at[0] - c"0")
+    while cursor.at < stop and c"0" <= cursor.text[cursor.at] <= c"9":
+        number = number * 10 + <uint64_t>(cursor.text[cursor.at] - c"0")
         cursor.at += 1
-    if cursor.at == start or start[0] == c"0" or number > <uint64_t>highest:
+    # A digit more is beyond any bound, and is then met where a comma or brace must stand.
+    if cursor.at == start or cursor.text[start] == c"0" or number > <uint64_t>highest:
         return False
     value[0] = <int64_t>number
     return True
 
 
 cdef inline bint _read_flag(Cursor* cursor, bint* value) noexcept nogil:
-    value[0] = cursor.at < cursor.end and cursor.at[0] == c"t"
+    value[0] = cursor.at < cursor.end and cursor.text[cursor.at] == c"t"
     return _read_literal(cursor, b"true", 4) if value[0] else _read_literal(cursor, b"false", 5)
 
 
-cdef inline bint _read_amount(Cursor* cursor, char* text, int* length, uint128_t* value) noexcept nogil:
+@cython.overflowcheck(False)    # 128-bit arithmetic, which the checker would narrow to 64
+cdef inline bint _read_amount(Cursor* cursor, char* text, uint32_t* length, uint128_t* value) noexcept nogil:
     """A positive integer of at most AMOUNT_SIZE digits in quotation marks."""
     cdef const char* digits
     cdef uint128_t number = 0
-    cdef int at
+    cdef uint32_t at
     if not _read_char(cursor, c'"') or not _read_word(cursor, AMOUNT_SIZE, &digits, length) or digits[0] == c"0":
         return False
     for at in range(length[0]):
@@ -159,6 +165,7 @@ cdef inline bint _read_strike(Cursor* cursor, Request* request) noexcept nogil:
     return True
 
 
+@cython.overflowcheck(False)
 cdef inline bint _read_quantity(Cursor* cursor, Request* request) noexcept nogil:
     cdef uint128_t e18, nanos
     if not _read_amount(cursor, request.quantity, &request.quantity_length, &e18):
@@ -190,7 +197,7 @@ cdef inline bint _is(const char* key, const char* name, Py_ssize_t size) noexcep
     return memcmp(key, name, size) == 0
 
 
-cdef int _field(const char* key, int length) noexcept nogil:
+cdef int _field(const char* key, uint32_t length) noexcept nogil:
     """Which field a key names, 0 for one that we do not know."""
     if length == 5:
         return ASSET if _is(key, b"asset", 5) else IS_PUT if _is(key, b"isPut", 5) else TAKER * _is(key, b"taker", 5)
@@ -214,7 +221,7 @@ cdef int _field(const char* key, int length) noexcept nogil:
 cdef bint _read_value(Cursor* cursor, int field, int64_t now_ns, Request* request) noexcept nogil:
     cdef uint8_t unused[ADDRESS_BYTES]
     cdef const char* name
-    cdef int length
+    cdef uint32_t length
     if field == ASSET:
         return _read_address(cursor, request.asset)
     if field == USD:
@@ -243,7 +250,8 @@ cdef bint _read_value(Cursor* cursor, int field, int64_t now_ns, Request* reques
 cdef bint _read_body(Cursor* cursor, int64_t now_ns, Request* request) noexcept nogil:
     """The fields and the brace that closes them."""
     cdef const char* key
-    cdef int length, field
+    cdef uint32_t length
+    cdef int field
     cdef int seen = 0
     while True:
         if not _read_char(cursor, c'"') or not _read_word(cursor, LONGEST_NAME, &key, &length):
@@ -263,8 +271,9 @@ cdef bint scan_request(const char* text, Py_ssize_t length, int64_t now_ns, Requ
     cdef const char* rfq_id
     if length > RFQ_SIZE:
         return False
-    cursor.at = text
-    cursor.end = text + length
+    cursor.text = text
+    cursor.at = 0
+    cursor.end = length
     request.taker_buys = False
     request.deadline_ns = now_ns + AUCTION_NS
     if not _read_literal(&cursor, HEAD, HEAD_SIZE):
