@@ -21,7 +21,7 @@ cdef inline bint _better(const Ladder* side, int64_t price_nanos, int64_t other_
 
 cdef inline int _position(const Ladder* side, int64_t price_nanos) noexcept nogil:
     """Index of the first level that is not better than the price."""
-    # Prices are above 0, so asks that are better are those below the price, and bids those not below the price plus one.
+    # Prices are above 0: better asks are those below the price, better bids those not below the price plus one.
     cdef bint falling = not side.rising
     cdef uint64_t bound = <uint64_t>price_nanos + falling
     cdef int near = min(side.count, NEAR_LEVELS)
