@@ -188,6 +188,13 @@ def test_without_budget_a_safe_order_stays_and_an_exposed_one_is_pulled():
     assert bench.market(1_050, 1_150) == [(CANCEL, False, "RATE", 1_100, 5)]
 
 
+def test_without_budget_an_order_that_is_too_large_is_pulled():
+    """When the rate is used up, an order larger than what we want to show does not stay."""
+    bench = quoted(per_second=2)
+    bench.slot.set_params(QuoteParams(**PARAMS | {"bid_size_nanos": 3}))
+    assert bench.rows() == [(CANCEL, True, "RATE", 1_000, 5)]
+
+
 def test_a_refused_order_is_asked_again_when_nothing_moves():
     """What the rate refused is placed by the next look after the second is over."""
     bench = Bench(per_second=1)
@@ -202,6 +209,17 @@ def test_a_smaller_desired_size_shrinks_what_rests():
     bench = quoted()
     bench.slot.set_params(QuoteParams(**PARAMS | {"bid_size_nanos": 3}))
     assert bench.rows() == [(REPLACE, True, "OK", 1_000, 3)]
+
+
+def test_while_a_size_changes_the_larger_one_is_ours():
+    """An order being replaced at its own price is taken out of the book with the larger of both sizes."""
+    bench = quoted()
+    bench.market(1_000, 1_100, size=50)
+    bench.slot.set_params(QuoteParams(**PARAMS | {"bid_size_nanos": 3}))
+    bench.rows()
+    assert bench.slot.book.levels(True) == [(1_000, 45)]
+    bench.slot.settle(True, 1_000, 3)
+    assert bench.slot.book.levels(True) == [(1_000, 47)]
 
 
 def test_our_own_order_is_not_chased():
