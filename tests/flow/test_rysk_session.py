@@ -45,6 +45,10 @@ class Heard:
 
     def __init__(self):
         self.events = asyncio.Queue()
+        self.maker_opened = 0
+
+    def on_maker_open(self):
+        self.maker_opened += 1
 
     on_request = on_answer = on_fill = on_bad_frame = lambda self, event: self.events.put_nowait(event)
 
@@ -207,6 +211,35 @@ async def test_session_comes_back_after_a_cut():
         floor.ask()
         floor.quote(await floor.heard.next(RyskRequest), SECOND)
         assert (await floor.heard.next(QuoteAnswered)).outcome is QuoteOutcome.BEST
+
+
+async def test_the_account_is_what_was_traded():
+    """What the venue holds for us is the trade, to the last digit, and the balance is less by its premium."""
+    async with making() as floor:
+        assert (await floor.session.positions(), floor.heard.maker_opened) == ([], 1)
+        before = await floor.session.balances()
+        floor.ask()
+        request = await floor.heard.next(RyskRequest)
+        quote = floor.quote(request, 12_345_678_901)
+        await floor.heard.next(QuoteAnswered)
+        await floor.heard.next(Fill)
+        (held,) = await floor.session.positions()
+        assert held.contract == request.rfq.contract
+        assert held.balance_e18 == quote.quantity_nanos * 10**9
+        assert held.premium_e18 == quote.quantity_nanos * quote.price_nanos
+        paid_units = -(-held.premium_e18 // 10**12)  # the practice dollar has six decimals
+        assert await floor.session.balances() == before | {USDC: before[USDC] - paid_units}
+
+
+async def test_a_cut_ends_the_questions_and_is_told():
+    """Whoever waits for an answer when the socket is cut is told so, and the listener hears of the new socket."""
+    async with making() as floor:
+        asked = asyncio.gather(floor.session.positions(), floor.session.balances(), return_exceptions=True)
+        await asyncio.sleep(0)  # let them be sent
+        floor.server.drop_connections()
+        assert [type(each) for each in await asked] == [Disconnected, Disconnected]
+        await reach(lambda: floor.heard.maker_opened == 2)
+        assert await floor.session.positions() == []
 
 
 async def test_quote_without_a_connection_is_not_sent():

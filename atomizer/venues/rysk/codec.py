@@ -12,7 +12,8 @@ import orjson
 from atomizer.domain.instruments import NANOS, Contract, OptionType
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Rfq, Side
-from atomizer.venues.rysk import frames
+from atomizer.venues.rysk import account, frames
+from atomizer.venues.rysk.account import AccountAnswer
 from atomizer.venues.rysk.assets import AssetMap, parse_address
 from atomizer.venues.rysk.profile import (
     AUCTION_NS,
@@ -188,13 +189,16 @@ def build_quote(request: RyskRequest, quote: QuoteSent, maker: str, signature: b
 
 def parse_maker_frame(
     frame: bytes | memoryview, now_ns: int, maker: str, assets: AssetMap
-) -> QuoteAnswered | Fill | None:
-    """Frame of `/maker` → the word on a quote, or a fill; None for a blank frame. `maker` is ours, lower case.
+) -> QuoteAnswered | Fill | AccountAnswer | None:
+    """Frame of `/maker` → the word on a quote, a fill, or an answer on our account; None for a blank frame.
+
+    `maker` is ours, lower case.
 
     {"id":"<rfqId>","result":"OK"}                                                    accepted and best so far
     {"id":"<rfqId>","result":{"rfqId":"…","newBest":"<e18>","yours":"<e18>",…}}       not best
     {"id":"<rfqId>","error":{"code":-32011,"message":"asset mismatch"}}               refused
     {"id":"trade","result":{"quoteNonce":"…","price":"<e18>",…}}                      filled; see `parse_trade`
+    {"id":"positions","result":[…]}                                                   see `account`
 
     Raises:
         BadFrame: with the reason; `unknown_kind` for frames that say nothing we act on.
@@ -211,7 +215,7 @@ def parse_maker_frame(
         return _outbid(tree, tree["params"] if isinstance(tree.get("params"), dict) else {}, now_ns)
     if method is not None:
         raise frames.bad(f"method {frames.shown(method)}", Reason.UNKNOWN_KIND)
-    return _answer(tree, now_ns)
+    return account.parse_answer(tree) or _answer(tree, now_ns)
 
 
 def _answer(tree: frames.Fields, now_ns: int) -> QuoteAnswered:

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol
 
+from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteSent
 from atomizer.errors import BadFrame, ConfigError
 from atomizer.net.backoff import Backoff
 from atomizer.net.connection import Connection
 from atomizer.net.websocket import CloseReason
-from atomizer.venues.rysk import codec
+from atomizer.venues.rysk import account, codec
+from atomizer.venues.rysk.account import AccountAnswer, RyskPosition
+from atomizer.venues.rysk.asking import Asking
 from atomizer.venues.rysk.assets import AssetMap, parse_address
 from atomizer.venues.rysk.auth import MakerKey
 from atomizer.venues.rysk.codec import RyskRequest
@@ -18,6 +21,9 @@ from atomizer.venues.rysk.codec import RyskRequest
 
 class Events(Protocol):
     """Who listens. Called from the socket's callback: must not block; an exception ends the session."""
+
+    def on_maker_open(self) -> None:
+        """The maker's socket is open, again or for the first time: trades may have been told to nobody before this."""
 
     def on_request(self, request: RyskRequest) -> None: ...
 
@@ -55,11 +61,27 @@ class RyskSession:
         self._events = events
         self._clock_ns = clock_ns
         base = base_url.rstrip("/")
-        self._maker = self._connection("rysk maker", f"{base}/maker", self._on_maker_text, random)
+        self._maker = Connection(
+            "rysk maker",
+            f"{base}/maker",
+            on_open=self._on_maker_open,
+            on_text=self._on_maker_text,
+            on_lost=self._on_maker_lost,
+            backoff=Backoff(random),
+        )
+        self._asking = Asking(self._maker.send_text, key.maker)
         self._connections = [self._maker]
         for address in _checked(rfq_assets):
-            name = f"rysk rfqs {assets.underlying(address) or address}"
-            self._connections.append(self._connection(name, f"{base}/rfqs/{address}", self._on_rfq_text, random))
+            self._connections.append(
+                Connection(
+                    f"rysk rfqs {assets.underlying(address) or address}",
+                    f"{base}/rfqs/{address}",
+                    on_open=_nothing_to_say,
+                    on_text=self._on_rfq_text,
+                    on_lost=_nothing_to_release,
+                    backoff=Backoff(random),
+                )
+            )
 
     @property
     def is_open(self) -> bool:
@@ -104,10 +126,28 @@ class RyskSession:
         signature = self._key.sign(request, quote)
         self._maker.send_text(codec.build_quote(request, quote, self._key.maker, signature))
 
-    def _connection(self, name: str, url: str, on_text: Callable[[memoryview], None], random: Random) -> Connection:
-        return Connection(
-            name, url, on_open=_nothing_to_say, on_text=on_text, on_lost=_nothing_to_release, backoff=Backoff(random)
-        )
+    async def positions(self) -> list[RyskPosition]:
+        """What the venue holds for our maker.
+
+        Raises:
+            VenueError: `Disconnected`, `Refused`, or `OutcomeUnknown` when no answer came.
+            BadFrame: an answer came that we cannot read.
+        """
+        return account.parse_positions(await self._asking.ask(account.POSITIONS), self._assets)
+
+    async def balances(self) -> dict[str, int]:
+        """What our maker may spend there: units of each token (of its own decimals) by its address.
+
+        Raises:
+            VenueError, BadFrame: as for `positions`.
+        """
+        return account.parse_balances(await self._asking.ask(account.BALANCES))
+
+    async def _on_maker_open(self) -> None:
+        self._events.on_maker_open()
+
+    def _on_maker_lost(self, _reason: CloseReason) -> None:
+        self._asking.cut_off()
 
     def _on_rfq_text(self, text: memoryview) -> None:
         try:
@@ -126,16 +166,21 @@ class RyskSession:
             return
         if isinstance(event, Fill):
             self._events.on_fill(event)
+        elif isinstance(event, AccountAnswer):
+            if not self._asking.on_answer(event):
+                self._events.on_bad_frame(
+                    BadFrame("rysk: an answer that was not asked for", reason=Reason.UNKNOWN_KIND)
+                )
         elif event is not None:
             self._events.on_answer(event)
 
 
 async def _nothing_to_say() -> None:
-    """Rysk has no login and no subscription: each quote carries its own signature."""
+    """There is no subscription: the path is what one listens to."""
 
 
 def _nothing_to_release(_reason: CloseReason) -> None:
-    """No call of ours waits for an answer: quotes are told apart by their RFQ, not awaited."""
+    """Nobody waits for an answer on a socket that only pushes."""
 
 
 def _checked(rfq_assets: Sequence[str]) -> list[str]:

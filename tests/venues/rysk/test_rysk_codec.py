@@ -293,7 +293,7 @@ def test_trade_that_is_not_what_we_signed_is_refused(change, word):
 @pytest.mark.parametrize(
     ("tree", "reason"),
     [
-        ({"id": "balances", "result": {"usd": "1"}}, Reason.UNKNOWN_KIND),
+        ({"id": "holdings", "result": {"usd": "1"}}, Reason.UNKNOWN_KIND),
         ({"method": "hello", "params": {}}, Reason.UNKNOWN_KIND),
         ({"id": "x"}, Reason.UNKNOWN_KIND),
         ({"id": "x", "result": {"newBest": "-1"}}, Reason.MALFORMED),
