@@ -10,6 +10,7 @@ from atomizer.domain.trading import (
     Fill,
     HedgeClosed,
     HedgeOpened,
+    PositionsCompared,
     QuoteSent,
     Record,
     Rfq,
@@ -41,6 +42,8 @@ class State:
         self._rfqs: OrderedDict[tuple[str, str], Rfq] = OrderedDict()
         self._quote_nonces: dict[str, int] = {}
         self._won: dict[str, Fill] = {}  # fills of our quotes that no hedge was opened for, by trade id
+        self._compared_ns: dict[str, int] = {}  # by venue: when our positions were last held against its own
+        self._differing: dict[tuple[str, str], int] = {}  # by venue and instrument: when they last agreed
 
     def apply(self, record: Record) -> bool:
         """Fold one record in. False when it says nothing new: a duplicate, or news that is older than what we know.
@@ -52,10 +55,10 @@ class State:
                 return self._apply_fill(record)
             case HedgeOpened() | HedgeClosed():
                 return self._apply_hedge(record)
-            case QuoteSent():
-                return self._apply_quote(record)
-            case Rfq():
-                return _keep(self._rfqs, (record.source, record.rfq_id), record, KEPT_RFQS)
+            case Rfq() | QuoteSent():
+                return self._apply_rfq(record)
+            case PositionsCompared():
+                return self._apply_compared(record)
             case RunStarted() | RunStopped():
                 return self._apply_run(record)
             case _:
@@ -64,6 +67,18 @@ class State:
     def quote(self, source: str, nonce: str) -> QuoteSent | None:
         """The quote that a fill names by its nonce, which is the fill's `client_id`."""
         return self._quotes.get((source, nonce))
+
+    def quotes_on(self, source: str, instrument: str) -> list[QuoteSent]:
+        """Every quote for this instrument that is remembered, oldest first. Walks through all of them."""
+        return [each for each in self._quotes.values() if each.instrument == instrument and each.source == source]
+
+    def is_in_doubt(self, venue: str, instrument: str) -> bool:
+        """Whether our position was not the venue's own when they were last compared."""
+        return (venue, instrument) in self._differing
+
+    def agreed_ns(self, venue: str, instrument: str) -> int:
+        """When our position was last the venue's own; 0 when it never was."""
+        return self._differing.get((venue, instrument), self._compared_ns.get(venue, 0))
 
     def has_rfq(self, source: str, rfq_id: str) -> bool:
         """Whether this RFQ was seen before, also by an earlier run."""
@@ -121,9 +136,22 @@ class State:
         self._carried[record.instrument] = record.carried_nanos
         return True
 
-    def _apply_quote(self, quote: QuoteSent) -> bool:
-        self._quote_nonces[quote.source] = max(self._quote_nonces.get(quote.source, 0), quote.nonce)
-        return _keep(self._quotes, (quote.source, str(quote.nonce)), quote, KEPT_QUOTES)
+    def _apply_compared(self, compared: PositionsCompared) -> bool:
+        venue = compared.venue
+        others = {key: agreed_ns for key, agreed_ns in self._differing.items() if key[0] != venue}
+        differing = others | {(venue, name): self.agreed_ns(venue, name) for name in compared.differing}
+        if compared.now_ns == self._compared_ns.get(venue) and differing == self._differing:
+            return False
+        self._differing = differing
+        self._compared_ns[venue] = compared.now_ns
+        return True
+
+    def _apply_rfq(self, record: Rfq | QuoteSent) -> bool:
+        source = record.source
+        if isinstance(record, Rfq):
+            return _keep(self._rfqs, (source, record.rfq_id), record, KEPT_RFQS)
+        self._quote_nonces[source] = max(self._quote_nonces.get(source, 0), record.nonce)
+        return _keep(self._quotes, (source, str(record.nonce)), record, KEPT_QUOTES)
 
 
 def _keep(kept: OrderedDict[tuple[str, str], R], key: tuple[str, str], record: R, limit: int) -> bool:

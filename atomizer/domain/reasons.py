@@ -45,6 +45,7 @@ class Reason(StrEnum):
     GATE_SHUT = "gate_shut"
     JOURNAL_FAILED = "journal_failed"
     NOT_CONNECTED = "not_connected"
+    POSITION_MISMATCH = "position_mismatch"
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -193,6 +193,14 @@ class HedgeClosed(msgspec.Struct, frozen=True, kw_only=True, tag="hedge_closed")
     detail: str
 
 
+class PositionsCompared(msgspec.Struct, frozen=True, kw_only=True, tag="positions"):
+    """Our positions were held against a venue's own, asked for at `now_ns`. Every instrument agreed but `differing`."""
+
+    now_ns: int
+    venue: str
+    differing: tuple[str, ...] = ()
+
+
 class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     """A venue's mark and Greeks for one instrument. Greeks per unit: delta, gamma per USD,
     vega per volatility point, theta per day.
@@ -241,6 +249,7 @@ Record = (
     | Fill
     | HedgeOpened
     | HedgeClosed
+    | PositionsCompared
     | Mark
 )
 """Everything the journal can hold. State is a fold over these."""

@@ -12,6 +12,7 @@ from atomizer.domain.trading import (
     OrderPlaced,
     OrderState,
     OrderUpdate,
+    PositionsCompared,
     QuoteAnswered,
     QuoteOutcome,
     QuoteSent,
@@ -40,6 +41,7 @@ _BY_FIELD = {
     "nonce": NONCES,
     "fee_e18": MONEY,
     "code": st.none() | INT64,
+    "differing": st.lists(WORDS, max_size=3).map(tuple),
 }
 _BY_TYPE = {int: INT64, str: WORDS, bool: st.booleans(), float: st.floats()}
 KINDS = (
@@ -54,6 +56,7 @@ KINDS = (
     Fill,
     HedgeOpened,
     HedgeClosed,
+    PositionsCompared,
     Mark,
 )
 
