@@ -57,6 +57,7 @@ class Quoting:
         self.sender: QuoteSender | None = None  # None: not quoting, every RFQ is declined
         self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
         self.on_won: Callable[[Fill], None] = _unheard
+        self.on_maker_open: Callable[[], None] = _unnoticed
         self.hedges_back_to_back = False  # then a quote is only given when its hedge would pass the gate
         self.seen = 0
         self.quoted = 0
@@ -149,6 +150,8 @@ class Quoting:
     def _send(self, request: RyskRequest, plan: QuotePlan, now_ns: int) -> Verdict:
         if self.sender is None:
             return Verdict(Reason.GATE_SHUT, "not quoting")
+        if self._ledger.state.is_in_doubt(VENUE, plan.instrument):
+            return Verdict(Reason.POSITION_MISMATCH, f"{plan.instrument}: the venue's position is not what we booked")
         if self.hedges_back_to_back and not (verdict := self._check_hedge(plan, now_ns)).allowed:
             return verdict
         in_play = self._in_play.pop(plan.rfq_id, None)  # the new quote stands instead of it, not beside it
@@ -213,3 +216,7 @@ def _unmeasured(instrument: str, _now_ns: int) -> Verdict:
 
 def _unheard(_fill: Fill) -> None:
     """Without hedging, a won RFQ is booked and nothing else."""
+
+
+def _unnoticed() -> None:
+    """The first time, whoever starts the session knows."""

@@ -18,11 +18,12 @@ from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
 from atomizer.app.parts import build_gate, build_hedger, build_responder
 from atomizer.app.quoting import QuoteSender, Quoting
+from atomizer.app.rysk_custody import RyskCustody
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
 from atomizer.domain.reasons import Verdict
 from atomizer.domain.trading import Fill, OrderState, OrderUpdate, RunStarted, RunStopped
-from atomizer.errors import JournalError, VenueError
+from atomizer.errors import BadFrame, JournalError, VenueError
 from atomizer.risk.exposure import Exposure, InFlight, measure
 from atomizer.venues.derive.session import Connected, DeriveSession, Lost
 from atomizer.venues.rysk.auth import NonceClock
@@ -49,6 +50,7 @@ class Trader:
         self.phase = "starting"
         self.tape = Tape()
         self.run = secrets.token_hex(4)
+        self._quotes_leave = False  # in a dry run they do not, so nothing at Rysk can be ours
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
         self._gate = build_gate(settings)
@@ -100,9 +102,17 @@ class Trader:
             on_fill=self.on_fill,
             on_update=self.on_order_update,
         )
+        self.rysk_custody = RyskCustody(
+            ledger=ledger,
+            venue=self.rysk,
+            valid_for_s=max(int(settings.rfq.quote_duration), 1),
+            clock_ns=clock_ns,
+            on_fill=self.quoting.on_fill,
+        )
         self.quoting.hedges_back_to_back = settings.hedging.enabled and settings.hedging.mode == "option"
         self.quoting.measure = self.measure
         self.quoting.on_won = self._on_won
+        self.quoting.on_maker_open = self._on_maker_open
 
     # events of the hedge venue
 
@@ -135,6 +145,10 @@ class Trader:
         else:
             self.ledger.write(fill)
 
+    def _on_maker_open(self) -> None:
+        if self._quotes_leave and self.phase == "quoting":
+            self._errand(self.rysk_custody.follow())
+
     # the life of a run
 
     async def start(self, sender: QuoteSender | None = None) -> None:
@@ -148,21 +162,27 @@ class Trader:
                 now_ns=self._clock_ns(), run=self.run, venue="derive", account=str(self.access.derive.subaccount_id)
             )
         )
+        self._quotes_leave = sender is None
         await self.venue.start()
         try:
             await self.custody.reconcile()
-            self.quoting.sender = sender if sender is not None else self.rysk
             await self.rysk.start()
+            if self._quotes_leave:
+                await self.rysk_custody.reconcile()
+            self.quoting.sender = sender if sender is not None else self.rysk
         except BaseException:
-            await self.venue.stop()
+            await asyncio.gather(self.rysk.stop(), self.venue.stop())
             raise
         self.phase = "quoting"
+        self._on_maker_open()
         if self.hedging is not None:
             self._every(HEDGES_EVERY_S, self._tick_hedges)
         self._every(PUMP_EVERY_S, self._pump)
         self._every(self.settings.journal.sync_every, self._sync)
         self._every(MARKS_EVERY_S, self._write_marks)
         self._every(RECONCILE_EVERY_S, self.custody.reconcile)
+        if self._quotes_leave:
+            self._every(RECONCILE_EVERY_S, self.rysk_custody.reconcile)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
@@ -225,11 +245,14 @@ class Trader:
     async def _wait_for_auctions_and_hedges(self) -> None:
         """A quote cannot be taken back, so what is in an auction now may still become a fill and need its hedge."""
         deadline_s = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
+        is_reconciled = not self._quotes_leave
         while asyncio.get_running_loop().time() < deadline_s:
-            state = self.ledger.state
-            hedges = len(state.open_hedges()) if self.hedging is not None else 0
-            if not hedges and not self.quoting.auctions_open(self._clock_ns(), SETTLING_NS):
-                return
+            if not self.quoting.auctions_open(self._clock_ns(), SETTLING_NS):
+                if not is_reconciled:
+                    await _attempt(self.rysk_custody.reconcile())
+                    is_reconciled = True
+                if self.hedging is None or not self.ledger.state.open_hedges():
+                    return
             await asyncio.sleep(0.05)
         log.warning("stopping with auctions or hedges still open: the next start goes on with them")
 
@@ -283,25 +306,23 @@ class Trader:
         async def repeat() -> None:
             while True:
                 await asyncio.sleep(interval_s)
-                try:
-                    await action()
-                except VenueError as error:
-                    log.warning("%s", error)
+                await _attempt(action())
 
         self._timers.append(asyncio.create_task(repeat()))
 
     def _errand(self, work: Coroutine[object, object, object]) -> None:
-        """Something to do once, beside the trading; a venue's failure in it is told, the next timer tries again."""
-
-        async def run() -> None:
-            try:
-                await work
-            except VenueError as error:
-                log.warning("%s", error)
-
-        task = asyncio.create_task(run())
+        """Something to do once, beside the trading."""
+        task = asyncio.create_task(_attempt(work))
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+
+async def _attempt(work: Awaitable[object]) -> None:
+    """A venue's failure is told; the next timer tries again."""
+    try:
+        await work
+    except (VenueError, BadFrame) as error:
+        log.warning("%s", error)
 
 
 def underlyings_of(access: Access) -> tuple[str, ...]:

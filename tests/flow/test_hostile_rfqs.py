@@ -82,8 +82,13 @@ class HostileVenue:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         async for message in socket:
-            if message.type == WSMsgType.TEXT:
-                self.quotes.append(json.loads(message.data))
+            if message.type != WSMsgType.TEXT:
+                continue
+            call = json.loads(message.data)
+            if call["method"] == "positions":
+                await socket.send_json({"jsonrpc": "2.0", "id": "positions", "result": []})
+            else:
+                self.quotes.append(call)
         return socket
 
     async def on_assets(self, _request):
