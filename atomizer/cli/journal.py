@@ -1,6 +1,7 @@
 """`atomizer journal show|verify|export FILE`: what a journal holds, and whether it is whole.
 
-Never writes and takes no lock, so it can look at the journal of a running trader.
+Never writes and takes no lock, so it can look at the journal of a running trader, or of one that died: what is in
+memory and not in the file yet is read, too.
 """
 
 from collections import Counter, deque
@@ -55,6 +56,8 @@ def verify(file: Path) -> None:
         )
         if first is not None and last is not None:
             print(f"from {utc(first.record.now_ns)} to {utc(last.record.now_ns)}")
+        if journal.ahead:
+            print(f"the newest {journal.ahead} are in memory, on their way to the file")
         if tail_bytes := journal.tail_bytes():
             raise JournalError(
                 f"{file}: {tail_bytes} bytes behind record {journal.last_sequence} are no whole record: "

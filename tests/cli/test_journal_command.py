@@ -89,6 +89,18 @@ def test_verify_tells_that_a_journal_is_whole(path):
     assert "from 2025-05-30 12:00:00.000000 to 2025-05-30 12:00:02.000000" in result.output
 
 
+def test_records_in_memory_are_shown_and_counted(path):
+    """What a trader has appended and not moved to the file yet is shown, and verify says how much it is."""
+    with JournalWriter(path, Identity("derive", "7")) as journal:
+        journal.append(RECORDS[0])
+        assert len(run("show", path).output.splitlines()) == 4
+        result = run("verify", path)
+    assert result.exit_code == 0
+    assert "4 records intact" in result.output
+    assert "the newest 1 are in memory" in result.output
+    assert "in memory" not in run("verify", path).output
+
+
 def test_verify_refuses_a_torn_tail(path):
     """Verify tells how many bytes at the end are no whole record, and changes nothing."""
     data = path.read_bytes()[:-5]

@@ -245,7 +245,7 @@ print(*refusals, number, sep="\\n")
 
 
 def test_a_failed_write_ends_the_journal(path):
-    """A write that the disk refuses fails the journal; later appends and syncs are refused, disk or no disk."""
+    """A refused write fails the journal; later appends and syncs are refused, room or no room."""
     journal = JournalWriter(path, BOOK)
     journal.append(SAMPLE[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from journal_deaths import die
 from reference.generators import RECORDS
 
 from atomizer.errors import JournalError
@@ -38,6 +39,24 @@ class JournalMachine(RuleBasedStateMachine):
     def restart(self):
         self.writer.close()
         self.reopen(torn_bytes=0)
+
+    @rule()
+    def pump(self):
+        self.writer.pump()
+        assert self.path.stat().st_size == self.ends[-1]
+
+    @rule()
+    def sync(self):
+        self.writer.sync()
+        assert self.path.stat().st_size == self.ends[-1]
+
+    @rule()
+    def be_killed(self):
+        """The process dies, and what it did not pump is in its head."""
+        behind = sum(end > self.path.stat().st_size for end in self.ends)
+        die(self.writer)
+        self.reopen(torn_bytes=0)
+        assert self.writer.taken_over == behind
 
     @rule(data=st.data())
     def lose_the_end(self, data):
