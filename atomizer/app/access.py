@@ -1,14 +1,6 @@
-"""Which venues this run may reach, as whom, and where its books lie. Decides the mode; opens nothing.
-
-| asked for | mode | reaches |
-|---|---|---|
-| ``--exchange sim`` | sim | practice venues of this machine |
-| test mode | test | test networks only |
-| neither | live | main networks, with real money |
-"""
+"""Which venues this run may reach, as whom, and where its books lie. Opens nothing but what it must read."""
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +8,7 @@ import msgspec
 
 from atomizer._core.ecdsa import Signer, checksum_address
 from atomizer.app import practice
+from atomizer.config.mode import Mode, mode_of
 from atomizer.config.secrets import take_key, wipe
 from atomizer.config.settings import Settings
 from atomizer.errors import ConfigError
@@ -28,12 +21,6 @@ from atomizer.venues.rysk.auth import MakerKey
 from atomizer.venues.rysk.profile import HOSTS
 
 DERIVE_HOSTS = ("lyra.finance", "derive.xyz")
-
-
-class Mode(StrEnum):
-    SIM = "sim"
-    TEST = "test"
-    LIVE = "live"
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -51,12 +38,6 @@ class Access(msgspec.Struct, frozen=True):
     @property
     def identity(self) -> Identity:
         return Identity("derive", f"{self.derive.wallet.lower()}/{self.derive.subaccount_id} {self.directory.name}")
-
-
-def mode_of(settings: Settings) -> Mode:
-    if settings.exchange.name == "sim":
-        return Mode.SIM
-    return Mode.TEST if settings.exchange.test_mode else Mode.LIVE
 
 
 async def practice_access(settings: Settings, endpoints: practice.Endpoints) -> Access:

@@ -10,10 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
+from atomizer.config.mode import Mode, mode_of
+from atomizer.config.settings import Settings
 from atomizer.errors import AtomizerError, ConfigError
 
 START_TIMEOUT_S = 20.0
@@ -64,7 +70,16 @@ def find(directory: Path) -> Endpoints | None:
 
 
 class PracticeVenues:
-    """The practice venues as a child process that dies with us."""
+    """The practice venues as a child process that dies with us; as a context manager, at its end."""
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def __init__(self, directory: Path, seed: int | None, cpus: set[int]) -> None:
         self._file = endpoints_file(directory)
@@ -72,12 +87,8 @@ class PracticeVenues:
         self._cpus = cpus
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Endpoints:
-        """Start, wait until everything listens, answer where.
-
-        Raises:
-            AtomizerError: they did not come up; what they said is in the message.
-        """
+    def begin(self) -> None:
+        """Start them; they come up while we do other things."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         command = [
             sys.executable,
@@ -92,9 +103,15 @@ class PracticeVenues:
         if self._seed is not None:
             command += ["--seed", str(self._seed)]
         self._process = start_child(command, self._cpus, stdout=subprocess.PIPE)
-        line = _first_line(self._process, START_TIMEOUT_S)
+
+    def endpoints(self) -> Endpoints:
+        """Wait until everything listens; where.
+
+        Raises:
+            AtomizerError: they did not come up.
+        """
+        line = _first_line(self._process, START_TIMEOUT_S) if self._process is not None else b""
         if not line:
-            self.stop()
             raise AtomizerError("the practice venues did not start: run `atomizer sim start` to see why")
         return msgspec.json.decode(line, type=Endpoints)
 
@@ -149,3 +166,14 @@ def _first_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
             return b""
         line += chunk
     return line
+
+
+@contextmanager
+def venues_for(settings: Settings, seed: int | None) -> Iterator[PracticeVenues | None]:
+    """Practice venues for one run, coming up; None when the run needs none or finds some running."""
+    directory = Path(settings.journal.directory)
+    if mode_of(settings) is not Mode.SIM or find(directory) is not None:
+        yield None
+        return
+    with PracticeVenues(directory, seed, split_cpus()[1]) as venues:
+        yield venues

@@ -15,16 +15,17 @@ import msgspec
 import uvloop
 
 from atomizer.app import performance, practice
-from atomizer.app.access import Access, Mode, mode_of, practice_access, venue_access
+from atomizer.app.access import Access, practice_access, venue_access
 from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S, Trader
+from atomizer.config.mode import Mode, mode_of
 from atomizer.config.secrets import forbid_core_dumps
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
-from atomizer.errors import ConfigError, VenueError
+from atomizer.errors import AtomizerError, ConfigError, VenueError
 
 log = logging.getLogger("atomizer")
 
@@ -36,7 +37,6 @@ class Options(msgspec.Struct, frozen=True):
     """What one run is told on the command line and what is not a setting."""
 
     duration_s: float | None = None
-    seed: int | None = None
     dry_run: bool = False
     log_level: str = "info"
     log_console: bool = False
@@ -53,8 +53,12 @@ class Report(msgspec.Struct, frozen=True):
     sweeper: performance.Sweeper | None
 
 
-def run(settings: Settings, options: Options, say: Callable[[str], None]) -> Report:
+def run(
+    settings: Settings, options: Options, venues: practice.PracticeVenues | None, say: Callable[[str], None]
+) -> Report:
     """Trade until told to stop; everything that was started here is stopped again.
+
+    `venues` are practice venues that were begun for this run; None when it needs none, or uses those that run already.
 
     Raises:
         AtomizerError: the run could not begin, or broke beyond repair (then its orders were still cancelled first).
@@ -67,14 +71,20 @@ def run(settings: Settings, options: Options, say: Callable[[str], None]) -> Rep
     with ExitStack() as stack:
         logs = Logs(Path("logs"), options.log_level, console=options.log_console)
         stack.callback(logs.stop)
-        return uvloop.run(_run(settings, options, others, say, stack))
+        return uvloop.run(_run(settings, options, venues, say, stack=stack, others=others))
 
 
 async def _run(
-    settings: Settings, options: Options, others: set[int], say: Callable[[str], None], stack: ExitStack
+    settings: Settings,
+    options: Options,
+    venues: practice.PracticeVenues | None,
+    say: Callable[[str], None],
+    *,
+    stack: ExitStack,
+    others: set[int],
 ) -> Report:
     stop = _stop_on_signals()
-    access = await _reach(settings, options, others, say, stack)
+    access = await _reach(settings, venues, say)
     directory = access.directory / "dry-run" if options.dry_run else access.directory
     ledger = Ledger(directory, access.identity)
     if ledger.journal.torn_bytes:
@@ -106,19 +116,17 @@ async def _run(
     return Report(trader, live_orders, tie, time.time_ns(), sweeper)
 
 
-async def _reach(
-    settings: Settings, options: Options, others: set[int], say: Callable[[str], None], stack: ExitStack
-) -> Access:
+async def _reach(settings: Settings, venues: practice.PracticeVenues | None, say: Callable[[str], None]) -> Access:
     if mode_of(settings) is not Mode.SIM:
         return await venue_access(settings)
-    directory = Path(settings.journal.directory)
-    endpoints = practice.find(directory)
-    if endpoints is None:
-        venues = practice.PracticeVenues(directory, options.seed, others)
-        endpoints = await asyncio.to_thread(venues.start)
-        stack.callback(venues.stop)
+    if venues is not None:
+        endpoints = await asyncio.to_thread(venues.endpoints)
         say(f"practice venues started, seed {endpoints.seed}")
     else:
+        found = practice.find(Path(settings.journal.directory))
+        if found is None:
+            raise AtomizerError("the practice venues ended: start again")
+        endpoints = found
         say(f"using the practice venues that run already (session {endpoints.session}, seed {endpoints.seed})")
     return await practice_access(settings, endpoints)
 

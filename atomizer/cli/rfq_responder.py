@@ -55,27 +55,30 @@ def command(
     **flags: Any,
 ) -> None:
     """Answer RFQs with signed quotes and hedge what is won. Ctrl-C ends it cleanly; a second one at once."""
-    from atomizer.app.run import EXIT_ORDERS_MAY_LIVE, Options, run
-    from atomizer.cli.report import render_report
+    from atomizer.app.practice import venues_for
     from atomizer.config.load import default_file, load
 
     if paper:
         flags["exchange"] = "sim"
     values = {KEYS[name]: value for name, value in flags.items()}
     settings = load(values, os.environ, file or default_file()).settings
-    level = log_level or ("debug" if debug else "info")
-    options = Options(
-        duration_s=_seconds(duration),
-        seed=seed,
-        dry_run=dry_run,
-        log_level="debug" if level == "trace" else level,
-        log_console=verbose or debug,
-        performance=performance_mode,
-    )
-    report = run(settings, options, lambda text: click.echo(text, err=True))
-    print(render_report(report))
-    if report.live_orders:
-        sys.exit(EXIT_ORDERS_MAY_LIVE)
+    duration_s = _seconds(duration)
+    with venues_for(settings, seed) as venues:  # they come up while we import the rest
+        from atomizer.app.run import EXIT_ORDERS_MAY_LIVE, Options, run
+        from atomizer.cli.report import render_report
+
+        level = log_level or ("debug" if debug else "info")
+        options = Options(
+            duration_s=duration_s,
+            dry_run=dry_run,
+            log_level="debug" if level == "trace" else level,
+            log_console=verbose or debug,
+            performance=performance_mode,
+        )
+        report = run(settings, options, venues, lambda text: click.echo(text, err=True))
+        print(render_report(report))
+        if report.live_orders:
+            sys.exit(EXIT_ORDERS_MAY_LIVE)
 
 
 def _seconds(text: str | None) -> float | None:

@@ -1,9 +1,12 @@
 """One GET over HTTP, for the few things that venues only tell there."""
 
+import asyncio
 import ipaddress
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from typing import Any
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from atomizer.errors import ConfigError, Disconnected, VenueError
 
@@ -22,16 +25,31 @@ async def get(name: str, url: str) -> bytes:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         raise ConfigError(f"{name}: {url}: only https://, or http:// to this machine's own address")
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    request = f"GET {parts.path}"
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, allow_redirects=False) as answer:
-            body = await answer.content.read(MAX_BODY_BYTES + 1)
-            status = answer.status
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Disconnected(name, f"no answer: {error}", request=f"GET {parts.path}", retryable=True) from error
-    if status != 200 or len(body) > MAX_BODY_BYTES:  # noqa: PLR2004  HTTP's word for success
-        raise VenueError(name, f"answered {status} with {len(body)} bytes", request=f"GET {parts.path}")
+        body = await asyncio.to_thread(_fetch, url)
+    except urllib.error.HTTPError as error:
+        raise VenueError(name, f"answered {error.code} {error.reason}", request=request) from None
+    except (OSError, HTTPException) as error:
+        raise Disconnected(name, f"no answer: {error}", request=request, retryable=True) from error
+    if len(body) > MAX_BODY_BYTES:
+        raise VenueError(name, f"answered more than {MAX_BODY_BYTES} bytes", request=request)
     return body
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The address that was checked is the address that answers."""
+
+    def redirect_request(self, *_redirect: Any, **_named: Any) -> None:
+        return None
+
+
+def _fetch(url: str) -> bytes:
+    # Proxies of the environment are not asked: they would see what we talk about with a venue.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+    with opener.open(url, timeout=TIMEOUT_S) as answer:
+        body: bytes = answer.read(MAX_BODY_BYTES + 1)
+        return body
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,7 +14,7 @@ from derive_trader import ACCOUNTS, KEY, MS, OTHER_KEY, OTHER_WALLET, PERP, SECO
 from eth_account import Account as EthAccount
 
 from atomizer.sim.derive import PRACTICE_ACCOUNT, V2, V3, RateLimits, Venue, serve
-from atomizer.sim.derive.verify import ACTION_TYPEHASH, domain_separator
+from atomizer.sim.derive.verify import action_typehash, domain_separator
 from atomizer.sim.market import STEP_NS, Market
 
 with warnings.catch_warnings():
@@ -104,7 +104,7 @@ class Client:
                 is_bid=direction == "buy",
             ),
             DOMAIN_SEPARATOR="0x" + domain_separator(network).hex(),
-            ACTION_TYPEHASH="0x" + ACTION_TYPEHASH.hex(),
+            ACTION_TYPEHASH="0x" + action_typehash().hex(),
         )
         action.sign(self.key)
         params = action.to_json() | {"instrument_name": name, "direction": direction} | extra

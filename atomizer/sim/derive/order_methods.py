@@ -11,7 +11,7 @@ from atomizer.sim.derive.methods import Call, Method
 from atomizer.sim.derive.orders import Order, OrderRequest, Status
 from atomizer.sim.derive.rpc import error_object
 from atomizer.sim.derive.units import MAX_INT64, NANOS, e18_text
-from atomizer.sim.derive.verify import ACTION_TYPEHASH, domain_separator, recover
+from atomizer.sim.derive.verify import action_typehash, domain_separator, recover
 from atomizer.sim.derive.wire_account import order_shape, trade_shape
 
 _UNOFFERED = ("trigger_type", "trigger_price", "trigger_price_type", "algo_type")
@@ -120,7 +120,7 @@ def _debug_v3(call: Call, signed: SignedOrder) -> dict[str, Any]:
         recovered = None
     return {
         "input_data": _inputs(signed, {"asset_address": asset, "asset_sub_id": sub_id}),
-        "action_typehash": "0x" + ACTION_TYPEHASH.hex(),
+        "action_typehash": "0x" + action_typehash().hex(),
         "domain_separator": "0x" + domain_separator(call.dialect.network).hex(),
         "module": action.module,
         "owner": action.owner,

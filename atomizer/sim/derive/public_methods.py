@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from atomizer.sim.derive import codes, wire_market
 from atomizer.sim.derive.channels import currencies
 from atomizer.sim.derive.codes import Rejection
+from atomizer.sim.derive.ethereum import keccak
 from atomizer.sim.derive.instruments import Instrument
 from atomizer.sim.derive.methods import Call, Method
 from atomizer.sim.derive.params import Params, paged

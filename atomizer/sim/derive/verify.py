@@ -7,20 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from eth_abi.abi import encode
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
-
 from atomizer.sim.derive import codes
 from atomizer.sim.derive.codes import Rejection
+from atomizer.sim.derive.ethereum import encode, keccak, recover_address
 
-ACTION_TYPEHASH = keccak(
-    text="Action(uint256 subaccountId,uint256 nonce,address module,bytes data,"
-    "uint256 expiry,address owner,address signer)"
+_ACTION_TYPE = (
+    b"Action(uint256 subaccountId,uint256 nonce,address module,bytes data,uint256 expiry,address owner,address signer)"
 )
-_DOMAIN_TYPEHASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _SIGNATURE_LENGTH = 65
 _V_OFFSET = 27
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0  # secp256k1 n // 2; above it malleable
@@ -67,9 +61,14 @@ class Digests:
 
 
 @cache
+def action_typehash() -> bytes:
+    return keccak(_ACTION_TYPE)
+
+
+@cache
 def domain_separator(network: Network) -> bytes:
     words = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-    values = [_DOMAIN_TYPEHASH, keccak(text="Matching"), keccak(text="1.0"), network.chain_id, network.matching]
+    values = [keccak(_DOMAIN_TYPE), keccak(b"Matching"), keccak(b"1.0"), network.chain_id, network.matching]
     return keccak(encode(words, values))
 
 
@@ -102,7 +101,7 @@ def digests(network: Network, action: Action) -> Digests:
     data_hash = keccak(action.data)
     words = ["bytes32", "uint256", "uint256", "address", "bytes32", "uint256", "address", "address"]
     values = [
-        ACTION_TYPEHASH,
+        action_typehash(),
         action.subaccount_id,
         action.nonce,
         action.module,
@@ -136,11 +135,10 @@ def recover(digest: bytes, signature: str) -> str:
     r, s, v = int.from_bytes(raw[:32]), int.from_bytes(raw[32:64]), raw[64] - _V_OFFSET
     if v not in (0, 1) or s > _HALF_ORDER:
         raise Rejection(codes.BAD_SIGNATURE, "Signature is not canonical")
-    try:
-        public_key = Signature(vrs=(v, r, s)).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError):
-        raise Rejection(codes.BAD_SIGNATURE, "Signature recovers to no key") from None
-    return public_key.to_checksum_address()
+    address = recover_address(digest, r, s, v)
+    if address is None:
+        raise Rejection(codes.BAD_SIGNATURE, "Signature recovers to no key")
+    return address
 
 
 def check_signed_by(digest: bytes, signature: str, signer: str) -> None:

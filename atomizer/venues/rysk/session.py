@@ -70,18 +70,18 @@ class RyskSession:
             backoff=Backoff(random),
         )
         self._asking = Asking(self._maker.send_text, key.maker)
-        self._connections = [self._maker]
-        for address in _checked(rfq_assets):
-            self._connections.append(
-                Connection(
-                    f"rysk rfqs {assets.underlying(address) or address}",
-                    f"{base}/rfqs/{address}",
-                    on_open=_nothing_to_say,
-                    on_text=self._on_rfq_text,
-                    on_lost=_nothing_to_release,
-                    backoff=Backoff(random),
-                )
+        self._sources = [
+            Connection(
+                f"rysk rfqs {assets.underlying(address) or address}",
+                f"{base}/rfqs/{address}",
+                on_open=_nothing_to_say,
+                on_text=self._on_rfq_text,
+                on_lost=_nothing_to_release,
+                backoff=Backoff(random),
             )
+            for address in _checked(rfq_assets)
+        ]
+        self._connections = [self._maker, *self._sources]
 
     @property
     def is_open(self) -> bool:
@@ -94,13 +94,13 @@ class RyskSession:
         Raises:
             ConfigError, VenueError: the first connect failed; nothing is left running.
         """
-        started: list[Connection] = []
         try:
-            for connection in self._connections:
-                await connection.start()
-                started.append(connection)
+            await self._maker.start()
+            results = await asyncio.gather(*(each.start() for each in self._sources), return_exceptions=True)
+            for failure in filter(None, results):
+                raise failure
         except BaseException:
-            await asyncio.gather(*(connection.stop() for connection in started))
+            await self.stop()
             raise
 
     async def wait(self) -> None:
