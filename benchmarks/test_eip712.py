@@ -10,7 +10,7 @@ import pytest
 from Crypto.Hash import keccak as pycryptodome
 
 from atomizer._core.ecdsa import parse_address
-from atomizer._core.eip712 import ACTION_TYPEHASH, DeriveActions, domain_separator
+from atomizer._core.eip712 import ACTION_TYPEHASH, DeriveActions, domain_separator, encode_instrument
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # web3 imports the old half of websockets
@@ -38,6 +38,7 @@ actions = DeriveActions(
     SUBACCOUNT,
 )
 asset = parse_address(ASSET)
+instrument = encode_instrument(asset, SUB_ID)
 
 
 def to(scale, value):
@@ -49,7 +50,7 @@ E18 = [to(10**18, value) for value in (PRICE, AMOUNT, MAX_FEE)]
 
 
 def from_nanos():
-    return actions.order_nanos(asset, SUB_ID, *NANOS, True, NONCE, EXPIRY_S)
+    return actions.order_nanos(instrument, *NANOS, True, NONCE, EXPIRY_S)
 
 
 def from_e18():

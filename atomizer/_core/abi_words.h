@@ -40,7 +40,12 @@ static inline int abi_put_integer(uint8_t *word, PyObject *value, int is_signed)
     }
     return 0;
 #else
-    return _PyLong_AsByteArray((PyLongObject *)value, word, ABI_WORD, 0, is_signed);
+    /* The conversion goes byte by byte, so it is asked only for those that the number has; the rest is its sign. */
+    const int negative = _PyLong_Sign(value) < 0;
+    const size_t bits = _PyLong_NumBits(value); /* of the magnitude; the sign needs one more */
+    const size_t size = bits < 8 * ABI_WORD ? bits / 8 + 1 : ABI_WORD;
+    memset(word, negative ? 0xff : 0, ABI_WORD - size);
+    return _PyLong_AsByteArray((PyLongObject *)value, word + ABI_WORD - size, size, 0, is_signed);
 #endif
 }
 

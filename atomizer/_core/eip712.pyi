@@ -20,6 +20,9 @@ def personal_digest(message: bytes) -> bytes:
 def option_sub_id(expiry_s: int, strike_nanos: int, is_call: bool) -> int:
     """Derive's 96-bit option id: expiry | strike*10⁸ << 32 | call << 95. Strike must be a multiple of 10⁻⁸."""
 
+def encode_instrument(asset: bytes, sub_id: int) -> bytes:
+    """Asset and sub_id as an order signs them, 64 bytes: encode once, sign often."""
+
 @final
 class DeriveActions:
     """Digests of signed actions for one (domain, owner, signer, subaccount). Immutable; holds no secret."""
@@ -48,8 +51,7 @@ class DeriveActions:
 
     def order_nanos(
         self,
-        asset: bytes,
-        sub_id: int,
+        instrument: bytes,
         price_nanos: int,
         amount_nanos: int,
         max_fee_nanos: int,
@@ -57,7 +59,10 @@ class DeriveActions:
         nonce: int,
         expiry_s: int,
     ) -> bytes:
-        """As `order`, from int64 nanos (10⁻⁹): the digest that the hot lane makes. OverflowError outside int64."""
+        """As `order`, from `encode_instrument` and int64 nanos (10⁻⁹): the digest that the hot lane makes.
+
+        OverflowError outside int64.
+        """
 
     def quote(
         self,

@@ -138,6 +138,13 @@ def option_sub_id(expiry_s, strike_nanos, bint is_call):
     return expiry_s | strike_e8 << 32 | (1 << 95 if is_call else 0)
 
 
+def encode_instrument(bytes asset, sub_id):
+    """Asset and sub_id as an order signs them."""
+    cdef bytes encoded = PyBytes_FromStringAndSize(NULL, INSTRUMENT_SIZE)
+    put_instrument(_bytes_at(encoded), asset, sub_id)
+    return encoded
+
+
 cdef bytes _encode_legs(legs, Py_ssize_t head_size):
     """Room for `head_size` bytes, then each leg's asset, sub_id, price and signed amount."""
     cdef bytes encoded = PyBytes_FromStringAndSize(NULL, head_size + len(legs) * 4 * WORD)
@@ -245,8 +252,7 @@ cdef class DeriveActions:
 
     def order_nanos(
         self,
-        bytes asset,
-        sub_id,
+        bytes instrument not None,
         int64_t price_nanos,
         int64_t amount_nanos,
         int64_t max_fee_nanos,
@@ -254,14 +260,14 @@ cdef class DeriveActions:
         uint64_t nonce,
         uint64_t expiry_s,
     ):
-        """As `order`, from int64 nanos: the digest that the hot lane makes."""
-        cdef uint8_t instrument[INSTRUMENT_SIZE]
+        """As `order`, from int64 nanos and an encoded instrument: the digest that the hot lane makes."""
         cdef bytes digest = PyBytes_FromStringAndSize(NULL, DIGEST_SIZE)
+        if PyBytes_GET_SIZE(instrument) != INSTRUMENT_SIZE:
+            raise ValueError(f"an encoded instrument must be {INSTRUMENT_SIZE} bytes, got {len(instrument)}")
         if max_fee_nanos < 0:
             raise ValueError(f"max_fee is negative: {max_fee_nanos} nanos")
-        put_instrument(instrument, asset, sub_id)
         self.order_digest(
-            instrument, price_nanos, amount_nanos, max_fee_nanos, is_bid, nonce, expiry_s, _bytes_at(digest)
+            _bytes_at(instrument), price_nanos, amount_nanos, max_fee_nanos, is_bid, nonce, expiry_s, _bytes_at(digest)
         )
         return digest
 

@@ -15,6 +15,13 @@
 #error "lanes are loaded as they lie in memory: little-endian machines only"
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* The state lives half in registers, half in spill slots. GCC's second scheduling pass lengthens live ranges until more is
+ * spilled (7 % slower), and its vectoriser gathers lanes that were just stored one by one, which stalls. */
+#pragma GCC push_options
+#pragma GCC optimize("no-schedule-insns2", "no-tree-vectorize", "no-tree-slp-vectorize")
+#endif
+
 #define KECCAK_RATE 136 /* bytes absorbed by one permutation: (1600 - 2 * 256) / 8 */
 #define KECCAK_INLINE static inline __attribute__((always_inline))
 
@@ -63,32 +70,40 @@ KECCAK_INLINE void keccak_round(const uint64_t *a, uint64_t *e, uint64_t iota) {
                keccak_rotate(a[15] ^ d0, 41), keccak_rotate(a[21] ^ d1, 2));
 }
 
-/* The permutation, two rounds a step so that the state swaps between two sets of names without a copy. */
-KECCAK_INLINE void keccak_permute(uint64_t *state) {
-    uint64_t a[25], e[25];
-    memcpy(a, state, sizeof a);
-    for (int round = 0; round < 24; round += 2) {
+/* 23 rounds, two a step so that the state swaps between two sets of names without a copy. The last one is the caller's,
+ * who may not need all of it. */
+KECCAK_INLINE void keccak_rounds(uint64_t *a, uint64_t *e) {
+    for (int round = 0; round < 22; round += 2) {
         keccak_round(a, e, keccak_iota[round]);
         keccak_round(e, a, keccak_iota[round + 1]);
     }
-    memcpy(state, a, sizeof a);
+    keccak_round(a, e, keccak_iota[22]);
 }
 
-/* digest = Keccak-256 of `length` bytes. */
+KECCAK_INLINE uint64_t keccak_load(const uint8_t *data) {
+    uint64_t lane;
+    memcpy(&lane, data, 8);
+    return lane;
+}
+
+/* digest = Keccak-256 of `length` bytes. Lanes go in one by one: the data was often just written word by word, and a
+ * wider load would wait until those words have left the store queue. */
 KECCAK_INLINE void keccak_sponge(const uint8_t *data, size_t length, uint8_t *digest) {
-    uint64_t state[25] = {0}, block[KECCAK_RATE / 8];
+    uint64_t a[25] = {0}, e[25];
     for (; length >= KECCAK_RATE; data += KECCAK_RATE, length -= KECCAK_RATE) {
-        memcpy(block, data, KECCAK_RATE);
-        for (int lane = 0; lane < KECCAK_RATE / 8; lane++) state[lane] ^= block[lane];
-        keccak_permute(state);
+        for (int lane = 0; lane < KECCAK_RATE / 8; lane++) a[lane] ^= keccak_load(data + 8 * lane);
+        keccak_rounds(a, e);
+        keccak_round(e, a, keccak_iota[23]);
     }
-    memset(block, 0, sizeof block);
-    if (length) memcpy(block, data, length); /* an empty view may have no address */
-    ((uint8_t *)block)[length] = 0x01;
-    ((uint8_t *)block)[KECCAK_RATE - 1] |= 0x80;
-    for (int lane = 0; lane < KECCAK_RATE / 8; lane++) state[lane] ^= block[lane];
-    keccak_permute(state);
-    memcpy(digest, state, 32);
+    uint64_t last = 0;
+    size_t lane = 0;
+    for (; length >= 8; data += 8, length -= 8) a[lane++] ^= keccak_load(data);
+    for (size_t byte = 0; byte < length; byte++) last |= (uint64_t)data[byte] << 8 * byte;
+    a[lane] ^= last | 1ull << 8 * length;
+    a[KECCAK_RATE / 8 - 1] ^= 1ull << 63;
+    keccak_rounds(a, e);
+    keccak_round(e, a, keccak_iota[23]);
+    for (lane = 0; lane < 4; lane++) memcpy(digest + 8 * lane, &a[lane], 8);
 }
 
 static void keccak256_plain(const uint8_t *data, size_t length, uint8_t *digest) {
@@ -110,5 +125,9 @@ static keccak256_function keccak256_choose(void) {
 #endif
     return keccak256_plain;
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
 
 #endif

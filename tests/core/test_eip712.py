@@ -290,6 +290,7 @@ DOMAIN = eth_utils.keccak(b"any domain")
 TRADE, RFQ, OWNER, SIGNER = (bytes([number]) * 20 for number in (0x11, 0x22, 0x33, 0x44))
 SUBACCOUNT = 30_769
 ACTIONS = DeriveActions(DOMAIN, TRADE, RFQ, OWNER, SIGNER, SUBACCOUNT)
+INSTRUMENT = eip712.encode_instrument(OWNER, 0)
 
 
 orders = st.fixed_dictionaries(
@@ -336,7 +337,8 @@ def test_order_from_nanos_is_the_same_order(order):
         field.replace("_nanos", "_e18"): value * 10**9 if field.endswith("_nanos") else value
         for field, value in order.items()
     }
-    assert ACTIONS.order_nanos(**order) == ACTIONS.order(**widened)
+    instrument = eip712.encode_instrument(order.pop("asset"), order.pop("sub_id"))
+    assert ACTIONS.order_nanos(instrument, **order) == ACTIONS.order(**widened)
 
 
 @given(legs, uint256, uint256, uint256)
@@ -456,8 +458,6 @@ def test_order_refuses_another_type(field, value):
 def test_order_from_nanos_refuses_more_than_int64(field, value):
     """A value beyond the hot lane's integers is an error, never a wrapped one."""
     fields = {
-        "asset": OWNER,
-        "sub_id": 0,
         "price_nanos": 1,
         "amount_nanos": 1,
         "max_fee_nanos": 1,
@@ -466,13 +466,27 @@ def test_order_from_nanos_refuses_more_than_int64(field, value):
         "expiry_s": 1,
     }
     with pytest.raises(OverflowError):
-        ACTIONS.order_nanos(**{**fields, field: value})
+        ACTIONS.order_nanos(INSTRUMENT, **{**fields, field: value})
 
 
 def test_order_from_nanos_refuses_a_negative_fee():
     """A negative fee has no uint256."""
     with pytest.raises(ValueError, match="max_fee"):
-        ACTIONS.order_nanos(OWNER, 0, 1, 1, -1, True, 1, 1)
+        ACTIONS.order_nanos(INSTRUMENT, 1, 1, -1, True, 1, 1)
+
+
+@pytest.mark.parametrize("size", [0, 63, 65])
+def test_order_from_nanos_refuses_another_instrument(size):
+    """Only what encode_instrument made is an instrument."""
+    with pytest.raises(ValueError, match="instrument"):
+        ACTIONS.order_nanos(bytes(size), 1, 1, 1, True, 1, 1)
+
+
+@pytest.mark.parametrize(("asset", "sub_id"), [(b"\x01" * 19, 0), (None, 0), (OWNER, -1), (OWNER, 2**256)])
+def test_instrument_refuses_what_does_not_fit(asset, sub_id):
+    """An address of another length, or an id beyond uint256, makes no instrument."""
+    with pytest.raises(ValueError, match=r"asset|sub_id"):
+        eip712.encode_instrument(asset, sub_id)
 
 
 @pytest.mark.parametrize("position", range(5))
