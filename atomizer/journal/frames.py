@@ -111,7 +111,8 @@ def parse_frames(data: bytes, offset: int, sequence: int) -> list[Frame]:
 
 def find_frame(data: bytes, sequence: int) -> int:
     """Where the first intact frame in `data` starts that carries `sequence` or a later one; -1 when there is none."""
-    for position in range(len(data) - FRAME_BYTES + 1):
+    end = min(len(data) - FRAME_BYTES + 1, len(data.rstrip(b"\0")))  # no frame begins with zeros, and they may be many
+    for position in range(end):
         frame = _frame_at(data, position)
         if frame is not None and frame[0] >= sequence:
             return position

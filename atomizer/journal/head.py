@@ -1,9 +1,9 @@
 """The head of a journal: a file in memory that takes each record before the disk does. Where it lies, and its life.
 
-A write to a file on disk waits, for milliseconds, while the file system commits for anyone. A write to a tmpfs never
-does, and outlives the process as well. So the newest records lie in a head, and reach the journal off the path.
+A write to a file on disk waits, for milliseconds, while the file system commits for anyone. A store to a page of tmpfs
+never does, and outlives the process as well. So the newest records lie in a head, and reach the journal off the path.
 
-A head has the layout of a journal. Its name carries the first sequence it may hold:
+A head has the layout of a journal, and zeros behind. Its name carries the first sequence it may hold:
 `/dev/shm/atomizer-PLACE.SEQUENCE.head`, where PLACE stands for the journal's path; or, where there is no memory to
 lie in, `JOURNAL.SEQUENCE.head` beside the journal.
 """
@@ -12,16 +12,18 @@ import errno
 import fcntl
 import os
 from hashlib import blake2b
+from mmap import mmap
 from pathlib import Path
 from typing import NamedTuple
 
 from atomizer.errors import JournalError
 
 MEMORY = Path("/dev/shm")  # noqa: S108  the kernel's shared memory; heads are made 0600, exclusively, and owners checked
-HEAD_BYTES = 4 << 20  # then the next head is begun
-MAX_HEADS = 4  # more would fill Docker's 64 MB with what a hanging disk does not take
+HEAD_BYTES = 512 << 10  # of a head; one that must take a longer frame is as long as that needs
+MAX_HEADS = 32  # what a disk that hangs may keep waiting; Docker's /dev/shm is 64 MB
 
 _SUFFIX = ".head"
+_TOUCH_BYTES = 64 << 10  # the kernel maps so much around a page that is read (fault_around_bytes)
 
 
 class HeadFile(NamedTuple):
@@ -33,30 +35,54 @@ class HeadFile(NamedTuple):
 
 
 class Head:
-    """A head that this process writes. `size` is the appender's, `copied` the pump's, so neither needs a lock."""
+    """A head that this process writes. `size` is the appender's, `copied` the pump's, so neither needs a lock.
 
-    __slots__ = ("copied", "descriptor", "path", "shift", "size")
+    The file has its full length from the beginning, zeros behind the last frame, and is mapped: an append stores into
+    pages that exist already, so it can neither fail nor wait, and is in the file as soon as it is stored.
+    """
 
-    def __init__(self, path: Path, header: bytes, journal_bytes: int) -> None:
-        """Makes the file. The journal will be `journal_bytes` long when this head's first frame reaches it.
+    __slots__ = ("capacity", "copied", "descriptor", "memory", "path", "shift", "size")
+
+    def __init__(self, path: Path, header: bytes, frame_bytes: int = 0) -> None:
+        """Makes the file, and room for all it will take, at least for a frame of so many bytes: half a millisecond.
 
         Raises:
-            OSError: the place does not take it.
+            OSError: the place does not have it.
         """
         self.path = path
+        self.capacity = max(HEAD_BYTES, len(header) + frame_bytes)
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            write_whole(self.descriptor, header, 0)
+            write_whole(self.descriptor, header.ljust(self.capacity, b"\0"), 0)
+            self.memory = mmap(self.descriptor, self.capacity)
         except OSError:
-            self.remove()
+            path.unlink()
+            os.close(self.descriptor)
             raise
+        for position in range(0, self.capacity, _TOUCH_BYTES):
+            self.memory[position]  # so that no append meets a page for the first time
         self.size = len(header)  # of all whole frames, the header first
-        self.copied = self.size  # of them on the disk
-        self.shift = journal_bytes - self.size  # from a position here to the one in the journal
+        self.copied = self.size  # of them in the journal's file
+        self.shift = 0  # from a position here to the one in the journal's file
+
+    def begin(self, path: Path, journal_bytes: int) -> None:
+        """Take the name of its first sequence. The journal will be so long when the first frame reaches it.
+
+        Raises:
+            OSError: the name cannot be given.
+        """
+        if path != self.path:
+            self.path.rename(path)
+            self.path = path
+        self.shift = journal_bytes - self.size
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        self.memory.close()
         os.close(self.descriptor)
 
 
@@ -69,6 +95,10 @@ class Place(NamedTuple):
     def head(self, sequence: int) -> Path:
         return self.directory / f"{self.stem}.{sequence}{_SUFFIX}"
 
+    def spare(self) -> Path:
+        """What a head is called before it is used."""
+        return self.directory / f"{self.stem}.spare"
+
 
 def head_places(journal: Path, memory: Path) -> tuple[Place, Place]:
     """In memory, and beside the journal on the disk."""
@@ -77,8 +107,8 @@ def head_places(journal: Path, memory: Path) -> tuple[Place, Place]:
     return Place(memory, f"atomizer-{digest}"), Place(real.parent, real.name)
 
 
-def begin_head(places: tuple[Place, Place], header: bytes, sequence: int, journal_bytes: int) -> tuple[Head, str]:
-    """First head of a run; and why it had to lie on the disk, or nothing when it lies in memory.
+def first_head(places: tuple[Place, Place], header: bytes, sequence: int) -> tuple[Head, Place, str]:
+    """A head for a new run, where it lies, and why that had to be on the disk: nothing when it is in memory.
 
     Raises:
         OSError: the disk does not take it either.
@@ -87,10 +117,10 @@ def begin_head(places: tuple[Place, Place], header: bytes, sequence: int, journa
     why = f"{memory.directory} is no tmpfs"
     if is_tmpfs(memory.directory):
         try:
-            return Head(memory.head(sequence), header, journal_bytes), ""
+            return Head(memory.head(sequence), header), memory, ""
         except OSError as error:
             why = f"{memory.directory} takes no file: {error.strerror}"
-    return Head(beside.head(sequence), header, journal_bytes), why
+    return Head(beside.head(sequence), header), beside, why
 
 
 def find_heads(places: tuple[Place, Place]) -> list[HeadFile]:

@@ -77,8 +77,8 @@ class HeadReader:
         return sequence in self._payloads
 
     def tail(self) -> bytes:
-        """What stands behind the last whole record of each head."""
-        return b"".join(reader.tail() for _, reader in self._open.values())
+        """What stands behind the last whole record of each head, but for the zeros that are room for more."""
+        return b"".join(reader.tail().rstrip(b"\0") for _, reader in self._open.values())
 
     def lock(self) -> None:
         """Make sure that nobody writes them: a trader elsewhere may know another file by the same path.

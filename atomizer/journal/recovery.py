@@ -56,6 +56,8 @@ def recover(descriptor: int, path: Path, identity: Identity, places: tuple[Place
             os.fsync(descriptor)
         for leftover in leftovers:
             leftover.path.unlink()
+        for place in places:
+            place.spare().unlink(missing_ok=True)
         return Recovery(file.next_sequence + len(missing), file.offset + len(data), len(torn), torn_path, len(missing))
     finally:
         heads.close()

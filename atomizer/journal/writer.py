@@ -1,4 +1,4 @@
-"""Writing a journal: one owner, one write to memory per record, and no second chance after a failed one."""
+"""Writing a journal: one owner, one store to memory per record, and no second chance after a failed write."""
 
 import errno
 import fcntl
@@ -13,7 +13,7 @@ from atomizer.domain.trading import Record
 from atomizer.errors import JournalError
 from atomizer.journal import frames
 from atomizer.journal.frames import Identity
-from atomizer.journal.head import HEAD_BYTES, MAX_HEADS, MEMORY, Head, begin_head, head_places, write_whole
+from atomizer.journal.head import MAX_HEADS, MEMORY, Head, first_head, head_places, write_whole
 from atomizer.journal.records import encode_record
 from atomizer.journal.recovery import recover
 
@@ -47,7 +47,6 @@ class JournalWriter:
         """
         self.path = path
         self.failed = ""
-        self._places = head_places(path, memory)
         self._header = frames.build_header(identity)
         self._disk = threading.Lock()  # held by whoever moves records to the disk; never by `append`
         self._disk_failed = False
@@ -57,8 +56,10 @@ class JournalWriter:
             raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
         try:
             self._lock()
-            found = recover(self._descriptor, path, identity, self._places)
-            self._head, self.head_on_disk = begin_head(self._places, self._header, found.next_sequence, found.size)
+            places = head_places(path, memory)
+            found = recover(self._descriptor, path, identity, places)
+            self._head, self._place, self.head_on_disk = first_head(places, self._header, found.next_sequence)
+            self._head.begin(self._head.path, found.size)
         except OSError as error:
             os.close(self._descriptor)
             raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
@@ -68,6 +69,7 @@ class JournalWriter:
         self.torn_bytes, self.torn_path, self.taken_over = found.torn_bytes, found.torn_path, found.taken_over
         self._next_sequence = found.next_sequence
         self._heads = [self._head]  # the oldest first; the last takes the appends
+        self._spare: Head | None = None  # the next one, made off the path
 
     @property
     def last_sequence(self) -> int:
@@ -75,12 +77,12 @@ class JournalWriter:
         return self._next_sequence - 1
 
     def append(self, record: Record) -> int:
-        """Hand one record to the kernel, in one write to memory, and answer its sequence. Touches no disk.
+        """Store one record in the head and answer its sequence. No disk is touched, and nothing is waited for.
 
         From then on it survives the death of this process; the death of the machine only after `sync`.
 
         Raises:
-            JournalError: it could not be written. A record that cannot be encoded leaves the journal usable.
+            JournalError: it could not be taken. A record that cannot be encoded leaves the journal usable.
         """
         self._refuse_if_failed()
         sequence = self._next_sequence
@@ -88,15 +90,12 @@ class JournalWriter:
         if len(payload) > frames.MAX_PAYLOAD:
             raise JournalError(f"{self.path}: a {type(record).__name__} of {len(payload)} bytes is too long to be true")
         frame = frames.build_frame(sequence, payload)
-        if self._head.size >= HEAD_BYTES:
-            self._begin_next_head()
         head = self._head
-        # At its place rather than at the end: an append that a signal handler's exception interrupts leaves no trace.
-        try:
-            write_whole(head.descriptor, frame, head.size)
-        except OSError as error:
-            self._fail(f"write to {head.path} failed: {error.strerror}", error)
-        head.size += len(frame)
+        if head.size + len(frame) > head.capacity:
+            head = self._begin_next_head(len(frame))
+        end = head.size + len(frame)
+        head.memory[head.size : end] = frame
+        head.size = end  # the pump goes so far, so an append that a signal interrupts leaves no half frame in the file
         self._next_sequence = sequence + 1
         return sequence
 
@@ -109,6 +108,7 @@ class JournalWriter:
         with self._disk:
             self._refuse_if_failed()
             self._move(settle=len(self._heads) > 1)
+            self._prepare()
 
     def sync(self) -> None:
         """Wait until everything appended so far is on the disk. For a timer, in another thread.
@@ -134,7 +134,9 @@ class JournalWriter:
                     self._move(settle=True)
                     self._head.path.unlink(missing_ok=True)
             for head in self._heads:
-                os.close(head.descriptor)
+                head.close()
+            if self._spare is not None:
+                self._spare.remove()
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
 
@@ -174,17 +176,28 @@ class JournalWriter:
             head.remove()
         del self._heads[: len(done)]
 
-    def _begin_next_head(self) -> None:
+    def _prepare(self) -> None:
+        """Make the next head before the last is full. When there is no room, it is for `append` to say so."""
+        if self._spare is None and self._head.size > self._head.capacity // 2:
+            with suppress(OSError):
+                self._spare = Head(self._place.spare(), self._header)
+
+    def _begin_next_head(self, frame_bytes: int) -> Head:
         if len(self._heads) >= MAX_HEADS:
             waiting = sum(head.size - head.copied for head in self._heads)
             self._fail(f"the disk hangs: {waiting} bytes wait for it in {MAX_HEADS} heads", None)
-        full = self._head
-        place = self._places[1] if self.head_on_disk else self._places[0]
+        path = self._place.head(self._next_sequence)
         try:
-            self._head = Head(place.head(self._next_sequence), self._header, full.shift + full.size)
+            if self._spare is not None and len(self._header) + frame_bytes <= self._spare.capacity:
+                head, self._spare = self._spare, None
+            else:  # not by the name of the spare, which the pump may be making at this moment
+                head = Head(path, self._header, frame_bytes)
+            head.begin(path, self._head.shift + self._head.size)
         except OSError as error:
-            self._fail(f"{place.directory} takes no further head: {error.strerror}", error)
-        self._heads.append(self._head)
+            self._fail(f"{self._place.directory} takes no further head: {error.strerror}", error)
+        self._head = head
+        self._heads.append(head)
+        return head
 
     def _refuse_if_failed(self) -> None:
         if self.failed:

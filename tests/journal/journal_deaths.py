@@ -7,8 +7,9 @@ from atomizer.journal.head import MEMORY, find_heads, head_places
 
 def die(journal):
     """The kernel lets go of the files of a process that was killed; nothing is moved, synced or removed."""
-    for head in journal._heads:
-        os.close(head.descriptor)
+    for head in (*journal._heads, journal._spare):
+        if head is not None:
+            head.close()
     os.close(journal._descriptor)
     journal._descriptor = -1
     journal.failed = "dead"
@@ -17,6 +18,11 @@ def die(journal):
 def heads_of(path, memory=MEMORY):
     """Where heads of this journal lie now, the oldest first."""
     return [head.path for head in find_heads(head_places(path, memory))]
+
+
+def left_of(path, memory=MEMORY):
+    """Every file that a journal has besides itself, and besides what it keeps aside."""
+    return heads_of(path, memory) + [place.spare() for place in head_places(path, memory) if place.spare().exists()]
 
 
 def place_head(path, sequence, data, memory=MEMORY):
