@@ -10,7 +10,7 @@ from atomizer._core.ecdsa import Signer
 
 @final
 class RfqEdge:
-    """What we want to earn per unit: the largest of USD, a share of the premium, and points of volatility times vega."""
+    """What we want to earn per unit: the largest of USD, a share of the premium, and volatility points times vega."""
 
     def __new__(cls, *, usd_nanos: int = 0, premium_bps: int = 0, vol_points: float = 0.0) -> Self:
         """ValueError names what is below 0 or not a number."""

@@ -96,9 +96,7 @@ class RyskSession:
         """
         try:
             await self._maker.start()
-            results = await asyncio.gather(*(each.start() for each in self._sources), return_exceptions=True)
-            for failure in filter(None, results):
-                raise failure
+            _raise_first(await asyncio.gather(*(each.start() for each in self._sources), return_exceptions=True))
         except BaseException:
             await self.stop()
             raise
@@ -173,6 +171,11 @@ class RyskSession:
                 )
         elif event is not None:
             self._events.on_answer(event)
+
+
+def _raise_first(results: list[BaseException | None]) -> None:
+    for failure in filter(None, results):
+        raise failure
 
 
 async def _nothing_to_say() -> None:
