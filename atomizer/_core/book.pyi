@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
+from typing_extensions import disjoint_base
+
 NO_PRICE: Final[int]
 CAPACITY: Final[int]  # levels a side
 
+@disjoint_base
 class Book:
     """A book starts dark (no price may be taken from it) and is dark again after a gap, a crossing or `darken()`.
 
