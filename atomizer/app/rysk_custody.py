@@ -45,12 +45,14 @@ class RyskCustody:
         valid_for_s: int,
         clock_ns: Callable[[], int],
         on_fill: Callable[[Fill], None],
+        grace_s: float = GRACE_S,
     ) -> None:
         self._ledger = ledger
         self._venue = venue
         self._valid_for_s = valid_for_s
         self._clock_ns = clock_ns
         self._on_fill = on_fill
+        self._grace_s = grace_s
         self._turn = asyncio.Lock()
         self._look_until_ns = 0
         self._is_looking = False
@@ -68,7 +70,7 @@ class RyskCustody:
             rows = await self._venue.positions()
             held = _by_instrument(rows, asked_ns // NANOS)
             if self._differing(held):
-                await asyncio.sleep(GRACE_S)
+                await asyncio.sleep(self._grace_s)
             lines = {row.otoken: _unmapped(row) for row in rows if row.contract is None and row.balance_e18}
             in_doubt = []
             for name in self._differing(held):

@@ -15,6 +15,7 @@ from atomizer.domain.trading import (
     OrderPlaced,
     OrderState,
     OrderUpdate,
+    PositionsCompared,
     QuoteSent,
     Rfq,
     RunStarted,
@@ -105,9 +106,10 @@ MARK = Mark(
     theta=0.0,
     venue_time_ns=9,
 )
+COMPARED = PositionsCompared(now_ns=9, venue="rysk", differing=(CALL,))
 STARTED = RunStarted(now_ns=0, run="r1", venue="derive", account="7")
 STOPPED = RunStopped(now_ns=10, run="r1", live_orders=0)
-DAY = [STARTED, RFQ, QUOTE, WIN, HEDGE, ORDER, HEDGE_FILL, DONE, CLOSED, MARK, STOPPED]
+DAY = [STARTED, RFQ, QUOTE, WIN, HEDGE, ORDER, HEDGE_FILL, DONE, CLOSED, MARK, COMPARED, STOPPED]
 
 
 def fold(records):
@@ -129,6 +131,7 @@ def picture(state):
         "quote": state.quote("rysk", "1750000000123"),
         "rfq": state.rfq("rysk", "rfq-1"),
         "nonces": (state.last_nonce("derive"), state.last_nonce("rysk")),
+        "doubt": (state.is_in_doubt("rysk", CALL), state.agreed_ns("rysk", CALL), state.agreed_ns("rysk", "other")),
         "mark": state.portfolio.mark("rysk", CALL),
         "run": (state.run, state.stop),
     }

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 TICKER_S = 1.5
+MAKER = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"  # of the public test key that the practice venue knows
 COMMAND = [sys.executable, "-m", "atomizer"]
 
 
@@ -60,13 +63,34 @@ class Desk:
     def rysk_ledger(self) -> dict:
         return _get(self.endpoints["rysk"]["http"] + "/practice/ledger")
 
+    def rysk_trades(self) -> dict[str, dict]:
+        """The maker's trades as practice Rysk has them, by the nonce of our quote."""
+        trades = self.rysk_ledger()["trades"]
+        return {trade["quoteNonce"]: trade for trade in trades if trade["maker"].lower() == MAKER.lower()}
+
+    def rysk_positions(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """{instrument: (amount, USD paid less received)} of the maker, by practice Rysk's own ledger."""
+        listed = _get(self.endpoints["rysk"]["http"] + "/api/assets")
+        underlyings = {row["address"]: row["underlying"] for rows in listed.values() for row in rows}
+        held: dict[str, tuple[Decimal, Decimal]] = {}
+        for row in self.rysk_ledger()["makers"][MAKER.lower()]["positions"]:
+            name = _name(underlyings[row["underlying"]], row)
+            amount, premium = held.get(name, (Decimal(0), Decimal(0)))
+            held[name] = amount + Decimal(row["balance"]) / 10**18, premium + Decimal(row["premium"]) / 10**18
+        return held
+
+    def cut_rysk(self) -> None:
+        """Drop every socket of practice Rysk without a goodbye."""
+        _post(self.endpoints["rysk"]["http"] + "/practice/disconnect", b"")
+
+    def log(self, name: str) -> str:
+        """What the traders of this directory wrote to this file of logs."""
+        return (self.directory / "logs" / name).read_text()
+
     def freeze(self) -> None:
         """Let the market stand still, so that two readings can be compared."""
-        request = urllib.request.Request(  # noqa: S310  loopback
-            self.endpoints["derive"]["http"] + "/practice/freeze", data=b'{"frozen": true}', method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310  loopback
-            time.sleep(TICKER_S)  # until every ticker has told the mark at which it stands
+        _post(self.endpoints["derive"]["http"] + "/practice/freeze", b'{"frozen": true}')
+        time.sleep(TICKER_S)  # until every ticker has told the mark at which it stands
 
 
 @contextlib.contextmanager
@@ -76,6 +100,17 @@ def desk(directory: Path, **options):
         yield running
     finally:
         running.close()
+
+
+def held(rows: list[dict], venue: str) -> dict[str, dict]:
+    """{instrument: row} of the open positions at a venue, of the rows of an inventory."""
+    return {row["instrument"]: row for row in rows if row["venue"] == venue and Decimal(row["position"]) != 0}
+
+
+def check_rysk(rows: list[dict], theirs: dict[str, tuple[Decimal, Decimal]]) -> None:
+    """What we hold from Rysk, and what we paid for it, is what its own ledger says, digit for digit."""
+    ours = {name: (Decimal(row["position"]), -Decimal(row["cash_usd"])) for name, row in held(rows, "rysk").items()}
+    assert ours == {name: holding for name, holding in theirs.items() if holding[0]}
 
 
 def finish(trader: subprocess.Popen, within_s: float = 60) -> tuple[int, str, str]:
@@ -93,6 +128,19 @@ def wait_for(condition, within_s: float = 30):
                 return found
         time.sleep(0.05)
     raise AssertionError("it did not come about in time")
+
+
+def _name(underlying: str, row: dict) -> str:
+    """Our name of the option in a row of Rysk's positions."""
+    day = datetime.fromtimestamp(row["expiry"], UTC).strftime("%Y%m%d")
+    strike = format((Decimal(row["strike"]) / 10**18).normalize(), "f").replace(".", "_")
+    return f"{underlying}-{day}-{strike}-{'P' if row['isPut'] else 'C'}"
+
+
+def _post(url: str, body: bytes) -> None:
+    request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310  loopback
+    with urllib.request.urlopen(request, timeout=5):  # noqa: S310  loopback
+        pass
 
 
 def _get(url: str) -> dict:
