@@ -31,10 +31,11 @@ cdef class Book:
     cdef public int64_t received_ns     # our stamp of the last applied change
     cdef readonly bint dark             # gap, stale, refused or crossed
 
-    # A snapshot from a scanner: begin, push both sides best first, finish. False at any step means: dark, stop.
-    cdef void begin_snapshot(self) noexcept nogil
-    cdef bint push_level(self, bint is_bid, int64_t price_nanos, int64_t size_nanos) noexcept nogil
-    cdef bint finish_snapshot(self, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns) noexcept nogil
+    # Replace everything but our own sizes; sides best first. False: dark, and nothing may be read from it.
+    cdef bint replace(
+        self, const Level* bids, int bid_count, const Level* asks, int ask_count,
+        uint64_t sequence, int64_t venue_time_ns, int64_t received_ns,
+    ) noexcept nogil
 
     # A group of changes: any number of `set_level`, then `finish_changes`. False: dark.
     cdef bint set_level(self, bint is_bid, int64_t price_nanos, int64_t size_nanos) noexcept nogil

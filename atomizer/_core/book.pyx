@@ -1,7 +1,7 @@
 """One instrument's L2 book: sorted arrays of (price, size) in int64 nanos, best first."""
 
 cimport cython
-from libc.string cimport memmove
+from libc.string cimport memcpy, memmove
 
 from atomizer._core.fixed cimport INT64_MAX, NO_PRICE
 
@@ -42,9 +42,27 @@ cdef inline int _position(const Ladder* side, int64_t price_nanos) noexcept nogi
     return low
 
 
-cdef inline void _clear(Ladder* side) noexcept nogil:
-    side.count = 0
+cdef bint _load(Ladder* side, const Level* levels, int count) noexcept nogil:
+    """False when they are too many, out of order or not positive."""
+    cdef bint bad = False
+    cdef int at
+    if count > LEVELS:
+        return False
+    # In order, the lowest price tells whether all are above 0.
+    if side.rising:
+        for at in range(1, count):
+            bad |= levels[at - 1].price_nanos >= levels[at].price_nanos
+        bad |= count > 0 and levels[0].price_nanos <= 0
+    else:
+        for at in range(1, count):
+            bad |= levels[at - 1].price_nanos <= levels[at].price_nanos
+        bad |= count > 0 and levels[count - 1].price_nanos <= 0
+    for at in range(count):
+        bad |= levels[at].size_nanos <= 0
+    side.count = count
     side.levels = &side.slots[LEVELS // 2]
+    memcpy(side.levels, levels, count * sizeof(Level))
+    return not bad
 
 
 cdef void _recentre(Ladder* side) noexcept nogil:
@@ -122,34 +140,36 @@ cdef inline int64_t _others(const Ladder* side, int at) noexcept nogil:
     return side.levels[at].size_nanos
 
 
+cdef int _gather(object levels, Level* out) except -1:
+    """How many were given; of too many only the first are kept."""
+    cdef int count = 0
+    for price_nanos, size_nanos in levels:
+        if count < LEVELS:
+            out[count].price_nanos = price_nanos
+            out[count].size_nanos = size_nanos
+        count += 1
+    return count
+
+
 cdef class Book:
 
     def __cinit__(self):
         # The allocator hands out zeroed memory, so every other field already says "nothing yet".
         self.sides[ASKS].rising = True
-        self.begin_snapshot()
+        self.dark = True
+        _load(&self.sides[BIDS], self.sides[BIDS].slots, 0)
+        _load(&self.sides[ASKS], self.sides[ASKS].slots, 0)
 
     cdef void go_dark(self) noexcept nogil:
         self.dark = True
 
-    cdef void begin_snapshot(self) noexcept nogil:
+    cdef bint replace(
+        self, const Level* bids, int bid_count, const Level* asks, int ask_count,
+        uint64_t sequence, int64_t venue_time_ns, int64_t received_ns,
+    ) noexcept nogil:
         self.dark = True
-        _clear(&self.sides[BIDS])
-        _clear(&self.sides[ASKS])
-
-    cdef bint push_level(self, bint is_bid, int64_t price_nanos, int64_t size_nanos) noexcept nogil:
-        cdef Ladder* ladder = &self.sides[is_bid != 0]
-        cdef int at = ladder.count
-        if price_nanos <= 0 or size_nanos <= 0 or at == LEVELS:
+        if not _load(&self.sides[BIDS], bids, bid_count) or not _load(&self.sides[ASKS], asks, ask_count):
             return False
-        if at and not _better(ladder, ladder.levels[at - 1].price_nanos, price_nanos):
-            return False
-        ladder.levels[at].price_nanos = price_nanos
-        ladder.levels[at].size_nanos = size_nanos
-        ladder.count = at + 1
-        return True
-
-    cdef bint finish_snapshot(self, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns) noexcept nogil:
         self.dark = False
         return self.finish_changes(sequence, venue_time_ns, received_ns)
 
@@ -252,15 +272,13 @@ cdef class Book:
         return self.sides[ASKS].count
 
     def apply_snapshot(self, bids, asks, uint64_t sequence, int64_t venue_time_ns, int64_t received_ns):
-        cdef int64_t price_nanos, size_nanos
-        self.begin_snapshot()
-        for price_nanos, size_nanos in bids:
-            if not self.push_level(True, price_nanos, size_nanos):
-                return False
-        for price_nanos, size_nanos in asks:
-            if not self.push_level(False, price_nanos, size_nanos):
-                return False
-        return self.finish_snapshot(sequence, venue_time_ns, received_ns)
+        cdef Level bid_levels[LEVELS]
+        cdef Level ask_levels[LEVELS]
+        cdef int bid_count, ask_count
+        self.dark = True    # whatever the figures raise
+        bid_count = _gather(bids, bid_levels)
+        ask_count = _gather(asks, ask_levels)
+        return self.replace(bid_levels, bid_count, ask_levels, ask_count, sequence, venue_time_ns, received_ns)
 
     def apply_change(self, bint is_bid, int64_t price_nanos, int64_t size_nanos):
         return self.set_level(is_bid, price_nanos, size_nanos)
