@@ -33,7 +33,7 @@ cdef enum Scan:
     REPEATED_KEY = 9
     MISSING_KEY = 10
     BAD_VALUE = 11          # of another type or form; an escape, a blank
-    TOO_PRECISE = 12        # a decimal beyond the ninth, or a number of more digits than a double keeps
+    TOO_PRECISE = 12        # a decimal beyond the ninth; a JSON number of more digits than a double keeps
     TOO_LARGE = 13          # beyond int64 nanos
     OUT_OF_RANGE = 14       # a time outside of 2020 to 2100, an id of no sense
     TOO_MANY_LEVELS = 15    # beyond a side's capacity
@@ -43,7 +43,7 @@ cdef enum Scan:
 cdef Kind scan_channel(const char* frame, Py_ssize_t length, Head* head) noexcept nogil
 
 # With the frame and the head of a `scan_channel` just before. A connection counts from anywhere: when one is lost,
-# darken its books and set their sequence to 0, which here means "nothing yet".
+# darken its books and set their sequence to 0, which in a dark book means "nothing yet".
 cdef Scan scan_book(
     const char* frame, Py_ssize_t length, const Head* head, Book book, int64_t received_ns
 ) noexcept nogil
