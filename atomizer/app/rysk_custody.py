@@ -73,14 +73,16 @@ class RyskCustody:
                 await asyncio.sleep(self._grace_s)
             lines = {row.otoken: _unmapped(row) for row in rows if row.contract is None and row.balance_e18}
             in_doubt = []
-            for name in self._differing(held):
-                found = self._explain(name, held.get(name, NOTHING), asked_ns)
+            for name, quotes in self._ledger.state.quotes_on(VENUE, self._differing(held)).items():
+                theirs, ours = held.get(name, NOTHING), self._booked(name)
+                found = self._explain(name, theirs, quotes, asked_ns)
                 if not isinstance(found, Doubt):
                     self._book(found)
                     continue
-                lines[name] = self._doubtful(name, held.get(name, NOTHING), found)
+                whose = "" if quotes else ", and this journal never quoted it: another's trades, or an older journal's"
+                lines[name] = f"{name}: {_difference(theirs, ours)}: {found}{whose}"
                 # When only the premium differs we hold what we think we hold: a question of accounts, not of risk.
-                if held.get(name, NOTHING).amount_e18 != self._booked(name).amount_e18:
+                if theirs.amount_e18 != ours.amount_e18:
                     in_doubt.append(name)
             self._ledger.write(PositionsCompared(now_ns=asked_ns, venue=VENUE, differing=tuple(in_doubt)))
             self._tell(lines)
@@ -120,9 +122,10 @@ class RyskCustody:
             return NOTHING
         return Holding(position.amount_nanos * E18_PER_NANO, position.cost_e18 - position.realized_e18)
 
-    def _explain(self, name: str, held: Holding, asked_ns: int) -> tuple[QuoteSent, ...] | Doubt:
+    def _explain(
+        self, name: str, held: Holding, quotes: list[QuoteSent], asked_ns: int
+    ) -> tuple[QuoteSent, ...] | Doubt:
         state = self._ledger.state
-        quotes = state.quotes_on(VENUE, name)
         traded = [quote for quote in quotes if state.orders.has_fill(VENUE, str(quote.nonce))]
         won = {quote.rfq_id for quote in traded}
         told = [quote for quote in traded if _ended_since(quote, asked_ns - SHOWN_WITHIN_NS)]
@@ -141,14 +144,6 @@ class RyskCustody:
             price = format_nanos(quote.price_nanos)
             log.warning("trade %s was missed: the venue's positions say %s %s %s at %s", quote.nonce, *words, price)
             self._on_fill(_fill(quote, self._clock_ns()))
-
-    def _doubtful(self, name: str, held: Holding, doubt: Doubt) -> str:
-        booked = self._booked(name)
-        state = self._ledger.state
-        is_known = state.portfolio.position(VENUE, name) is not None or bool(state.quotes_on(VENUE, name))
-        whose = "" if is_known else ", and this journal never quoted it: another's trades, or an older journal's"
-        what = "not quoted until they agree" if held.amount_e18 != booked.amount_e18 else "the amounts agree"
-        return f"{name}: Rysk holds {_shown(held)}, our books {_shown(booked)}: {doubt}{whose}; nothing booked, {what}"
 
     def _tell(self, lines: dict[str, str]) -> None:
         """A line each time that something changes, not one each look."""
@@ -193,6 +188,11 @@ def _fill(quote: QuoteSent, now_ns: int) -> Fill:
         is_maker=True,
         venue_time_ns=now_ns,
     )
+
+
+def _difference(theirs: Holding, ours: Holding) -> str:
+    what = "the premium differs" if theirs.amount_e18 == ours.amount_e18 else "not quoted until they agree"
+    return f"Rysk holds {_shown(theirs)}, our books {_shown(ours)}; nothing booked, {what}"
 
 
 def _shown(holding: Holding) -> str:

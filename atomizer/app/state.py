@@ -4,6 +4,7 @@
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TypeVar
 
 from atomizer.domain.trading import (
@@ -68,9 +69,13 @@ class State:
         """The quote that a fill names by its nonce, which is the fill's `client_id`."""
         return self._quotes.get((source, nonce))
 
-    def quotes_on(self, source: str, instrument: str) -> list[QuoteSent]:
-        """Every quote for this instrument that is remembered, oldest first. Walks through all of them."""
-        return [each for each in self._quotes.values() if each.instrument == instrument and each.source == source]
+    def quotes_on(self, source: str, instruments: Iterable[str]) -> dict[str, list[QuoteSent]]:
+        """By instrument every quote for it that is remembered, oldest first. Walks once through all that there are."""
+        found: dict[str, list[QuoteSent]] = {name: [] for name in instruments}
+        for quote in self._quotes.values() if found else ():
+            if quote.instrument in found and quote.source == source:
+                found[quote.instrument].append(quote)
+        return found
 
     def is_in_doubt(self, venue: str, instrument: str) -> bool:
         """Whether our position was not the venue's own when they were last compared."""

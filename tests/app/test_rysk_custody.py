@@ -201,7 +201,7 @@ def test_what_is_ambiguous_is_told_and_not_quoted_until_it_is_clear(trading, tol
     trading.reconcile()
     assert (trading.booked, trading.amount(), trading.in_doubt(), trading.in_doubt(PUT)) == ([], 0, True, False)
     assert len(told()) == 1
-    assert "more than one choice of our quotes explains it; nothing booked, not quoted" in told()[0]
+    assert "nothing booked, not quoted until they agree: more than one choice of our quotes explains it" in told()[0]
     trading.restart()
     assert trading.in_doubt()
     trading.hear(twins[1])
@@ -250,7 +250,7 @@ def test_a_premium_alone_is_told_and_quoted(trading, told):
     trading.reconcile()
     trading.reconcile()
     assert (trading.booked, trading.in_doubt(), len(told())) == ([], False, 1)
-    assert "the amounts agree" in told()[0]
+    assert "the premium differs" in told()[0]
 
 
 def test_one_contract_of_several_tokens_is_one_position(trading, told):
