@@ -80,4 +80,4 @@ def implied_volatility_batch(
 INSTRUCTION_SETS: Final[tuple[str, ...]]  # of this machine, narrowest first: plain, avx2, avx512
 
 def use_instructions(name: str) -> None:
-    """Let the batches use one of INSTRUCTION_SETS instead of the widest, to compare them. ValueError on any other."""
+    """Use one of INSTRUCTION_SETS instead of the widest, to compare them. ValueError on any other."""

@@ -5,7 +5,12 @@ from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, Py
 from libc.math cimport NAN, isfinite, sqrt
 from libc.string cimport strcmp
 
-cdef extern from "normal.h":     # included by the kernel; named so that a change in it rebuilds this module
+# Included by the kernel; named so that a change in them rebuilds this module.
+cdef extern from "normal.h":
+    pass
+cdef extern from "black76_value.h":
+    pass
+cdef extern from "black76_implied.h":
     pass
 
 cdef extern from "black76_kernel.h":
@@ -35,14 +40,15 @@ cdef extern from "black76_kernel.h":
         long count
     struct instructions:
         const char* name
+        Valuation (*value)(
+            double sign, double forward, double strike, double years, double volatility
+        ) noexcept nogil
+        double (*settle)(const search* search, double near) noexcept nogil
         void (*greeks)(const greeks_job* job) noexcept nogil
         void (*implied)(const implied_job* job) noexcept nogil
     int instructions_here(instructions* found) noexcept nogil
     bint in_range(double value) noexcept nogil
-    Valuation value_of(double sign, double forward, double strike, double years, double volatility) noexcept nogil
     search search_of(double sign, double price, double forward, double strike) noexcept nogil
-    double settle(const search* search, double total) noexcept nogil
-    double settle_cold(const search* search) noexcept nogil
 
 globals()["OK"] = <int>OK
 globals()["BAD_INPUT"] = <int>BAD_INPUT
@@ -62,7 +68,7 @@ globals()["INSTRUCTION_SETS"] = tuple([available[at].name.decode() for at in ran
 cdef Status value_option(
     bint is_call, double forward, double strike, double years, double volatility, Valuation* out
 ) noexcept nogil:
-    out[0] = value_of(1.0 if is_call else -1.0, forward, strike, years, volatility)
+    out[0] = chosen.value(1.0 if is_call else -1.0, forward, strike, years, volatility)
     return OK if out.price == out.price else BAD_INPUT
 
 
@@ -70,7 +76,7 @@ cdef Status implied(
     bint is_call, double price, double forward, double strike, double years, double near, double* volatility
 ) noexcept nogil:
     cdef search sought
-    cdef double root_years, total = NAN
+    cdef double root_years, total
     volatility[0] = NAN
     if not (in_range(forward) and in_range(strike) and in_range(years) and isfinite(price)):
         return BAD_INPUT
@@ -78,10 +84,7 @@ cdef Status implied(
     if sought.possible == 0.0:
         return NO_VOLATILITY
     root_years = sqrt(years)
-    if in_range(near):
-        total = settle(&sought, near * root_years)
-    if total != total:
-        total = settle_cold(&sought)
+    total = chosen.settle(&sought, near * root_years)
     volatility[0] = total / root_years
     return OK if total == total else NO_VOLATILITY
 

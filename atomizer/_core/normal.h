@@ -79,27 +79,61 @@ KERNEL double gaussian(double square, double *scale)
     return 1.0 + (r + r2 * tail);
 }
 
-/* The Mills ratio R(a) = N(-a)/phi(a) is mills_top/mills_bottom for a in -1..50, error 1.02e-16. Kept apart, because
- * the difference of two ratios then needs one division. a2 is a squared, a4 its square. */
+/* The Mills ratio R(a) = N(-a)/phi(a) is TOP/BOTTOM for a in -1..50, error 1.02e-16: coefficients by power of a. */
+static const double TOP[] = {
+    1.2533141373155001613,     1.9765791043906379575,      1.5507592042280238759,   0.77879767318191524134,
+    0.27413883036231554631,    0.070248142249644029891,    0.013233587855805405299, 0.0018086207788726203545,
+    0.0001718383717148433448,  0.000010280529947875516976, 2.9561061492599271582e-7, 0.0,
+};
+static const double BOTTOM[] = {
+    1.0,                      2.3749665114017112873,     2.6322759384477431442,      1.8001212350481264873,
+    0.84553181601416864887,   0.28703167274913113397,    0.072036203066516322868,    0.013404834969796643348,
+    0.0018189013096910447261, 0.00017213398231586134825, 0.000010280529948007414652, 2.9561061492543627501e-7,
+};
+
+/* Eleventh degree in a, of which a2 is the square and a4 the square of that: short chains, for none waits long. */
+#define POLYNOMIAL(c)                                                                                     \
+    (((c(0) + c(2) * a2) + ((c(4) + c(6) * a2) + (c(8) + c(10) * a2) * a4) * a4)                          \
+     + a * ((c(1) + c(3) * a2) + ((c(5) + c(7) * a2) + (c(9) + c(11) * a2) * a4) * a4))
+
+/* R at two places as fractions, because their difference then needs one division. */
+struct ratios {
+    double near_top, near_bottom, far_top, far_bottom;
+};
+
+#define OF_TOP(power) TOP[power]
+#define OF_BOTTOM(power) BOTTOM[power]
+
 KERNEL double mills_top(double a, double a2, double a4)
 {
-    double even = (1.2533141373155001613 + 1.5507592042280238759 * a2)
-                  + ((0.27413883036231554631 + 0.013233587855805405299 * a2)
-                     + (0.0001718383717148433448 + 2.9561061492599271582e-7 * a2) * a4) * a4;
-    double odd = (1.9765791043906379575 + 0.77879767318191524134 * a2)
-                 + ((0.070248142249644029891 + 0.0018086207788726203545 * a2) + 0.000010280529947875516976 * a4) * a4;
-    return even + a * odd;
+    return POLYNOMIAL(OF_TOP);
 }
 
 KERNEL double mills_bottom(double a, double a2, double a4)
 {
-    double even = (1.0 + 2.6322759384477431442 * a2)
-                  + ((0.84553181601416864887 + 0.072036203066516322868 * a2)
-                     + (0.0018189013096910447261 + 0.000010280529948007414652 * a2) * a4) * a4;
-    double odd = (2.3749665114017112873 + 1.8001212350481264873 * a2)
-                 + ((0.28703167274913113397 + 0.013404834969796643348 * a2)
-                    + (0.00017213398231586134825 + 2.9561061492543627501e-7 * a2) * a4) * a4;
-    return even + a * odd;
+    return POLYNOMIAL(OF_BOTTOM);
+}
+
+/* For loops, which the compiler widens. */
+KERNEL struct ratios ratios_at(double near, double far)
+{
+    double near2 = near * near, near4 = near2 * near2, far2 = far * far, far4 = far2 * far2;
+    return (struct ratios){mills_top(near, near2, near4), mills_bottom(near, near2, near4),
+                           mills_top(far, far2, far4), mills_bottom(far, far2, far4)};
+}
+
+typedef double quad __attribute__((vector_size(32)));
+
+#define OF_BOTH(power) ((quad){TOP[power], BOTTOM[power], TOP[power], BOTTOM[power]})
+
+/* For one option: the same four polynomials side by side. */
+KERNEL struct ratios ratios_at_once(double near, double far)
+{
+    quad a = {near, near, far, far};
+    quad a2 = a * a;
+    quad a4 = a2 * a2;
+    quad value = POLYNOMIAL(OF_BOTH);
+    return (struct ratios){value[0], value[1], value[2], value[3]};
 }
 
 #endif

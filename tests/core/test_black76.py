@@ -167,6 +167,17 @@ def test_a_volatility_nearby_is_only_a_hint(option, hint):
             assert reference.volatility_error(is_call, price, forward, strike, time, volatility=warm) <= 1e-12
 
 
+@given(options)
+def test_every_instruction_set_gives_the_same_bits(option):
+    """One option has the same price, Greeks and implied volatility to the last bit, whatever the machine can do."""
+    answers = set()
+    for name in black76.INSTRUCTION_SETS:
+        black76.use_instructions(name)
+        _, price, *figures = black76.greeks(*option)
+        answers.add((price, *figures, repr(black76.implied_volatility(option[0], price, *option[1:4]))))
+    assert len(answers) == 1
+
+
 @pytest.mark.usefixtures("instructions")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(options, max_size=40), st.integers(1, 9))
