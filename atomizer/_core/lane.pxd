@@ -24,3 +24,8 @@ cdef class Lane:
     cdef int32_t buckets[BUCKETS]       # open addressing: index of a slot plus 1; 0 is none
     cdef readonly object rows           # numpy array of Row, written by each call anew: read it before the next one
     cdef Row[::1] row_view
+    cdef readonly int row_count         # how many of them the last call wrote
+
+    # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
+    # its channel; else the negative of scan's status.
+    cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept

@@ -12,6 +12,8 @@ from atomizer._core.slot import Slot
 # Fields: slot, action, is_bid, reason (an index of gate.REASONS), unused, price_nanos, size_nanos.
 ROW: Final[np.dtype[np.void]]
 
+NO_SLOT: Final[int]  # below 0: a book frame, but of a channel that no slot has
+
 # Actions of a row.
 PLACE: Final[int]
 REPLACE: Final[int]  # what rests, by an order at another price or of another size
@@ -27,6 +29,7 @@ class Lane:
 
     gate: Gate
     rows: NDArray[Any]
+    row_count: int
 
     def __new__(cls, gate: Gate) -> Self: ...
     def add(
@@ -50,6 +53,16 @@ class Lane:
     def slot(self, channel: bytes) -> Slot | None:
         """The slot of a channel."""
 
+    def on_frame(self, frame: bytes | bytearray | memoryview, now_ns: int) -> int:
+        """Read a book frame and decide its slot; how many rows.
+
+        Below 0 the frame was not read and no book was touched: take the slow path, and end it with `on_book_changed`.
+        NO_SLOT says that the channel is unknown, any other value is the negative of a status of `_core.scan`.
+
+        Raises:
+            ValueError: `now_ns` is no time.
+        """
+
     def on_book_changed(self, slot: Slot, now_ns: int) -> int:
         """Decide one slot, whose book or settings changed; how many rows.
 
@@ -59,3 +72,14 @@ class Lane:
 
     def look(self, now_ns: int) -> int:
         """Decide every slot, as must be done now and then: a book that nothing came for grows stale unseen."""
+
+    def build_order(self, row: int, nonce: int, expiry_s: int, label_number: int, request_id: int) -> memoryview:
+        """The signed message for a PLACE or REPLACE row of the last call.
+
+        Borrowed from the slot's writer: send it before that writes another one.
+
+        Raises:
+            IndexError: no such row.
+            ValueError: a row of another action, a slot without a writer, or nothing known of what is to be replaced.
+            OverflowError: a number beyond 64 bits.
+        """

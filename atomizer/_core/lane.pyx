@@ -1,11 +1,19 @@
 """The fused path: a frame goes in as bytes, rows come out. One crossing, no Python object per tick."""
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_FromObject
+from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memcpy
 
+from atomizer._core.ecdsa cimport SIGNATURE_SIZE
+from atomizer._core.frame cimport order_fields
 from atomizer._core.gate cimport InstrumentLimits
 from atomizer._core.quote cimport QuoteParams
+from atomizer._core.scan cimport (
+    APPLIED, BAD_LEVELS, NOT_A_BOOK, OLD, SCANS, UNREAD, Head, Scan, scan_book, scan_channel,
+)
 from atomizer._core.slot cimport CANCEL, PLACE, REPLACE, RESUBSCRIBE, Slot, check_time
 
 import numpy as np
@@ -22,6 +30,7 @@ ROW = np.dtype(
         ("size_nanos", np.int64),
     ]
 )
+globals()["NO_SLOT"] = -SCANS
 globals()["PLACE"] = PLACE
 globals()["REPLACE"] = REPLACE
 globals()["CANCEL"] = CANCEL
@@ -71,6 +80,41 @@ cdef class Lane:
         self.rows = np.zeros(ROWS, ROW)
         self.row_view = self.rows
 
+    cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept:
+        cdef Head head
+        cdef Slot slot
+        cdef Scan status
+        cdef int found
+        self.row_count = 0
+        if scan_channel(frame, length, &head) == NOT_A_BOOK:
+            return -UNREAD
+        found = _find_slot(self, head.channel, head.channel_length)
+        if found < 0:
+            return -SCANS
+        slot = <Slot>self.slots[found]
+        status = scan_book(frame, length, &head, slot.book, now_ns)
+        if status >= UNREAD:
+            return -status
+        if status == OLD or (status == APPLIED and slot.is_quiet()):
+            return 0
+        if status == BAD_LEVELS:
+            slot.was_dark = False       # this snapshot did not help: ask for another one
+        if status != APPLIED and slot.was_dark:
+            return 0
+        self.row_count = slot.decide(self.gate, now_ns, &self.row_view[0])
+        return self.row_count
+
+    def on_frame(self, frame, int64_t now_ns):
+        cdef Py_buffer view
+        cdef int count
+        check_time(now_ns)
+        if type(frame) is bytes:
+            return self.read_frame(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), now_ns)
+        PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
+        count = self.read_frame(<const char*>view.buf, view.len, now_ns)
+        PyBuffer_Release(&view)
+        return count
+
     def add(
         self,
         bytes channel not None,
@@ -103,12 +147,42 @@ cdef class Lane:
         return self.slots[found] if found >= 0 else None
 
     def on_book_changed(self, Slot slot not None, int64_t now_ns):
-        return slot.decide(self.gate, check_time(now_ns), &self.row_view[0])
+        self.row_count = slot.decide(self.gate, check_time(now_ns), &self.row_view[0])
+        return self.row_count
 
     def look(self, int64_t now_ns):
         cdef Slot slot
-        cdef int count = 0
         check_time(now_ns)
+        self.row_count = 0
         for slot in self.slots:
-            count += slot.decide(self.gate, now_ns, &self.row_view[count])
-        return count
+            self.row_count += slot.decide(self.gate, now_ns, &self.row_view[self.row_count])
+        return self.row_count
+
+    def build_order(self, int row, uint64_t nonce, uint64_t expiry_s, uint64_t label_number, uint64_t request_id):
+        cdef uint8_t signature[SIGNATURE_SIZE]
+        cdef order_fields order
+        cdef const Row* wish
+        cdef Slot slot
+        if not 0 <= row < self.row_count:
+            raise IndexError(f"no row {row} among {self.row_count}")
+        wish = &self.row_view[row]
+        if wish.action != PLACE and wish.action != REPLACE:
+            raise ValueError(f"row {row} is no order: its action is {wish.action}")
+        slot = <Slot>self.slots[wish.slot]
+        order.replaces_nonce = slot.live[wish.is_bid].nonce if wish.action == REPLACE else 0
+        if slot.writer is None or (wish.action == REPLACE and order.replaces_nonce == 0):
+            raise ValueError(f"slot {slot.index} has no writer, or what row {row} replaces has no nonce")
+        order.is_bid = wish.is_bid
+        order.price_nanos = wish.price_nanos
+        order.amount_nanos = wish.size_nanos
+        order.max_fee_nanos = slot.max_fee_nanos
+        order.nonce = nonce
+        order.expiry_s = expiry_s
+        order.label_number = label_number
+        order.request_id = request_id
+        order.reduce_only = False
+        order.life = slot.life
+        if not slot.writer.sign(slot.instrument, &order, signature):
+            raise ValueError("libsecp256k1 refused to sign")
+        slot.writer.put(slot.instrument, &order, signature)
+        return PyMemoryView_FromObject(slot.writer)

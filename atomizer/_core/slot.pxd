@@ -3,9 +3,10 @@
 # two the side is in flight, and nothing but a cancel comes out for it.
 # Prices and sizes in nanos; NO_PRICE where there is none. Pairs are indexed by `is_bid`. One thread.
 
-from libc.stdint cimport int8_t, int32_t, int64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
 from atomizer._core.book cimport Book
+from atomizer._core.frame cimport OrderWriter, order_life
 from atomizer._core.gate cimport Gate, Known, Limits
 from atomizer._core.quote cimport Market, Params
 
@@ -37,6 +38,7 @@ cdef struct Live:
     Flight flight
     int64_t price_nanos
     int64_t size_nanos
+    uint64_t nonce                  # of what rests; 0: not known
     int64_t sent_price_nanos
     int64_t sent_size_nanos
 
@@ -49,6 +51,10 @@ cdef class Slot:
     cdef int64_t keep_price_nanos   # an order this near to where we want it keeps its place in the queue
     cdef int64_t keep_size_nanos    # unless less than this is left of it
     cdef Live live[2]
+    cdef OrderWriter writer         # None: this venue's orders are not written here
+    cdef int instrument             # its number there
+    cdef order_life life
+    cdef int64_t max_fee_nanos      # per unit
     cdef Market seen                # what the last decision was made from
     cdef bint unsettled             # decide again although the market stands still
     cdef bint was_dark

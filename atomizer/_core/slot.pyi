@@ -6,6 +6,7 @@ A slot is made by `Lane.add`. What it decides comes out as rows of its lane.
 from typing import Self, final
 
 from atomizer._core.book import Book
+from atomizer._core.frame import OrderWriter
 from atomizer._core.gate import InstrumentLimits
 from atomizer._core.quote import QuoteParams
 
@@ -42,12 +43,22 @@ class Slot:
             ValueError: an open amount is below 0.
         """
 
-    def settle(self, is_bid: bool, price_nanos: int, size_nanos: int) -> None:
+    def settle(self, is_bid: bool, price_nanos: int, size_nanos: int, nonce: int = 0) -> None:
         """What is known to rest of ours on that side now that nothing is in flight there; size 0: nothing.
 
         To be told once for every row, and again when a resting order fills or vanishes by itself. While an outcome is
-        unknown it must not be told: the side then gives nothing but a cancel.
+        unknown it must not be told: the side then gives nothing but a cancel. `nonce` is the resting order's, for a
+        replacement to name.
 
         Raises:
             ValueError: a negative size, or an order without a price.
+        """
+
+    def write_with(self, writer: OrderWriter, instrument: int, life: int, max_fee_nanos: int) -> None:
+        """Have this slot's orders signed and written here: its number at the writer, GTC, POST_ONLY or IOC, fee a unit.
+
+        To be told anew when the fee that must be allowed changes.
+
+        Raises:
+            ValueError: no such instrument or life, or a negative fee.
         """

@@ -5,6 +5,7 @@ from libc.string cimport memcmp, memset
 
 from atomizer._core.book cimport ASKS, BIDS
 from atomizer._core.fixed cimport INT64_MAX, NO_PRICE
+from atomizer._core.frame cimport ORDER_GTC, ORDER_IOC, ORDER_POST_ONLY
 from atomizer._core.gate cimport ALLOWED, NO_BOOK, InstrumentLimits, Order, Refusal
 from atomizer._core.quote cimport Quote, QuoteParams, desired_quote, read_market
 
@@ -141,7 +142,7 @@ cdef class Slot:
         self.known.mark_nanos = self.known.fair_nanos = NO_PRICE
         for is_bid in range(2):
             self.known.own_nanos[is_bid] = NO_PRICE
-            self.live[is_bid] = Live(AT_REST, NO_PRICE, 0, NO_PRICE, 0)
+            self.live[is_bid] = Live(AT_REST, NO_PRICE, 0, 0, NO_PRICE, 0)
         self.unsettled = True
         self.was_dark = True
 
@@ -206,14 +207,26 @@ cdef class Slot:
         self.known.open_nanos[ASKS] = open_asks_nanos
         self.unsettled = True
 
-    def settle(self, bint is_bid, int64_t price_nanos, int64_t size_nanos):
+    def settle(self, bint is_bid, int64_t price_nanos, int64_t size_nanos, uint64_t nonce=0):
         cdef Live* live = &self.live[is_bid]
         if size_nanos < 0 or (size_nanos and price_nanos <= 0):
             raise ValueError(f"no such order: {size_nanos} at {price_nanos} nanos")
         _forget_own(self, is_bid)
-        live[0] = Live(AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, NO_PRICE, 0)
+        live[0] = Live(AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, nonce, NO_PRICE, 0)
         _mark_own(self, is_bid)
         self.unsettled = True
+
+    def write_with(self, OrderWriter writer not None, int instrument, int life, int64_t max_fee_nanos):
+        if not 0 <= instrument < writer.instrument_count:
+            raise ValueError(f"no instrument {instrument} among {writer.instrument_count}")
+        if life not in (<int>ORDER_GTC, <int>ORDER_POST_ONLY, <int>ORDER_IOC):
+            raise ValueError(f"life must be GTC, POST_ONLY or IOC, not {life}")
+        if max_fee_nanos < 0:
+            raise ValueError(f"max_fee is negative: {max_fee_nanos} nanos")
+        self.writer = writer
+        self.instrument = instrument
+        self.life = <order_life>life
+        self.max_fee_nanos = max_fee_nanos
 
 
 cdef int64_t check_time(int64_t now_ns) except -1:

@@ -32,26 +32,35 @@ class ReferenceSlot:
         self.mark = self.fair = (NO_PRICE, 0)
         self.position = (0, 0, 0)
         self.was_dark = True
+        self.unsettled = True  # something but the market changed, or was refused
+        self.seen = None
         self.taken_out = {}  # our sizes by (is_bid, price), while MOVING at one price the larger one
 
     def set_params(self, params):
+        self.unsettled = True
+        self.size_of_reference = params["reference_size_nanos"]
         self.sizes = {True: params["bid_size_nanos"], False: params["ask_size_nanos"]}
         self.params = QuoteParams(**params)
 
     def set_limits(self, limits):
+        self.unsettled = True
         self.tick = limits["tick_nanos"]
         self.limits = InstrumentLimits(**limits)
 
     def set_mark(self, *mark):
+        self.unsettled = True
         self.mark = mark
 
     def set_fair(self, *fair):
+        self.unsettled = True
         self.fair = fair
 
     def set_position(self, *position):
+        self.unsettled = True
         self.position = position
 
     def settle(self, is_bid, price, size):
+        self.unsettled = True
         side = self.sides[is_bid]
         side.flight, side.rests, side.sent = AT_REST, (price, size) if size else None, None
 
@@ -90,8 +99,19 @@ class ReferenceSlot:
             own_ask_nanos=self._nearest(False),
         )
 
-    def decide(self, now_ns):
+    def market(self):
+        """All of the book that a quote depends on."""
         self._take_own_out()
+        sides = [self.book.levels(is_bid) for is_bid in (True, False)]
+        large = [[level for level in side if level[1] >= self.size_of_reference] for side in sides]
+        return [side[0][0] if side else None for side in sides + large]
+
+    def is_quiet(self):
+        return not (self.unsettled or self.book.dark or self.was_dark) and self.market() == self.seen
+
+    def decide(self, now_ns):
+        self.unsettled = False
+        self.seen = self.market()
         bid, ask = quote(self.book, self.params, self.mark[0], self.tick)
         wanted = {True: bid, False: ask}
         rested = self.sides[True].rests
@@ -124,6 +144,7 @@ class ReferenceSlot:
             action = REPLACE if side.rests else PLACE
             side.flight, side.sent = MOVING, want
             return [(self.index, action, is_bid, ALLOWED, *want)]
+        self.unsettled = True
         if not side.rests:
             return []
         stands_too_near = side.rests[0] > want[0] if is_bid else side.rests[0] < want[0]
