@@ -9,12 +9,14 @@ from atomizer._core.ecdsa cimport Signer
 from atomizer._core.rfq_scan cimport ADDRESS_BYTES, Request
 
 cdef enum:
+    CHAINS = 16             # capacity
     TOKENS = 32             # capacity
     SERIES = 4_096          # capacity of listed options
     BUCKETS = 8_192         # twice as many, a power of two
     FRAME_SIZE = 1_024      # holds a quote frame with the longest of everything
     TEMPLATE_SIZE = 448     # the Quote struct: 14 words
     SEALED_SIZE = 66        # 0x19 0x01, domain separator, struct hash
+    SEPARATOR_SIZE = 32
 
 # What we want to earn per unit: the largest of three.
 cdef struct EdgeTerms:
@@ -42,6 +44,11 @@ cdef struct Token:
     uint8_t address[ADDRESS_BYTES]
     int underlying
 
+# A chain that requests come from, and the signing domain of Rysk's contract there.
+cdef struct Chain:
+    int64_t chain_id
+    uint8_t separator[SEPARATOR_SIZE]
+
 cdef class RfqQuoter:
     cdef Signer signer
     cdef list underlyings
@@ -50,7 +57,9 @@ cdef class RfqQuoter:
     cdef int buckets[BUCKETS]           # open addressing: index of a series plus 1; 0 is none
     cdef Token tokens[TOKENS]
     cdef int token_count
-    cdef int64_t chain_id
+    cdef Chain chains[CHAINS]
+    cdef int chain_count
+    cdef int chain_index                # of the last request priced
     cdef int64_t max_book_age_ns
     cdef int64_t max_mark_age_ns
     cdef EdgeTerms target

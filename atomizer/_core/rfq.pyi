@@ -17,7 +17,7 @@ class RfqEdge:
 
 @final
 class RfqQuoter:
-    """Answers what it fully understands; on any doubt the caller takes the slow path. One chain, one maker, one thread.
+    """Answers what it fully understands; on any doubt the caller takes the slow path. One maker, one thread.
 
     Holds the options of the hedge venue with their books, read where they are. The gate and the journal stand between
     `price` and `build_quote`, and are the caller's.
@@ -40,6 +40,9 @@ class RfqQuoter:
         max_mark_age_ns: int,
     ) -> Self:
         """`target` is the edge of a first quote, never less than `minimum`. ValueError names what cannot be meant."""
+
+    def add_chain(self, chain_id: int, domain_separator: bytes) -> None:
+        """Requests from one chain more. ValueError: out of range, known already, or more than 16."""
 
     def add_token(self, address: bytes, underlying: str) -> None:
         """RFQs on this token are on this underlying. ValueError: not 20 bytes, known already, or more than 32."""

@@ -43,7 +43,8 @@ cdef enum:
     VALID_UNTIL_WORD = 352
     USD_WORD = 384
     COLLATERAL_WORD = 416
-    STRUCT_HASH_AT = 34         # of the sealed bytes
+    SEPARATOR_AT = 2            # of the sealed bytes
+    STRUCT_HASH_AT = 34
     UINT64_TEXT = 20
     BPS = 10_000
 
@@ -75,6 +76,14 @@ cdef int _find_series(RfqQuoter quoter, int underlying, uint32_t expiry_s, uint6
             return quoter.buckets[bucket] - 1
         bucket = (bucket + 1) % BUCKETS
     return -1 - <int>bucket
+
+
+cdef int _find_chain(RfqQuoter quoter, int64_t chain_id) noexcept nogil:
+    cdef int at
+    for at in range(quoter.chain_count):
+        if quoter.chains[at].chain_id == chain_id:
+            return at
+    return -1
 
 
 cdef int _find_underlying(RfqQuoter quoter, const uint8_t* asset) noexcept nogil:
@@ -140,7 +149,8 @@ cdef bint _price_request(RfqQuoter quoter, int64_t now_ns):
     cdef Book book
     cdef int64_t hedge_nanos
     cdef int underlying = _find_underlying(quoter, request.asset)
-    if underlying < 0 or request.chain_id != quoter.chain_id:
+    quoter.chain_index = _find_chain(quoter, request.chain_id)
+    if underlying < 0 or quoter.chain_index < 0:
         return False
     quoter.series_index = _find_series(quoter, underlying, request.expiry_s, request.strike_e8, request.is_put)
     if quoter.series_index < 0:
@@ -188,6 +198,7 @@ cdef inline char* _put_flag(char* at, bint value) noexcept nogil:
 cdef void _digest(RfqQuoter quoter, uint64_t nonce, uint64_t valid_until_s, uint8_t* digest) noexcept nogil:
     cdef const Request* request = &quoter.request
     cdef uint8_t* words = quoter.words
+    abi_put_u64(words + CHAIN_WORD, <uint64_t>request.chain_id)
     memcpy(words + ASSET_WORD + ADDRESS_AT, request.asset, ADDRESS_BYTES)
     words[IS_PUT_WORD + WORD - 1] = request.is_put
     abi_put_u64(words + STRIKE_WORD, request.strike_e8)
@@ -199,6 +210,7 @@ cdef void _digest(RfqQuoter quoter, uint64_t nonce, uint64_t valid_until_s, uint
     abi_put_u64(words + VALID_UNTIL_WORD, valid_until_s)
     memcpy(words + USD_WORD + ADDRESS_AT, request.usd, ADDRESS_BYTES)
     memcpy(words + COLLATERAL_WORD + ADDRESS_AT, request.collateral, ADDRESS_BYTES)
+    memcpy(quoter.sealed + SEPARATOR_AT, quoter.chains[quoter.chain_index].separator, SEPARATOR_SIZE)
     keccak256_into(words, TEMPLATE_SIZE, quoter.sealed + STRUCT_HASH_AT)
     keccak256_into(quoter.sealed, SEALED_SIZE, digest)
 
@@ -289,18 +301,28 @@ cdef class RfqQuoter:
         self.signer = signer
         self.underlyings = []
         self.books = []
-        self.chain_id = _checked("chain_id", chain_id, 1, INT64_MAX)
         self.target = target.terms
         self.minimum = minimum.terms
         self.max_book_age_ns = _checked("max_book_age_ns", max_book_age_ns, 1, INT64_MAX)
         self.max_mark_age_ns = _checked("max_mark_age_ns", max_mark_age_ns, 1, INT64_MAX)
         memset(self.words, 0, TEMPLATE_SIZE)
         memcpy(self.words, PyBytes_AS_STRING(_QUOTE_TYPEHASH), WORD)
-        abi_put_u64(self.words + CHAIN_WORD, <uint64_t>self.chain_id)
         memcpy(self.words + MAKER_WORD + ADDRESS_AT, PyBytes_AS_STRING(signer.address), ADDRESS_BYTES)
         self.sealed[0] = 0x19
         self.sealed[1] = 0x01
-        memcpy(self.sealed + 2, PyBytes_AS_STRING(_of_size("domain_separator", domain_separator, WORD)), WORD)
+        self.add_chain(chain_id, domain_separator)
+
+    def add_chain(self, chain_id, bytes domain_separator):
+        cdef Chain* chain
+        _of_size("domain_separator", domain_separator, SEPARATOR_SIZE)
+        if _find_chain(self, _checked("chain_id", chain_id, 1, INT64_MAX)) >= 0:
+            raise ValueError(f"chain {chain_id} is there already")
+        if self.chain_count == CHAINS:
+            raise ValueError(f"more than {CHAINS} chains")
+        chain = &self.chains[self.chain_count]
+        chain.chain_id = chain_id
+        memcpy(chain.separator, PyBytes_AS_STRING(domain_separator), SEPARATOR_SIZE)
+        self.chain_count += 1
 
     def add_token(self, bytes address, str underlying not None):
         cdef Token* token

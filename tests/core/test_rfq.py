@@ -18,6 +18,7 @@ from atomizer.domain.trading import Mark
 from atomizer.venues.rysk.assets import AssetMap
 from atomizer.venues.rysk.auth import MakerKey
 from atomizer.venues.rysk.codec import parse_rfq
+from atomizer.venues.rysk.profile import CHAINS
 from tests.reference.rysk_answers import SlowPath, list_series
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "vectors" / "rysk.json").read_text())
@@ -140,6 +141,25 @@ def test_a_prepared_nonce_signs_a_quote_that_recovers_to_the_maker():
         *(params["validUntil"], bytes.fromhex(params["usd"][2:]), bytes.fromhex(params["collateralAsset"][2:])),
     )
     assert recover(digest, bytes.fromhex(params["signature"][2:])) == parse_address(CALL["signer"])
+
+
+def test_each_chain_is_answered_under_its_own_domain():
+    """A request from a further chain is signed for Rysk's contract there, and the first chain's as before."""
+    market = Market()
+    contract = CHAINS[998].rysk
+    assert market.answer(framed(chainId=998)) is None
+    market.quoter.add_chain(998, domain_separator("rysk", "0.0.0", 998, parse_address(contract)))
+    for chain_id in (998, CHAIN, 998):
+        frame = framed(chainId=chain_id)
+        assert market.answer(frame) == market.slow_answer(frame) is not None
+    with pytest.raises(ValueError, match="already"):
+        market.quoter.add_chain(998, bytes(32))
+    with pytest.raises(ValueError, match="32 bytes"):
+        market.quoter.add_chain(1, b"")
+    for chain_id in range(1, 15):
+        market.quoter.add_chain(chain_id, bytes(32))
+    with pytest.raises(ValueError, match="16 chains"):
+        market.quoter.add_chain(15, bytes(32))
 
 
 @pytest.mark.parametrize("length", range(len(framed()) + 1))
