@@ -1,5 +1,6 @@
 """What strategies and wiring need from a venue, so that no strategy ever names one."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from atomizer._core.book import Book
@@ -15,6 +16,18 @@ class MarketView(Protocol):
     def book(self, name: str) -> Book | None: ...
 
     def mark(self, name: str) -> Mark | None: ...
+
+
+class MarketListener(Protocol):
+    """Who keeps a copy of some of it. Told as it changes, from the socket's callback: must not block."""
+
+    def on_listings(self, listed: Iterable[tuple[Instrument, Book]]) -> None:
+        """Everything that is listed now, in place of all before. A book is the same object for as long as it is."""
+
+    def on_mark(self, mark: Mark) -> None: ...
+
+    def on_dark(self) -> None:
+        """Every mark is void until it is told again. Books say it themselves."""
 
 
 class OrderVenue(Protocol):

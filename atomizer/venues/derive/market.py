@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from atomizer._core.book import Book
+from atomizer.domain.instruments import Instrument
+from atomizer.domain.ports import MarketListener
 from atomizer.domain.trading import Mark
 from atomizer.errors import BadFrame
 from atomizer.venues.derive.market_codec import (
@@ -50,7 +52,8 @@ class BookFeed:
 class MarketData:
     """Everything resident of the listed instruments. A `Book` keeps its identity for as long as it is listed."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: MarketListener | None = None) -> None:
+        self._listener = listener or _Nobody()
         self._listings: dict[str, Listing] = {}
         self._books: dict[str, BookFeed] = {}
         self._marks: dict[str, Mark] = {}
@@ -62,12 +65,17 @@ class MarketData:
 
     def replace_listings(self, listings: Iterable[Listing]) -> None:
         """The venue's present list: books of what is gone go dark, new ones start dark."""
+        before = self._listings
         self._listings = {listing.instrument.name: listing for listing in listings}
         for name in self._books.keys() - self._listings.keys():
             self._books.pop(name).darken()
             self._marks.pop(name, None)
         for name in self._listings.keys() - self._books.keys():
             self._books[name] = BookFeed()
+        if self._listings != before:
+            self._listener.on_listings(
+                [(listing.instrument, self._books[name].book) for name, listing in self._listings.items()]
+            )
 
     def feeds(self) -> dict[str, Feed]:
         """Every market channel that we want, and who takes its data."""
@@ -95,6 +103,7 @@ class MarketData:
             feed.darken()
         self._marks.clear()
         self._index_nanos.clear()
+        self._listener.on_dark()
 
     def _ticker_feed(self, listing: Listing) -> Feed:
         contract, name = listing.instrument.contract, listing.instrument.name
@@ -102,5 +111,16 @@ class MarketData:
         def on_ticker(data: Any, now_ns: int) -> None:
             mark = self._marks[name] = parse_ticker(data, name, contract.is_option, now_ns)
             self._index_nanos[contract.underlying] = mark.index_nanos
+            self._listener.on_mark(mark)
 
         return on_ticker
+
+
+class _Nobody:
+    """Where no copy is kept."""
+
+    def on_listings(self, listed: Iterable[tuple[Instrument, Book]]) -> None: ...
+
+    def on_mark(self, mark: Mark) -> None: ...
+
+    def on_dark(self) -> None: ...

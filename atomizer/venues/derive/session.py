@@ -15,6 +15,7 @@ import msgspec
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
+from atomizer.domain.ports import MarketListener
 from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.backoff import Backoff
@@ -74,6 +75,7 @@ class DeriveSession:
         underlyings: Sequence[str],
         emit: Callable[[Event], None],
         now_ns: Callable[[], int],
+        listener: MarketListener | None = None,
         last_nonce: int = 0,
         max_clock_offset_ns: int = NANOS_PER_S,
         random: Random | None = None,
@@ -85,7 +87,7 @@ class DeriveSession:
         self._now_ns = now_ns
         self._last_nonce = last_nonce
         self._max_clock_offset_ns = max_clock_offset_ns
-        self._market = MarketData()
+        self._market = MarketData(listener)
         self._connection = Connection(
             VENUE,
             profile.url,
