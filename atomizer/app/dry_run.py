@@ -15,6 +15,11 @@ class PrintingSender:
         self._maker = maker
 
     def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None:
-        frame = codec.build_quote(request, quote, self._maker.maker, self._maker.sign(request, quote))
+        self._print(codec.build_quote(request, quote, self._maker.maker, self._maker.sign(request, quote)))
+
+    def send_frame(self, frame: memoryview) -> None:
+        self._print(bytes(frame))
+
+    def _print(self, frame: bytes) -> None:
         sys.stdout.write(f"would send: {frame.decode()}\n")
         sys.stdout.flush()

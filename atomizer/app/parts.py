@@ -2,16 +2,24 @@
 
 from collections.abc import Mapping
 
+from atomizer._core.ecdsa import parse_address
+from atomizer._core.eip712 import domain_separator
+from atomizer._core.rfq import RfqEdge, RfqQuoter
+from atomizer.app.access import Access
+from atomizer.app.fused import FusedQuotes
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
+from atomizer.errors import ConfigError
 from atomizer.risk.gate import Gate
 from atomizer.risk.limits import Limits
 from atomizer.strategies.hedger import HedgeMode, Hedger, HedgerParams
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge, FixedPricer, Pricer
 from atomizer.strategies.rfq_responder import ResponderParams, RfqResponder
+from atomizer.venues.rysk.profile import CHAINS, DOMAIN_NAME, DOMAIN_VERSION
 
 BPS = 10_000
+TOKENS = 32  # that the compiled quoter holds; RFQs on further ones are answered the slow way
 
 
 def build_gate(settings: Settings) -> Gate:
@@ -31,6 +39,49 @@ def build_gate(settings: Settings) -> Gate:
 
 def build_responder(settings: Settings, market: MarketView) -> RfqResponder:
     return RfqResponder(ResponderParams(step_nanos=settings.rfq.improvement.nanos), _pricer(settings, market))
+
+
+def build_fused(settings: Settings, access: Access) -> FusedQuotes | None:
+    """The compiled quoter with the same parameters as the responder's pricer; None for a fixed price.
+
+    Raises:
+        ConfigError: an edge or an age is out of its range.
+    """
+    if settings.rfq.dummy_price is not None:
+        return None
+    params = _pricer_params(settings)
+    tokens = {address.lower(): access.assets.underlying(address.lower()) for address in access.rfq_assets}
+    (first, contracts), *others = CHAINS.items()
+
+    def make_quoter() -> RfqQuoter:
+        quoter = RfqQuoter(
+            access.maker.signer,
+            domain_separator=_separator(first, contracts.rysk),
+            chain_id=first,
+            target=_fused_edge(params.target),
+            minimum=_fused_edge(params.minimum),
+            max_book_age_ns=params.max_book_age_ns,
+            max_mark_age_ns=params.max_mark_age_ns,
+        )
+        for chain_id, chain in others:
+            quoter.add_chain(chain_id, _separator(chain_id, chain.rysk))
+        for address, underlying in list(tokens.items())[:TOKENS]:
+            if underlying is not None:
+                quoter.add_token(parse_address(address), underlying)
+        return quoter
+
+    try:
+        return FusedQuotes(make_quoter)
+    except ValueError as error:
+        raise ConfigError(f"RFQs cannot be priced with these edges and ages: {error}") from None
+
+
+def _fused_edge(edge: Edge) -> RfqEdge:
+    return RfqEdge(usd_nanos=max(edge.usd_nanos, 0), premium_bps=edge.premium_bps, vol_points=edge.vol_points)
+
+
+def _separator(chain_id: int, contract: str) -> bytes:
+    return domain_separator(DOMAIN_NAME, DOMAIN_VERSION, chain_id, parse_address(contract))
 
 
 def build_hedger(settings: Settings, market: MarketView, carried: Mapping[str, int]) -> Hedger:
@@ -54,13 +105,15 @@ def _pricer(settings: Settings, market: MarketView) -> Pricer:
     rfq = settings.rfq
     if rfq.dummy_price is not None:
         return FixedPricer(rfq.dummy_price.nanos)
+    return BookPricer(_pricer_params(settings), market)
+
+
+def _pricer_params(settings: Settings) -> BookPricerParams:
+    rfq = settings.rfq
     usd_nanos = rfq.min_edge_usd.nanos
-    return BookPricer(
-        BookPricerParams(
-            target=Edge(usd_nanos, rfq.target_edge_bps, rfq.min_edge_vol_points),
-            minimum=Edge(usd_nanos, rfq.min_edge_bps, rfq.min_edge_vol_points),
-            max_book_age_ns=settings.risk.max_book_age.ns,
-            max_mark_age_ns=settings.risk.max_mark_age.ns,
-        ),
-        market,
+    return BookPricerParams(
+        target=Edge(usd_nanos, rfq.target_edge_bps, rfq.min_edge_vol_points),
+        minimum=Edge(usd_nanos, rfq.min_edge_bps, rfq.min_edge_vol_points),
+        max_book_age_ns=settings.risk.max_book_age.ns,
+        max_mark_age_ns=settings.risk.max_mark_age.ns,
     )

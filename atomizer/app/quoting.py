@@ -7,10 +7,11 @@ from typing import Protocol
 
 from atomizer._core.fixed import format_nanos
 from atomizer._core.histogram import Histogram
+from atomizer.app.fused import FusedQuotes
 from atomizer.app.ledger import Ledger
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
-from atomizer.domain.reasons import Reason, Verdict
+from atomizer.domain.reasons import ALLOWED, Reason, Verdict
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected, JournalError
 from atomizer.risk.exposure import Exposure, InFlight
@@ -30,6 +31,12 @@ class QuoteSender(Protocol):
 
     def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None: ...
 
+    def send_frame(self, frame: memoryview) -> None:
+        """A quote that is signed and built; the memory is valid during the call only."""
+
+
+Leave = Callable[[QuoteSender, QuoteSent], None]  # how a quote that is in the journal goes out
+
 
 class Quoting:
     """Listens to the RFQ venue. Holds the RFQs in play and the counters of the picture."""
@@ -40,6 +47,7 @@ class Quoting:
         ledger: Ledger,
         gate: Gate,
         responder: RfqResponder,
+        fused: FusedQuotes | None,
         market: MarketView,
         nonces: NonceClock,
         valid_for_s: int,
@@ -48,6 +56,8 @@ class Quoting:
         self._ledger = ledger
         self._gate = gate
         self._responder = responder
+        self._fused = fused
+        self._settled: tuple[QuotePlan, Verdict] | None = None  # of the frame that waits for `on_settled`
         self._market = market
         self._nonces = nonces
         self._valid_for_s = valid_for_s
@@ -61,30 +71,46 @@ class Quoting:
         self.hedges_back_to_back = False  # then a quote is only given when its hedge would pass the gate
         self.seen = 0
         self.quoted = 0
+        self.quoted_fused = 0  # of `quoted`: answered by the compiled path
         self.requotes = 0
         self.won = 0
         self.declines: Counter[str] = Counter()
         self.latency = Histogram()
 
+    def on_rfq_frame(self, frame: memoryview, now_ns: int) -> bool:
+        """A new RFQ as it came: the same quote or counted reason as `on_request` gives, where the fused path knows it.
+
+        What re-quotes and the books need follows in `on_settled`, once the answer has left.
+        """
+        plan = self._fused.price(frame, now_ns) if self._fused is not None else None
+        if plan is None or self._is_known(plan.rfq_id):
+            return False
+        verdict = self._send(plan, now_ns, self._leave_fused)
+        if verdict.allowed:
+            self.latency.record(self._clock_ns() - now_ns)
+            self.quoted_fused += 1
+        self._settled = plan, verdict
+        return True
+
+    def on_settled(self, request: RyskRequest) -> None:
+        """The request behind the frame that `on_rfq_frame` settled just now."""
+        if self._settled is not None:
+            (plan, verdict), self._settled = self._settled, None
+            self._responder.remember(request.rfq, request.deadline_ns, plan.price_nanos, request.rfq.now_ns)
+            self._conclude(request, verdict)
+
     def on_request(self, request: RyskRequest) -> None:
         """A new RFQ: one quote or one counted reason."""
-        self.seen += 1
         rfq = request.rfq
         now_ns = self._clock_ns()
         if self._ledger.state.has_rfq(VENUE, rfq.rfq_id):
-            self._decline(rfq.rfq_id, Verdict(Reason.DUPLICATE, "seen before"))
+            self._conclude(request, Verdict(Reason.DUPLICATE, "seen before"))
             return
         plan = self._responder.on_rfq(rfq, request.deadline_ns, now_ns)
-        verdict = plan if isinstance(plan, Verdict) else self._send(request, plan, now_ns)
-        if not verdict.allowed:
-            self._decline(rfq.rfq_id, verdict)
-            return
-        self.latency.record(self._clock_ns() - rfq.now_ns)
-        self.quoted += 1
-        self._ledger.write(rfq)
-        self._requests[rfq.rfq_id] = request
-        if len(self._requests) > KEPT_REQUESTS:
-            self._requests.popitem(last=False)
+        verdict = plan if isinstance(plan, Verdict) else self._send(plan, now_ns, _leave_for(request))
+        if verdict.allowed:
+            self.latency.record(self._clock_ns() - rfq.now_ns)
+        self._conclude(request, verdict)
 
     def on_answer(self, answer: QuoteAnswered) -> None:
         """The venue's word on a quote of ours: re-quote while the edge allows, or leave it."""
@@ -104,9 +130,10 @@ class Quoting:
                 self._in_play.pop(answer.rfq_id, None)
                 log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, plan.reason, plan.detail)
             return
-        verdict = self._send(request, plan, now_ns)
+        verdict = self._send(plan, now_ns, _leave_for(request))
         if verdict.allowed:
             self.requotes += 1
+            self._tell(answer.rfq_id)
         else:
             log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, verdict.reason, verdict.detail)
 
@@ -147,7 +174,24 @@ class Quoting:
             if rfq_id in self._requests
         )
 
-    def _send(self, request: RyskRequest, plan: QuotePlan, now_ns: int) -> Verdict:
+    def _is_known(self, rfq_id: str) -> bool:
+        return self._ledger.state.has_rfq(VENUE, rfq_id) or self._responder.knows(rfq_id)
+
+    def _conclude(self, request: RyskRequest, verdict: Verdict) -> None:
+        """Count and keep what became of a new RFQ."""
+        self.seen += 1
+        rfq_id = request.rfq.rfq_id
+        if not verdict.allowed:
+            self._decline(rfq_id, verdict)
+            return
+        self.quoted += 1
+        self._tell(rfq_id)
+        self._ledger.write(request.rfq)
+        self._requests[rfq_id] = request
+        if len(self._requests) > KEPT_REQUESTS:
+            self._requests.popitem(last=False)
+
+    def _send(self, plan: QuotePlan, now_ns: int, leave: Leave) -> Verdict:
         if self.sender is None:
             return Verdict(Reason.GATE_SHUT, "not quoting")
         if self._ledger.state.is_in_doubt(VENUE, plan.instrument):
@@ -174,7 +218,7 @@ class Quoting:
             valid_until_s=now_ns // NANOS + self._valid_for_s,
             fair_nanos=plan.fair_nanos,
         )
-        return self._write_and_send(request, quote, self.sender)
+        return self._write_and_send(quote, self.sender, leave)
 
     def _check_hedge(self, plan: QuotePlan, now_ns: int) -> Verdict:
         instrument = self._market.instrument(plan.instrument)
@@ -183,7 +227,7 @@ class Quoting:
         hedge = Proposal(plan.instrument, Side(-plan.side), plan.fair_nanos, plan.quantity_nanos)
         return self._gate.check_price(hedge, instrument, self._market.mark(plan.instrument), now_ns)
 
-    def _write_and_send(self, request: RyskRequest, quote: QuoteSent, sender: QuoteSender) -> Verdict:
+    def _write_and_send(self, quote: QuoteSent, sender: QuoteSender, leave: Leave) -> Verdict:
         try:
             self._ledger.write(quote)
         except JournalError as error:
@@ -191,11 +235,20 @@ class Quoting:
             return Verdict(Reason.JOURNAL_FAILED, str(error))
         self._in_play[quote.rfq_id] = quote
         try:
-            sender.send_quote(request, quote)
+            leave(sender, quote)
         except Disconnected as error:
             del self._in_play[quote.rfq_id]
             return Verdict(Reason.NOT_CONNECTED, str(error))
+        return ALLOWED
+
+    def _leave_fused(self, sender: QuoteSender, quote: QuoteSent) -> None:
+        assert self._fused is not None  # noqa: S101  it gave the plan
+        sender.send_frame(self._fused.build_quote(quote.nonce, quote.valid_until_s))
+
+    def _tell(self, rfq_id: str) -> None:
+        """The quote that just left, in words: after the answer, for words take longer than the answer."""
         if log.isEnabledFor(logging.INFO):
+            quote = self._in_play[rfq_id]
             words = (
                 quote.side.word,
                 format_nanos(quote.quantity_nanos),
@@ -203,11 +256,14 @@ class Quoting:
                 format_nanos(quote.price_nanos),
             )
             log.info("rfq %s: quote %s %s %s at %s", quote.rfq_id, *words)
-        return Verdict()
 
     def _decline(self, rfq_id: str, verdict: Verdict) -> None:
         self.declines[verdict.reason] += 1
         log.info("rfq %s: declined: %s: %s", rfq_id, verdict.reason, verdict.detail)
+
+
+def _leave_for(request: RyskRequest) -> Leave:
+    return lambda sender, quote: sender.send_quote(request, quote)
 
 
 def _unmeasured(instrument: str, _now_ns: int) -> Verdict:

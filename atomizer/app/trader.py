@@ -16,7 +16,7 @@ from atomizer.app.custody import Custody
 from atomizer.app.feed import Tape, build_snapshot, market_marks
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
-from atomizer.app.parts import build_gate, build_hedger, build_responder
+from atomizer.app.parts import build_fused, build_gate, build_hedger, build_responder
 from atomizer.app.quoting import QuoteSender, Quoting
 from atomizer.app.rysk_custody import RyskCustody
 from atomizer.config.settings import Settings
@@ -57,12 +57,14 @@ class Trader:
         self._timers: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
+        fused = build_fused(settings, access)
         self.venue = DeriveSession(
             access.profile,
             access.derive,
             underlyings=underlyings_of(access),
             emit=self._on_event,
             now_ns=clock_ns,
+            listener=fused,
             last_nonce=state.last_nonce("derive"),
             max_clock_offset_ns=settings.risk.max_clock_offset.ns,
         )
@@ -70,6 +72,7 @@ class Trader:
             ledger=ledger,
             gate=self._gate,
             responder=build_responder(settings, self.venue),
+            fused=fused,
             market=self.venue,
             nonces=NonceClock(state.last_nonce("rysk")),
             valid_for_s=max(int(settings.rfq.quote_duration), 1),

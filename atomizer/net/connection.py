@@ -48,7 +48,7 @@ class Connection:
     def is_open(self) -> bool:
         return self._socket is not None and self._socket.is_open
 
-    def send_text(self, text: bytes) -> None:
+    def send_text(self, text: bytes | memoryview) -> None:
         """Send one message.
 
         Raises:

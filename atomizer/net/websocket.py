@@ -53,7 +53,7 @@ class WebSocket:
     def is_open(self) -> bool:
         return not (self._transport.is_disconnected or self._transport.is_close_frame_sent)
 
-    def send_text(self, text: bytes) -> None:
+    def send_text(self, text: bytes | memoryview) -> None:
         """Send one text message. On a connection that is ending it is lost; the close callback tells of that."""
         self._transport.send(WSMsgType.TEXT, text)
 

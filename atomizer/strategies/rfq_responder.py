@@ -51,12 +51,20 @@ class RfqResponder:
         self._forget(now_ns)
         if rfq.rfq_id in self._auctions:
             return Verdict(Reason.DUPLICATE, f"rfq {rfq.rfq_id} was answered already")
-        auction = _Auction(rfq, min(deadline_ns, rfq.contract.expiry_s * NANOS), 0)
-        self._auctions[rfq.rfq_id] = auction
+        auction = self._auctions[rfq.rfq_id] = _auction(rfq, deadline_ns, 0)
         price = self._price(auction, now_ns)
         if isinstance(price, Verdict):
             return price
         return _plan(auction, price, price.target_nanos)
+
+    def knows(self, rfq_id: str) -> bool:
+        """Whether an RFQ of this id came within the time that is remembered."""
+        return rfq_id in self._auctions
+
+    def remember(self, rfq: Rfq, deadline_ns: int, shown_nanos: int, now_ns: int) -> None:
+        """An RFQ for which `shown_nanos` was decided elsewhere, so that `on_answer` can follow it."""
+        self._forget(now_ns)
+        self._auctions[rfq.rfq_id] = _auction(rfq, deadline_ns, shown_nanos)
 
     def on_answer(self, answer: QuoteAnswered, now_ns: int) -> QuotePlan | Verdict:
         """What to do about the venue's word on our last quote; ALLOWED when nothing.
@@ -94,6 +102,10 @@ class RfqResponder:
             if not is_past and len(self._auctions) < self._params.max_remembered:
                 return
             self._auctions.popitem(last=False)
+
+
+def _auction(rfq: Rfq, deadline_ns: int, shown_nanos: int) -> _Auction:
+    return _Auction(rfq, min(deadline_ns, rfq.contract.expiry_s * NANOS), shown_nanos)
 
 
 def _plan(auction: _Auction, price: Price, price_nanos: int) -> QuotePlan:

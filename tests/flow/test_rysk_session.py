@@ -50,7 +50,10 @@ class Heard:
     def on_maker_open(self):
         self.maker_opened += 1
 
-    on_request = on_answer = on_fill = on_bad_frame = lambda self, event: self.events.put_nowait(event)
+    def on_rfq_frame(self, *_):
+        return False
+
+    on_request = on_settled = on_answer = on_fill = on_bad_frame = lambda self, event: self.events.put_nowait(event)
 
     async def next(self, kind):
         async with asyncio.timeout(8):

@@ -43,7 +43,7 @@ def _separator(domain: SigningDomain) -> bytes:
 class MakerKey:
     """The maker's key and address. Nothing of the key is ever shown."""
 
-    __slots__ = ("_address", "_signer", "maker")
+    __slots__ = ("_address", "maker", "signer")
 
     def __init__(self, secret: bytes | bytearray, maker: str) -> None:
         """`secret` is 32 bytes; `maker` is the address that holds the balance at Rysk.
@@ -56,11 +56,11 @@ class MakerKey:
         except ValueError as error:
             raise ConfigError(f"MAKER_ADDRESS: {error}") from None
         try:
-            self._signer = ecdsa.Signer(secret)
+            self.signer = ecdsa.Signer(secret)
         except ValueError:
             raise ConfigError("PRIVATE_KEY is not a secp256k1 key: 32 bytes as 64 hex digits are expected") from None
-        if self._signer.address != self._address:
-            derived = ecdsa.checksum_address(self._signer.address)
+        if self.signer.address != self._address:
+            derived = ecdsa.checksum_address(self.signer.address)
             raise ConfigError(
                 f"PRIVATE_KEY belongs to {derived}, MAKER_ADDRESS is {maker}: give the key of that address"
             )
@@ -68,7 +68,7 @@ class MakerKey:
 
     def sign(self, request: RyskRequest, quote: QuoteSent) -> bytes:
         """65 bytes r ‖ s ‖ v over the quote's digest."""
-        return self._signer.sign(quote_digest(request, quote, self._address))
+        return self.signer.sign(quote_digest(request, quote, self._address))
 
 
 class NonceClock:

@@ -25,6 +25,15 @@ class Events(Protocol):
     def on_maker_open(self) -> None:
         """The maker's socket is open, again or for the first time: trades may have been told to nobody before this."""
 
+    def on_rfq_frame(self, frame: memoryview, now_ns: int) -> bool:
+        """An RFQ as it came, before it was read. Whether that settled it: `on_settled` follows then, else `on_request`.
+
+        The memory is valid during the call only.
+        """
+
+    def on_settled(self, request: RyskRequest) -> None:
+        """What the frame that was just settled says."""
+
     def on_request(self, request: RyskRequest) -> None: ...
 
     def on_answer(self, answer: QuoteAnswered) -> None: ...
@@ -124,6 +133,14 @@ class RyskSession:
         signature = self._key.sign(request, quote)
         self._maker.send_text(codec.build_quote(request, quote, self._key.maker, signature))
 
+    def send_frame(self, frame: memoryview) -> None:
+        """Send a quote that is signed and built. The intent must be in the journal before.
+
+        Raises:
+            Disconnected: the maker socket is down; nothing was sent.
+        """
+        self._maker.send_text(frame)
+
     async def positions(self) -> list[RyskPosition]:
         """What the venue holds for our maker.
 
@@ -148,12 +165,18 @@ class RyskSession:
         self._asking.cut_off()
 
     def _on_rfq_text(self, text: memoryview) -> None:
+        now_ns = self._clock_ns()
+        is_settled = self._events.on_rfq_frame(text, now_ns)
         try:
-            request = codec.parse_rfq(text, self._clock_ns(), self._assets)
+            request = codec.parse_rfq(text, now_ns, self._assets)
         except BadFrame as error:
             self._events.on_bad_frame(error)
             return
-        if request is not None:
+        if request is None:
+            return
+        if is_settled:
+            self._events.on_settled(request)
+        else:
             self._events.on_request(request)
 
     def _on_maker_text(self, text: memoryview) -> None:

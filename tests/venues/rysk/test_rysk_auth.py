@@ -102,7 +102,7 @@ def test_key_that_is_not_the_makers_is_refused_at_start(secret, maker, says):
 def test_key_is_never_shown():
     """Neither the key object's text nor its parts carry the key."""
     key = MakerKey(bytearray(KEY), CALL["signer"].lower())
-    assert KEY.hex() not in repr(key) + str(key) + repr(key._signer)
+    assert KEY.hex() not in repr(key) + str(key) + repr(key.signer)
     assert key.maker == CALL["signer"].lower()
 
 
