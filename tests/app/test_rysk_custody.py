@@ -34,11 +34,10 @@ class Rysk:
         self.is_silent = False
         self.on_asked = lambda: None
 
-    async def positions(self, now_ns=None):
+    async def positions(self):
         if self.is_silent:
             raise OutcomeUnknown("rysk", "no answer")
-        now_ns = self.clock_ns() if now_ns is None else now_ns
-        rows = [row(quote) for quote, shows_ns in self.trades if shows_ns <= now_ns]
+        rows = [row(quote) for quote, shows_ns in self.trades if shows_ns <= self.clock_ns()]
         self.on_asked()
         return [*rows, *self.others]
 
