@@ -13,6 +13,7 @@ import coincurve
 import orjson
 import pytest
 from Crypto.Hash import keccak as pycryptodome
+from tail import note_tail
 
 from atomizer._core.book import Book
 from atomizer._core.ecdsa import NONCE_CAPACITY, Signer, parse_address, recover
@@ -208,7 +209,7 @@ def test_rfq_to_signed_quote(benchmark, responder):
     gc.disable()
     benchmark.pedantic(answering.answer, setup=lambda: ((next(frames),), {}), rounds=ROUNDS, warmup_rounds=50)
     gc.enable()
-    benchmark.extra_info |= tail(benchmark)
+    note_tail(benchmark)
 
 
 @pytest.mark.parametrize("stage", ["read and price", "sign and write"])
@@ -223,10 +224,4 @@ def test_stage(benchmark, stage):
         "sign and write": lambda: fused.quoter.build_quote(1, VALID_UNTIL_S),
     }[stage]
     benchmark.pedantic(act, rounds=ROUNDS, warmup_rounds=50)
-    benchmark.extra_info |= tail(benchmark)
-
-
-def tail(benchmark):
-    """The 99th percentile in microseconds."""
-    times = sorted(benchmark.stats.stats.data)
-    return {"p99_us": round(times[len(times) * 99 // 100] * 1e6, 2)}
+    note_tail(benchmark)

@@ -5,7 +5,31 @@ from decimal import Decimal
 
 NS_PER_MS = 10**6
 NANOS = 10**9
+SECOND_NS = 10**9
 OLD, CHANGED, FAILED, DARK = range(4)
+
+# What slots are made with in tests that compare.
+PARAMS = {
+    "aggression_nanos": 0,
+    "improvement_nanos": 0,
+    "reference_size_nanos": 0,
+    "spread_share_nanos": NANOS // 100,
+    "min_spread_share_nanos": 0,
+    "bid_size_nanos": NANOS,
+    "ask_size_nanos": NANOS,
+    "skew_nanos": 0,
+}
+LIMITS = {
+    "tick_nanos": NANOS // 2,
+    "lot_nanos": NANOS // 10,
+    "min_amount_nanos": NANOS // 10,
+    "max_amount_nanos": 100 * NANOS,
+    "max_order_size_nanos": 50 * NANOS,
+    "max_position_nanos": 5 * NANOS,
+    "mark_band_share_nanos": NANOS // 2,
+    "max_book_age_ns": 2 * SECOND_NS,
+    "max_mark_age_ns": 3 * SECOND_NS,
+}
 
 
 def nanos(value) -> int:
