@@ -55,7 +55,7 @@ class Risk(msgspec.Struct, frozen=True):
     max_position: Positive = Positive(100)  # per instrument, absolute
     max_order_size: Positive = Positive(25)
     max_premium: Positive = Positive(250_000)  # of all quotes that may still be taken
-    price_band_bps: Bps = 2_000  # either side of the venue's mark
+    price_band_bps: Bps = 5_000  # of the mark; cheap options are quoted wide, and a hedge must still pass
     max_book_age: Seconds = Seconds(30)  # a quiet book says nothing; a dead connection darkens its books at once
     max_mark_age: Seconds = Seconds(10)
     max_orders_per_second: Annotated[int, Meta(ge=1)] = 20

@@ -132,7 +132,10 @@ class Trading:
 
 @pytest.fixture
 def trading(tmp_path):
-    return Trading(tmp_path)
+    trading = Trading(tmp_path)
+    yield trading
+    if trading.ledger is not None:
+        trading.ledger.journal.close()
 
 
 @pytest.fixture
