@@ -9,7 +9,6 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from flow.running import MAKER, check_rysk, desk, finish, held, trader, wait_for
 
-
 # A frozen market never comes back into a price band, and a hedge outside it would wait for that.
 WIDE_BAND = {"ATOMIZER__RISK__PRICE_BAND_BPS": "10000"}
 
