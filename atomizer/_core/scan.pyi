@@ -20,9 +20,8 @@ def read_book(frame: bytes | bytearray | memoryview, book: Book, received_ns: in
     """Make the book what the frame says; the number of a status.
 
     `applied`: so it is. `old` (Derive): not above the book's sequence, nothing changed. `no_snapshot` (Deribit): a
-    change
-    for a dark book, nothing changed. `gap` (Deribit): it does not follow the book's sequence; the book is dark now.
-    `bad_levels`: crossed, out of order, not positive or too many; the book is dark now. From UNREAD on: nothing
+    change for a dark book, nothing changed. `gap` (Deribit): it does not follow the book's sequence; the book is dark
+    now. `bad_levels`: crossed, out of order, not positive or too many; the book is dark now. From UNREAD on: nothing
     changed.
 
     A connection counts from anywhere: when one is lost, darken its books and set their sequence to 0.
