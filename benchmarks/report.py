@@ -31,12 +31,13 @@ def run(arguments: list[str]) -> None:
 
 
 def load(path: Path) -> Figures:
-    """{benchmark: {figure: nanoseconds}}."""
+    """{file::benchmark: {figure: nanoseconds}}."""
     found: Figures = {}
     for each in json.loads(path.read_text())["benchmarks"]:
         timed = {name: each["stats"][name] * NS_PER_S for name in ("min", "median", "mean", "max")}
         told = {name: value for name, value in each["extra_info"].items() if isinstance(value, int | float)}
-        found[each["name"]] = {**timed, **told}
+        file, _, name = each["fullname"].partition("::")
+        found[f"{Path(file).stem}::{name}"] = {**timed, **told}
     return found
 
 

@@ -19,4 +19,126 @@ class Row:
     per: int = 1  # operations in one call of the benchmark
 
 
-ROWS: tuple[Row, ...] = ()
+ROWS: tuple[Row, ...] = (
+    Row(
+        "book: change and touch, batch",
+        22,
+        "test_book::test_book_native",
+        per=10_000,
+    ),
+    Row(
+        "book: change and touch, a Python call each",
+        100,
+        "test_book::test_book_atomizer",
+        {
+            "nautilus": "test_book::test_book_nautilus",
+            "order-book": "test_book::test_book_order_book",
+            "SortedDict": "test_book::test_book_sorteddict",
+        },
+        per=10_000,
+    ),
+    Row(
+        "black76: price and 5 Greeks, native",
+        50,
+        "test_black76::test_greeks_native[atomizer]",
+        {"plain C with libm": "test_black76::test_greeks_native[libm]"},
+        per=1_000,
+    ),
+    Row(
+        "black76: price and 5 Greeks, from Python",
+        130,
+        "test_black76::test_greeks[atomizer]",
+        {
+            "nautilus": "test_black76::test_greeks[nautilus]",
+            "QuantLib": "test_black76::test_greeks[quantlib]",
+            "vollib": "test_black76::test_greeks[vollib]",
+        },
+    ),
+    Row(
+        "black76: batch of 1,000",
+        13,
+        "test_black76::test_greeks_batch[atomizer-1000]",
+        {"numpy + scipy": "test_black76::test_greeks_batch[scipy-1000]"},
+        per=1_000,
+    ),
+    Row(
+        "black76: batch of 100,000",
+        13,
+        "test_black76::test_greeks_batch[atomizer-100000]",
+        {"numpy + scipy": "test_black76::test_greeks_batch[scipy-100000]"},
+        per=100_000,
+    ),
+    Row(
+        "implied volatility, cold, from Python",
+        460,
+        "test_black76::test_implied_volatility[atomizer]",
+        {
+            "nautilus": "test_black76::test_implied_volatility[nautilus]",
+            "QuantLib": "test_black76::test_implied_volatility[quantlib]",
+            "vollib": "test_black76::test_implied_volatility[vollib]",
+        },
+    ),
+    Row("implied volatility, warm, native", 165, "test_black76::test_implied_volatility_native[warm]", per=1_000),
+    Row("implied volatility, batch of 5,000", 200, "test_black76::test_implied_volatility_batch", per=5_000),
+    Row(
+        "eip712: Derive order digest",
+        1_500,
+        "test_eip712::test_derive_order_digests",
+        {
+            "pycryptodome by hand": "test_eip712::test_derive_order_digests_by_hand",
+            "derive-action-signing": "test_eip712::test_derive_order_digests_by_official_sdk",
+        },
+        per=100,
+    ),
+    Row(
+        "ecdsa: signature from a prepared nonce",
+        120,
+        "test_ecdsa::test_sign_prepared[atomizer lane]",
+        {
+            "coincurve": "test_ecdsa::test_sign_prepared[coincurve]",
+            "eth-account": "test_ecdsa::test_sign_prepared[eth-account]",
+        },
+        per=100,
+    ),
+    Row(
+        "Derive order, fields to signature",
+        1_900,
+        "test_frame::test_order_signature[atomizer lane]",
+        {
+            "by hand": "test_frame::test_order_signature[pycryptodome and coincurve by hand]",
+            "derive-action-signing": "test_frame::test_order_signature[derive-action-signing]",
+        },
+        per=100,
+    ),
+    Row(
+        "frame: order message",
+        150,
+        "test_frame::test_order_message[atomizer lane]",
+        {"orjson": "test_frame::test_order_message[orjson]", "json": "test_frame::test_order_message[json]"},
+        per=100,
+    ),
+    Row(
+        "tick to order, Deribit change",
+        3_000,
+        "test_lane::test_tick_to_order[atomizer-deribit change]",
+        {"best libraries": "test_lane::test_tick_to_order[orjson+bisect+pycryptodome+coincurve-deribit change]"},
+    ),
+    Row(
+        "tick to order, Derive book",
+        3_000,
+        "test_lane::test_tick_to_order[atomizer-derive book]",
+        {"best libraries": "test_lane::test_tick_to_order[orjson+bisect+pycryptodome+coincurve-derive book]"},
+    ),
+    Row(
+        "tick to nothing, Deribit change",
+        1_200,
+        "test_lane::test_tick_to_nothing[atomizer-deribit change]",
+        {"best libraries": "test_lane::test_tick_to_nothing[orjson+bisect+pycryptodome+coincurve-deribit change]"},
+    ),
+    Row(
+        "RFQ to signed quote",
+        6_000,
+        "test_rfq_core::test_rfq_to_signed_quote[atomizer]",
+        {"best libraries": "test_rfq_core::test_rfq_to_signed_quote[orjson+pycryptodome+coincurve]"},
+    ),
+)
