@@ -13,18 +13,18 @@ Keys of the data may stand in any order. A frame is read into a draft; the book 
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.stdint cimport INT64_MAX, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp
 
 from atomizer._core.book cimport ASKS, BIDS, LEVELS, Level
-from atomizer._core.fixed cimport NANO_DECIMALS, PARSED, parse_nanos_text
-from atomizer._core.fixed cimport NOT_DECIMAL, Parse
-from atomizer._core.fixed cimport TOO_PRECISE as DECIMALS_TOO_PRECISE
+from atomizer._core.fixed cimport NOT_DECIMAL, PARSED, Parse
+from atomizer._core.fixed cimport TOO_LARGE as TOO_LARGE_DECIMAL
+from atomizer._core.fixed cimport TOO_PRECISE as TOO_PRECISE_DECIMAL
+from atomizer._core.json_text cimport (
+    RUN_OF_WORD, Cursor, look, open_cursor, read_number_nanos, read_quoted_nanos, read_whole, read_word, run_of_word,
+)
 
-cdef extern from "book_text.h" nogil:
-    enum:
-        ROOM
-        RUN_OF_WORD
+cdef extern from "book_levels.h" nogil:
     struct text_level:
         int64_t price_nanos
         int64_t size_nanos
@@ -35,8 +35,6 @@ cdef extern from "book_text.h" nogil:
     void choose_readers()
     void read_quoted_run(run* run, const char* last, const text_level* full)
     void read_action_run(run* run, const char* last, const text_level* full)
-    unsigned int read_digits(const char* text, uint64_t* value)
-    unsigned int run_of_word(const char* text)
 
 choose_readers()
 
@@ -48,10 +46,7 @@ STATUSES = (
 globals()["UNREAD"] = UNREAD
 
 cdef enum:
-    LONGEST_ID = 19             # digits; 2**63 - 1 has as many
-    LONGEST_EXPONENT = 2        # digits
     NS_PER_MS = 1_000_000
-    DOUBLE_DIGITS = 15          # that a double keeps, whatever they are
 
 cdef int64_t EARLIEST_MS = 1_577_836_800_000    # 2020, as on the slow path
 cdef int64_t LATEST_MS = 4_102_444_800_000      # 2100
@@ -78,14 +73,7 @@ cdef enum:
     ENVELOPE_SIZE = 46
     VERSIONED_SIZE = 62
     DATA_SIZE = 10
-
-# ROOM bytes can be read from `at` on after `_look`: near the frame's end, what is left of it goes on in `tail`, where
-# zeros follow, which nothing here accepts. So no step between two looks asks where the end is.
-cdef struct Cursor:
-    const char* at
-    const char* end
-    const char* turn            # the last place that ROOM bytes follow
-    char tail[2 * ROOM]
+    SHORTEST_FRAME = 100        # of those that may be a book; above ROOM
 
 cdef struct Draft:
     unsigned int seen           # keys
@@ -99,132 +87,49 @@ cdef struct Draft:
     text_level levels[2][LEVELS]
 
 
-cdef inline void _look(Cursor* cursor) noexcept nogil:
-    cdef Py_ssize_t left
-    if cursor.at <= cursor.turn:
-        return
-    left = cursor.end - cursor.at
-    memset(cursor.tail, 0, sizeof(cursor.tail))
-    memcpy(cursor.tail, cursor.at, left)
-    cursor.at = cursor.tail
-    cursor.turn = cursor.end = cursor.tail + left
-
-
-cdef Scan _read_text_decimal(Cursor* cursor, int64_t* nanos) noexcept nogil:
-    """Up to and past the closing quotation mark."""
-    cdef const char* start = cursor.at
-    cdef Parse parsed
-    while cursor.at < cursor.end and cursor.at[0] != c'"':
-        cursor.at += 1
-    if cursor.at == cursor.end:
-        return BAD_VALUE
-    parsed = parse_nanos_text(start, cursor.at - start, nanos)
-    cursor.at += 1
-    if parsed == PARSED:
-        return APPLIED
-    if parsed == NOT_DECIMAL:
-        return BAD_VALUE
-    return TOO_PRECISE if parsed == DECIMALS_TOO_PRECISE else TOO_LARGE
-
-
-cdef inline int _take_digits(Cursor* cursor, uint64_t* value, int most) noexcept nogil:
-    """Append decimal digits to a value; how many, at most one more than `most`."""
-    cdef int count = 0
-    cdef unsigned int digit
-    while cursor.at < cursor.end and count <= most:
-        digit = <unsigned char>cursor.at[0] ^ 0x30
-        if digit > 9:
-            break
-        value[0] = value[0] * 10 + digit
-        cursor.at += 1
-        count += 1
-    return count
-
-
-cdef Scan _read_number(Cursor* cursor, int64_t* nanos) noexcept nogil:
-    """A JSON number that is not negative, of so few digits that a reader through a double comes to the same nanos."""
-    cdef uint64_t digits = 0
-    cdef uint64_t exponent = 0
-    cdef int power = NANO_DECIMALS
-    cdef int count, decimals
-    cdef bint leading_zero = cursor.at[0] == c"0"
-    cdef bint negative
-    count = _take_digits(cursor, &digits, DOUBLE_DIGITS)
-    if count == 0 or (leading_zero and count > 1):
-        return BAD_VALUE
-    if cursor.at < cursor.end and cursor.at[0] == c"." and count <= DOUBLE_DIGITS:
-        cursor.at += 1
-        decimals = _take_digits(cursor, &digits, DOUBLE_DIGITS - count)
-        if decimals == 0:
-            return BAD_VALUE
-        power -= decimals
-        count += decimals
-    if count > DOUBLE_DIGITS:
+cdef inline Scan _refusal(Parse parsed) noexcept nogil:
+    if parsed == TOO_PRECISE_DECIMAL:
         return TOO_PRECISE
-    if cursor.at < cursor.end and (cursor.at[0] == c"e" or cursor.at[0] == c"E"):
-        cursor.at += 1
-        negative = cursor.at < cursor.end and cursor.at[0] == c"-"
-        cursor.at += negative or (cursor.at < cursor.end and cursor.at[0] == c"+")
-        count = _take_digits(cursor, &exponent, LONGEST_EXPONENT)
-        if count == 0:
-            return BAD_VALUE
-        if count > LONGEST_EXPONENT:
-            return TOO_LARGE
-        power += -<int>exponent if negative else <int>exponent
-    return _scale(digits, power, nanos)
-
-
-cdef Scan _scale(uint64_t digits, int power, int64_t* nanos) noexcept nogil:
-    """digits x 10**power, exactly."""
-    if digits == 0:
-        power = 0
-    while power < 0:
-        if digits % 10:
-            return TOO_PRECISE
-        digits //= 10
-        power += 1
-    while power > 0:
-        if digits > <uint64_t>INT64_MAX // 10:
-            return TOO_LARGE
-        digits *= 10
-        power -= 1
-    nanos[0] = <int64_t>digits
-    return APPLIED
+    return TOO_LARGE if parsed == TOO_LARGE_DECIMAL else BAD_VALUE
 
 
 cdef Scan _read_quoted_level(Cursor* cursor, text_level* level) noexcept nogil:
-    """["340","0.4"], byte by byte."""
-    cdef Scan status
+    """["340","0.4"] but for its last bracket, byte by byte."""
+    cdef Parse parsed
     if memcmp(cursor.at, b'["', 2) != 0:
         return BAD_VALUE
     cursor.at += 2
-    status = _read_text_decimal(cursor, &level.price_nanos)
-    _look(cursor)
-    if status == APPLIED and memcmp(cursor.at, b',"', 2) != 0:
+    parsed = read_quoted_nanos(cursor, &level.price_nanos)
+    if parsed != PARSED:
+        return _refusal(parsed)
+    look(cursor)
+    if memcmp(cursor.at, b',"', 2) != 0:
         return BAD_VALUE
     cursor.at += 2
-    return status if status != APPLIED else _read_text_decimal(cursor, &level.size_nanos)
+    parsed = read_quoted_nanos(cursor, &level.size_nanos)
+    return APPLIED if parsed == PARSED else _refusal(parsed)
 
 
 cdef Scan _read_action_level(Cursor* cursor, text_level* level, int* only_new) noexcept nogil:
-    """["new",0.0795,4.0], byte by byte."""
+    """["new",0.0795,4.0] but for its last bracket, byte by byte."""
     cdef bint is_new = memcmp(cursor.at, b'["new",', 7) == 0
     cdef bint is_delete = memcmp(cursor.at, b'["delete",', 10) == 0
-    cdef Scan status
+    cdef Parse parsed
     if not is_new and not is_delete and memcmp(cursor.at, b'["change",', 10) != 0:
         return BAD_VALUE
     only_new[0] &= is_new
     cursor.at += 7 if is_new else 10
-    status = _read_number(cursor, &level.price_nanos)
-    _look(cursor)
-    if status == APPLIED and cursor.at[0] != c",":
+    parsed = read_number_nanos(cursor, &level.price_nanos)
+    if parsed != PARSED:
+        return _refusal(parsed)
+    look(cursor)
+    if cursor.at[0] != c",":
         return BAD_VALUE
     cursor.at += 1
-    if status == APPLIED:
-        status = _read_number(cursor, &level.size_nanos)
-    if status == APPLIED and (level.size_nanos == 0) != is_delete:
-        return BAD_VALUE
-    return status
+    parsed = read_number_nanos(cursor, &level.size_nanos)
+    if parsed != PARSED:
+        return _refusal(parsed)
+    return APPLIED if (level.size_nanos == 0) == is_delete else BAD_VALUE
 
 
 cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noexcept nogil:
@@ -236,7 +141,7 @@ cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noe
     levels.level = first
     levels.only_new = True
     while True:
-        _look(cursor)
+        look(cursor)
         if cursor.at[0] != (c"[" if levels.level == first else c","):
             return BAD_VALUE
         levels.at = cursor.at
@@ -249,6 +154,8 @@ cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noe
             break
         if cursor.at > cursor.turn:
             continue            # nothing but the end of the frame is near
+        if cursor.at[0] != (c"[" if levels.level == first else c","):
+            return BAD_VALUE    # the run ended before something that is no separator
         if levels.level == full:
             return TOO_MANY_LEVELS
         cursor.at += 1
@@ -258,12 +165,12 @@ cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noe
             status = _read_action_level(cursor, levels.level, &levels.only_new)
         if status != APPLIED:
             return status
-        _look(cursor)
+        look(cursor)
         if cursor.at[0] != c"]":
             return BAD_VALUE
         cursor.at += 1
         levels.level += 1
-        _look(cursor)
+        look(cursor)
         if cursor.at[0] == c"]":
             break
     cursor.at += 1
@@ -280,33 +187,11 @@ cdef inline Scan _read_side(Cursor* cursor, Kind kind, Draft* draft, bint is_bid
     return APPLIED
 
 
-cdef inline Scan _read_integer(Cursor* cursor, uint64_t* value) noexcept nogil:
-    cdef bint leading_zero = cursor.at[0] == c"0"
-    cdef int count = <int>read_digits(cursor.at, value)
-    if count:
-        cursor.at += count
-    else:
-        value[0] = 0
-        count = _take_digits(cursor, value, LONGEST_ID)
-    if count == 0 or (leading_zero and count > 1):
-        return BAD_VALUE
-    return APPLIED if count <= LONGEST_ID and value[0] <= <uint64_t>INT64_MAX else OUT_OF_RANGE
-
-
-cdef inline Scan _read_word(Cursor* cursor) noexcept nogil:
-    """A quoted word of visible ASCII."""
-    cdef unsigned int run = RUN_OF_WORD
-    if cursor.at[0] != c'"':
-        return BAD_VALUE
-    cursor.at += 1
-    while run == RUN_OF_WORD:
-        _look(cursor)
-        run = run_of_word(cursor.at)
-        cursor.at += run
-    if cursor.at[0] != c'"':
-        return BAD_VALUE
-    cursor.at += 1
-    return APPLIED
+cdef inline Scan _read_count(Cursor* cursor, uint64_t* value) noexcept nogil:
+    cdef Parse parsed = read_whole(cursor, value)
+    if parsed == PARSED:
+        return APPLIED
+    return BAD_VALUE if parsed == NOT_DECIMAL else OUT_OF_RANGE
 
 
 cdef inline Scan _read_type(Cursor* cursor, Draft* draft) noexcept nogil:
@@ -359,9 +244,9 @@ cdef inline Scan _read_value(Cursor* cursor, Kind kind, Draft* draft, unsigned i
     if key == ASK_SIDE:
         return _read_side(cursor, kind, draft, ASKS)
     if key == TIMESTAMP:
-        return _read_integer(cursor, &draft.venue_time_ms)
+        return _read_count(cursor, &draft.venue_time_ms)
     if key == INSTRUMENT:
-        return _read_word(cursor)
+        return APPLIED if read_word(cursor) else BAD_VALUE
     if key == TYPE:
         return _read_type(cursor, draft)
     if key == PREVIOUS_ID:
@@ -369,8 +254,8 @@ cdef inline Scan _read_value(Cursor* cursor, Kind kind, Draft* draft, unsigned i
             cursor.at += 4
             return APPLIED
         draft.is_chained = True
-        return _read_integer(cursor, &draft.previous)
-    return _read_integer(cursor, &draft.sequence)
+        return _read_count(cursor, &draft.previous)
+    return _read_count(cursor, &draft.sequence)
 
 
 cdef inline Scan _read_data(Cursor* cursor, Kind kind, Draft* draft) noexcept nogil:
@@ -379,18 +264,18 @@ cdef inline Scan _read_data(Cursor* cursor, Kind kind, Draft* draft) noexcept no
     cdef unsigned int key
     cdef Scan status
     while True:
-        _look(cursor)
+        look(cursor)
         key = _read_key(cursor)
         if key & keys == 0:
             return UNKNOWN_KEY
         if draft.seen & key:
             return REPEATED_KEY
         draft.seen |= key
-        _look(cursor)
+        look(cursor)
         status = _read_value(cursor, kind, draft, key)
         if status != APPLIED:
             return status
-        _look(cursor)
+        look(cursor)
         if cursor.at[0] != c",":
             break
         cursor.at += 1
@@ -446,9 +331,7 @@ cdef Scan scan_book(
     cdef Cursor cursor
     cdef Draft draft
     cdef Scan status
-    cursor.at = frame + head.data + 1
-    cursor.end = frame + length
-    cursor.turn = cursor.end - ROOM
+    open_cursor(&cursor, frame + head.data + 1, frame + length)
     draft.seen = 0
     draft.only_new = True
     draft.is_snapshot = draft.is_chained = False
@@ -478,7 +361,7 @@ cdef Kind scan_channel(const char* frame, Py_ssize_t length, Head* head) noexcep
     cdef const char* at
     cdef unsigned int run = RUN_OF_WORD
     cdef Py_ssize_t size
-    if length < VERSIONED_SIZE + RUN_OF_WORD:
+    if length < SHORTEST_FRAME:
         return NOT_A_BOOK
     size = _envelope_size(frame)
     at = frame + size

@@ -9,7 +9,7 @@ from atomizer._core.eip712 import DeriveActions
 from atomizer._core.fixed import NANOS
 from atomizer._core.frame import POST_ONLY, OrderWriter
 from atomizer._core.gate import Gate, InstrumentLimits
-from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, RESUBSCRIBE, ROW, Lane
+from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, REPLACE, RESUBSCRIBE, ROW, Lane
 from atomizer._core.quote import QuoteParams
 from tests.reference.book_frames import DERIBIT, DERIVE, SNAPSHOTS, deribit, derive
 from tests.reference.reference_lane import LIMITS, PARAMS, apply_book, read_book
@@ -54,6 +54,18 @@ def test_a_frame_away_from_the_touch_gives_nothing():
     settle(lane, slot, rows_of(lane, SNAPSHOTS[DERIBIT]))
     assert rows_of(lane, deribit(DERIBIT, 8, [(190, 4)], [(220, 4)], previous=7)) == []
     assert slot.book.levels(True) == [(100 * NANOS, 3 * NANOS), (95 * NANOS, 2 * NANOS)]
+
+
+def test_a_move_that_was_refused_is_tried_again_by_a_quiet_frame():
+    """What the order rate kept from moving moves with the first frame after the second is over."""
+    lane = lane_of(DERIBIT, per_second=3)
+    settle(lane, lane.slot(DERIBIT.encode()), rows_of(lane, SNAPSHOTS[DERIBIT]))
+    both_higher = deribit(DERIBIT, 8, [(202, 8)], [(208, 0), (210, 8)], previous=7)
+    assert [row[1:3] for row in rows_of(lane, both_higher)] == [(REPLACE, False)]
+    lane.slot(DERIBIT.encode()).settle(False, 105 * NANOS, NANOS)
+    assert rows_of(lane, deribit(DERIBIT, 9, [(190, 1)], [], previous=8)) == []
+    later = deribit(DERIBIT, 10, [(190, 2)], [], previous=9)
+    assert [row[1:3] for row in rows_of(lane, later, NOW_NS + SECOND_NS)] == [(REPLACE, True)]
 
 
 def test_a_gap_pulls_and_asks_for_a_snapshot():
