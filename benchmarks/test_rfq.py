@@ -12,13 +12,14 @@ from itertools import count
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
+from msgspec.structs import replace
 from sortedcontainers import SortedDict
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import NANOS, Instrument, parse_name
 from atomizer.domain.reasons import Verdict
-from atomizer.domain.trading import Mark, QuoteSent
-from atomizer.risk.exposure import InFlight, measure
+from atomizer.domain.trading import Mark, QuoteSent, Side
+from atomizer.risk.exposure import InFlight, RunningExposure
 from atomizer.risk.gate import Gate, Proposal
 from atomizer.risk.limits import Limits
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge
@@ -102,8 +103,13 @@ class Ours:
         self.assets = AssetMap({WETH: "ETH"})
         self.key = MakerKey(bytes.fromhex(KEY[2:]), MAKER)
         self.nonces = NonceClock()
-        self.positions = {f"ETH-20250627-{strike}-C": NANOS for strike in range(2000, 2900, 100)} | {"ETH-PERP": -NANOS}
-        self.in_flight = [InFlight(CALL, side, NANOS, 90 * NANOS, is_quote=True) for side in (1, -1)]
+        self.exposure = RunningExposure()
+        for name in (f"ETH-20250627-{strike}-C" for strike in range(2000, 2900, 100)):
+            self.exposure.on_mark(replace(self.market.mark(name), instrument=name))
+            self.exposure.hold(name, NANOS)
+        self.exposure.hold("ETH-PERP", -NANOS)
+        for side in Side:
+            self.exposure.put_quote(side.word, InFlight(CALL, side, NANOS, 90 * NANOS))
 
     def answer(self, frame):
         request = parse_rfq(frame, NOW_NS, self.assets)
@@ -111,7 +117,7 @@ class Ours:
         assert not isinstance(plan, Verdict)
         proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos)
         mark = self.market.mark
-        exposure = measure(plan.instrument, self.positions, self.in_flight, mark, NOW_NS - SECOND)
+        exposure = self.exposure.measure(plan.instrument, (), NOW_NS - SECOND)
         assert self.gate.check_quote(proposal, mark(CALL), exposure, NOW_NS).allowed
         quote = QuoteSent(
             now_ns=NOW_NS,
@@ -242,12 +248,12 @@ def test_stage(benchmark, stage, answered):
     """Each stage of our answer by itself."""
     ours, frame, request, quote = answered
     oldest_ns, mark = NOW_NS - SECOND, ours.market.mark
-    exposure = measure(CALL, ours.positions, ours.in_flight, mark, oldest_ns)
+    exposure = ours.exposure.measure(CALL, (), oldest_ns)
     proposal = Proposal(CALL, quote.side, quote.price_nanos, quote.quantity_nanos)
     stages = {
         "parse": (parse_rfq, frame, NOW_NS, ours.assets),
         "price": (ours.pricer.price, request.rfq, NOW_NS),
-        "exposure": (measure, CALL, ours.positions, ours.in_flight, mark, oldest_ns),
+        "exposure": (ours.exposure.measure, CALL, (), oldest_ns),
         "gate": (ours.gate.check_quote, proposal, mark(CALL), exposure, NOW_NS),
         "sign": (ours.key.sign, request, quote),
         "build": (build_quote, request, quote, ours.key.maker, bytes(65)),

@@ -47,6 +47,7 @@ def build_snapshot(
     live_mark: Callable[[str], Mark | None],
     connected: tuple[str, ...],
     books: int,
+    premium_e18: int,
     tape: Tape,
 ) -> Snapshot:
     """One consistent look at everything."""
@@ -73,7 +74,7 @@ def build_snapshot(
         books=books,
         positions=tuple(_row(row) for row in _open_first(rows)),
         deltas={total.label: total.greeks.delta for total in totals.by_underlying},
-        premium_e18=sum(each.price_nanos * each.amount_nanos for each in quoting.in_flight(now_ns) if each.side > 0),
+        premium_e18=premium_e18,
         latency_count=latency.count,
         latency_p50_ns=latency.percentile(50),
         latency_p99_ns=latency.percentile(99),

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from atomizer._core.fixed import format_nanos
@@ -14,7 +14,7 @@ from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected, JournalError
-from atomizer.risk.exposure import Exposure, InFlight
+from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
 from atomizer.risk.gate import Gate, Proposal
 from atomizer.strategies.rfq_responder import QuotePlan, RfqResponder
 from atomizer.venues.rysk.auth import NonceClock
@@ -48,6 +48,7 @@ class Quoting:
         gate: Gate,
         responder: RfqResponder,
         fused: FusedQuotes | None,
+        exposure: RunningExposure,
         market: MarketView,
         nonces: NonceClock,
         valid_for_s: int,
@@ -58,12 +59,13 @@ class Quoting:
         self._responder = responder
         self._fused = fused
         self._settled: tuple[QuotePlan, Verdict] | None = None  # of the frame that waits for `on_settled`
+        self._exposure = exposure
         self._market = market
         self._nonces = nonces
         self._valid_for_s = valid_for_s
         self._clock_ns = clock_ns
         self._requests: OrderedDict[str, RyskRequest] = OrderedDict()
-        self._in_play: dict[str, QuoteSent] = {}  # by RFQ: our last quote, while it may still be taken
+        self._in_play: dict[str, QuoteSent] = {}  # by RFQ: our last quote, while it may still be taken; oldest first
         self.sender: QuoteSender | None = None  # None: not quoting, every RFQ is declined
         self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
         self.on_won: Callable[[Fill], None] = _unheard
@@ -120,14 +122,14 @@ class Quoting:
             return
         self._ledger.write(answer)
         if answer.outcome is QuoteOutcome.REFUSED:
-            self._in_play.pop(answer.rfq_id, None)
+            self._withdraw(answer.rfq_id)
             log.warning("rfq %s: quote failed: %s", answer.rfq_id, answer.detail)
             return
         now_ns = self._clock_ns()
         plan = self._responder.on_answer(answer, now_ns)
         if isinstance(plan, Verdict):
             if not plan.allowed:
-                self._in_play.pop(answer.rfq_id, None)
+                self._withdraw(answer.rfq_id)
                 log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, plan.reason, plan.detail)
             return
         verdict = self._send(plan, now_ns, _leave_for(request))
@@ -150,7 +152,7 @@ class Quoting:
             return
         if self._ledger.write(fill):
             self.won += 1
-            self._in_play.pop(quote.rfq_id, None)
+            self._withdraw(quote.rfq_id)
             self.on_won(fill)
 
     def on_bad_frame(self, error: BadFrame) -> None:
@@ -158,13 +160,14 @@ class Quoting:
         self.seen += 1
         self._decline("unreadable", Verdict(Reason(error.reason), str(error)))
 
-    def in_flight(self, now_ns: int) -> Iterator[InFlight]:
-        """Our quotes that may still be taken."""
+    def forget_expired(self, now_ns: int) -> None:
+        """Quotes that cannot be taken any more no longer weigh in the exposure."""
         now_s = now_ns // NANOS
-        for rfq_id in [rfq_id for rfq_id, quote in self._in_play.items() if quote.valid_until_s < now_s]:
-            del self._in_play[rfq_id]
-        for quote in self._in_play.values():
-            yield InFlight(quote.instrument, quote.side, quote.quantity_nanos, quote.price_nanos, is_quote=True)
+        while self._in_play:
+            rfq_id, quote = next(iter(self._in_play.items()))
+            if quote.valid_until_s >= now_s:
+                return
+            self._withdraw(rfq_id)
 
     def auctions_open(self, now_ns: int, settling_ns: int) -> int:
         """Quotes of ours whose auction has not ended, or ended less than `settling_ns` ago."""
@@ -198,13 +201,13 @@ class Quoting:
             return Verdict(Reason.POSITION_MISMATCH, f"{plan.instrument}: the venue's position is not what we booked")
         if self.hedges_back_to_back and not (verdict := self._check_hedge(plan, now_ns)).allowed:
             return verdict
-        in_play = self._in_play.pop(plan.rfq_id, None)  # the new quote stands instead of it, not beside it
+        self._exposure.drop_quote(plan.rfq_id)  # the new quote stands instead of an earlier one, not beside it
         proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos)
         exposure = self.measure(plan.instrument, now_ns)
         verdict = self._gate.check_quote(proposal, self._market.mark(plan.instrument), exposure, now_ns)
+        if (in_play := self._in_play.get(plan.rfq_id)) is not None:
+            self._exposure.put_quote(plan.rfq_id, _flight(in_play))
         if not verdict.allowed:
-            if in_play is not None:
-                self._in_play[plan.rfq_id] = in_play
             return verdict
         quote = QuoteSent(
             now_ns=now_ns,
@@ -233,13 +236,20 @@ class Quoting:
         except JournalError as error:
             self._gate.shut(str(error))
             return Verdict(Reason.JOURNAL_FAILED, str(error))
+        self._in_play.pop(quote.rfq_id, None)  # so that the oldest stands first
         self._in_play[quote.rfq_id] = quote
+        self._exposure.put_quote(quote.rfq_id, _flight(quote))
         try:
             leave(sender, quote)
         except Disconnected as error:
-            del self._in_play[quote.rfq_id]
+            self._withdraw(quote.rfq_id)
             return Verdict(Reason.NOT_CONNECTED, str(error))
         return ALLOWED
+
+    def _withdraw(self, rfq_id: str) -> None:
+        """Our last quote for this RFQ cannot be taken any more."""
+        if self._in_play.pop(rfq_id, None) is not None:
+            self._exposure.drop_quote(rfq_id)
 
     def _leave_fused(self, sender: QuoteSender, quote: QuoteSent) -> None:
         assert self._fused is not None  # noqa: S101  it gave the plan
@@ -260,6 +270,10 @@ class Quoting:
     def _decline(self, rfq_id: str, verdict: Verdict) -> None:
         self.declines[verdict.reason] += 1
         log.info("rfq %s: declined: %s: %s", rfq_id, verdict.reason, verdict.detail)
+
+
+def _flight(quote: QuoteSent) -> InFlight:
+    return InFlight(quote.instrument, quote.side, quote.quantity_nanos, quote.price_nanos)
 
 
 def _leave_for(request: RyskRequest) -> Leave:

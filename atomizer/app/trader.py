@@ -24,7 +24,7 @@ from atomizer.desk.snapshot import SnapshotWriter
 from atomizer.domain.reasons import Verdict
 from atomizer.domain.trading import Fill, OrderState, OrderUpdate, RunStarted, RunStopped
 from atomizer.errors import BadFrame, JournalError, VenueError
-from atomizer.risk.exposure import Exposure, InFlight, measure
+from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
 from atomizer.venues.derive.session import Connected, DeriveSession, Lost
 from atomizer.venues.rysk.auth import NonceClock
 from atomizer.venues.rysk.session import RyskSession
@@ -58,13 +58,15 @@ class Trader:
         self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
         fused = build_fused(settings, access)
+        self._exposure = RunningExposure()
+        state.portfolio.watch(self._exposure.hold)
         self.venue = DeriveSession(
             access.profile,
             access.derive,
             underlyings=underlyings_of(access),
             emit=self._on_event,
             now_ns=clock_ns,
-            listener=fused,
+            listeners=[self._exposure] if fused is None else [self._exposure, fused],
             last_nonce=state.last_nonce("derive"),
             max_clock_offset_ns=settings.risk.max_clock_offset.ns,
         )
@@ -73,6 +75,7 @@ class Trader:
             gate=self._gate,
             responder=build_responder(settings, self.venue),
             fused=fused,
+            exposure=self._exposure,
             market=self.venue,
             nonces=NonceClock(state.last_nonce("rysk")),
             valid_for_s=max(int(settings.rfq.quote_duration), 1),
@@ -229,21 +232,13 @@ class Trader:
 
     def measure(self, instrument: str, now_ns: int) -> Exposure | Verdict:
         """Exposure with everything in flight."""
-        positions: dict[str, int] = {}
-        for position in self.ledger.state.portfolio.positions():
-            positions[position.instrument] = positions.get(position.instrument, 0) + position.amount_nanos
-        oldest_ns = now_ns - self.settings.risk.max_mark_age.ns
-        return measure(instrument, positions, self._in_flight(now_ns), self.venue.mark, oldest_ns)
-
-    def _in_flight(self, now_ns: int) -> list[InFlight]:
+        self.quoting.forget_expired(now_ns)
         orders = [
-            InFlight(
-                order.placed.instrument, order.placed.side, order.open_nanos, order.placed.price_nanos, is_quote=False
-            )
+            InFlight(order.placed.instrument, order.placed.side, order.open_nanos, order.placed.price_nanos)
             for order in self.ledger.state.orders.live()
             if order.placed is not None
         ]
-        return [*orders, *self.quoting.in_flight(now_ns)]
+        return self._exposure.measure(instrument, orders, now_ns - self.settings.risk.max_mark_age.ns)
 
     async def _wait_for_auctions_and_hedges(self) -> None:
         """A quote cannot be taken back, so what is in an auction now may still become a fill and need its hedge."""
@@ -288,19 +283,22 @@ class Trader:
 
     def publish(self, writer: SnapshotWriter) -> None:
         """Show the present picture."""
+        now_ns = self._clock_ns()
+        self.quoting.forget_expired(now_ns)
         connected = tuple(name for name, session in (("derive", self.venue), ("rysk", self.rysk)) if session.is_open)
         writer.publish(
             build_snapshot(
                 access=self.access,
                 phase=self.phase,
                 started_ns=self.started_ns,
-                now_ns=self._clock_ns(),
+                now_ns=now_ns,
                 state=self.ledger.state,
                 quoting=self.quoting,
                 hedging=self.hedging,
                 live_mark=self.venue.mark,
                 connected=connected,
                 books=self.books_live(),
+                premium_e18=self._exposure.premium_e18,
                 tape=self.tape,
             )
         )

@@ -1,6 +1,6 @@
 """All positions of one book of account with the latest marks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from atomizer.domain.trading import Fill, Mark, Record
 from atomizer.portfolio.exposure import Exposure, net_exposure
@@ -13,6 +13,8 @@ class Portfolio:
     def __init__(self) -> None:
         self._positions: dict[tuple[str, str], Position] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
+        self._amounts: dict[str, int] = {}  # by contract, over all venues
+        self._on_amount: Callable[[str, int], None] = _unwatched
 
     def apply(self, record: Record) -> bool:
         """Fold one record in; False when it changes nothing.
@@ -21,7 +23,7 @@ class Portfolio:
         """
         match record:
             case Fill():
-                self._position(record.venue, record.instrument).book(record)
+                self._book(record)
                 return True
             case Mark():
                 return self._apply_mark(record)
@@ -48,7 +50,13 @@ class Portfolio:
 
     def amount_nanos(self, instrument: str) -> int:
         """Net signed amount of a contract over all venues."""
-        return sum(position.amount_nanos for position in self._positions.values() if position.instrument == instrument)
+        return self._amounts.get(instrument, 0)
+
+    def watch(self, on_amount: Callable[[str, int], None]) -> None:
+        """Tell of the net signed amount of each contract over all venues: now, and after every fill."""
+        self._on_amount = on_amount
+        for instrument, amount_nanos in self._amounts.items():
+            on_amount(instrument, amount_nanos)
 
     def exposure(self) -> dict[str, Exposure]:
         """Net Greeks by underlying."""
@@ -64,6 +72,12 @@ class Portfolio:
         marks[mark.venue] = mark
         return True
 
+    def _book(self, fill: Fill) -> None:
+        self._position(fill.venue, fill.instrument).book(fill)
+        amount_nanos = self.amount_nanos(fill.instrument) + fill.side * fill.amount_nanos
+        self._amounts[fill.instrument] = amount_nanos
+        self._on_amount(fill.instrument, amount_nanos)
+
     def _position(self, venue: str, instrument: str) -> Position:
         key = (venue, instrument)
         position = self._positions.get(key)
@@ -74,3 +88,7 @@ class Portfolio:
 
 def _age_key(mark: Mark) -> tuple[int, int, str]:
     return mark.venue_time_ns, mark.now_ns, mark.venue
+
+
+def _unwatched(_instrument: str, _amount_nanos: int) -> None:
+    """Whoever only reads the books needs no word of each change."""

@@ -73,6 +73,21 @@ def test_net_greeks_add_up_by_underlying():
     assert portfolio.amount_nanos(CALL) == 2 * NANOS
 
 
+@given(st.lists(RECORDS, max_size=20), st.lists(RECORDS, max_size=20))
+def test_whoever_watches_knows_every_amount(before, after):
+    """A watcher is told what is held when it begins and every change since: the sum of all venues' positions."""
+    portfolio = fold(*before)
+    told = {}
+    portfolio.watch(told.__setitem__)
+    for record in after:
+        portfolio.apply(record)
+    held = {}
+    for position in portfolio.positions():
+        held[position.instrument] = held.get(position.instrument, 0) + position.amount_nanos
+    assert told == held
+    assert all(portfolio.amount_nanos(name) == amount for name, amount in held.items())
+
+
 def test_a_missing_mark_is_named_and_not_zero():
     """An option without a mark makes its underlying's Greeks unknown and is named; a flat one does not matter."""
     portfolio = fold(mark(), fill(), fill(PUT), fill(BTC_CALL), fill(BTC_CALL, Side.SELL))

@@ -7,7 +7,7 @@ from atomizer._core.gate import Gate as CompiledGate
 from atomizer._core.gate import InstrumentLimits
 from atomizer.domain.instruments import NANOS, Contract, Instrument
 from atomizer.domain.trading import Mark, Side
-from atomizer.risk.exposure import InFlight, measure
+from atomizer.risk.exposure import InFlight, RunningExposure
 from atomizer.risk.gate import Gate, Proposal
 from atomizer.risk.limits import Limits
 
@@ -68,8 +68,10 @@ def ask_risk(chosen, order):
     fees = dict.fromkeys(("maker_fee_nanos", "taker_fee_nanos", "base_fee_nanos", "fee_cap_nanos"), 0)
     instrument = Instrument(venue="derive", contract=Contract("ETH"), **steps_of, **fees)
     sides = ((Side.BUY, order["open_bids_nanos"]), (Side.SELL, order["open_asks_nanos"]))
-    flights = [InFlight(INSTRUMENT, side, amount, 1, is_quote=False) for side, amount in sides if amount]
-    exposure = measure(INSTRUMENT, {INSTRUMENT: order["position_nanos"]}, flights, lambda _: None, 0)
+    flights = [InFlight(INSTRUMENT, side, amount, 1) for side, amount in sides if amount]
+    running = RunningExposure()
+    running.hold(INSTRUMENT, order["position_nanos"])
+    exposure = running.measure(INSTRUMENT, flights, 0)
     side = Side.BUY if order["is_bid"] else Side.SELL
     proposal = Proposal(INSTRUMENT, side, order["price_nanos"], order["size_nanos"])
     return gate.check_order(proposal, instrument, _mark(order), exposure, order["now_ns"]).reason.name

@@ -2,9 +2,10 @@
 
 from atomizer.domain.instruments import NANOS, Instrument, parse_name
 from atomizer.domain.trading import Mark, Side
-from atomizer.risk.exposure import InFlight
+from atomizer.risk.exposure import InFlight, RunningExposure
 from atomizer.risk.gate import Proposal
 from atomizer.risk.limits import Limits
+from tests.reference.whole_exposure import Flight
 
 NOW_NS = 1_750_000_000 * 10**9
 OLDEST_NS = NOW_NS - 30 * 10**9
@@ -72,7 +73,26 @@ def marks():
 
 
 def flight(name, side, amount_nanos, *, is_quote=False, price_nanos=100 * NANOS):
-    return InFlight(instrument=name, side=side, amount_nanos=amount_nanos, price_nanos=price_nanos, is_quote=is_quote)
+    return Flight(name, side, amount_nanos, price_nanos, is_quote)
+
+
+def exposed(name=CALL, positions=None, in_flight=(), known=None):
+    """What the running exposure says that was told all this."""
+    running = RunningExposure()
+    for each in (known or marks()).values():
+        if each is not None:
+            running.on_mark(each)
+    for held, amount in (positions or {}).items():
+        running.hold(held, amount)
+    for number, each in enumerate(in_flight):
+        if each.is_quote:
+            running.put_quote(str(number), as_in_flight(each))
+    orders = [as_in_flight(each) for each in in_flight if not each.is_quote]
+    return running.measure(name, orders, OLDEST_NS)
+
+
+def as_in_flight(each):
+    return InFlight(each.instrument, each.side, each.amount_nanos, each.price_nanos)
 
 
 def proposal(side=Side.BUY, amount_nanos=NANOS, price_nanos=100 * NANOS, name=CALL):

@@ -8,11 +8,11 @@ from books_at_risk import (
     OLDEST_NS,
     PERP,
     PUT,
+    exposed,
     flight,
     instrument,
     limits,
     mark,
-    marks,
     proposal,
 )
 from hypothesis import given
@@ -22,25 +22,20 @@ from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
 from atomizer.domain.trading import Side
 from atomizer.errors import ConfigError
-from atomizer.risk.exposure import measure
 from atomizer.risk.gate import Gate
 
 LOT = NANOS // 100
 
 
-def exposed(positions=None, in_flight=(), name=CALL):
-    return measure(name, positions or {}, in_flight, marks().get, OLDEST_NS)
-
-
 def check_order(order, positions=None, in_flight=(), gate=None, **changes):
     gate = gate or Gate(limits())
-    exposure = exposed(positions, in_flight, order.instrument)
+    exposure = exposed(order.instrument, positions, in_flight)
     return gate.check_order(order, instrument(order.instrument, **changes), mark(order.instrument), exposure, NOW_NS)
 
 
 def check_quote(quote, positions=None, in_flight=(), gate=None):
     gate = gate or Gate(limits())
-    return gate.check_quote(quote, mark(quote.instrument), exposed(positions, in_flight, quote.instrument), NOW_NS)
+    return gate.check_quote(quote, mark(quote.instrument), exposed(quote.instrument, positions, in_flight), NOW_NS)
 
 
 def test_sane_order_within_limits_is_allowed():
@@ -170,8 +165,8 @@ def test_what_passes_never_worsens_a_breach(held, open_quotes, name, side, lots)
     order = proposal(side, lots * LOT, name=name)
     if not check_order(order, held, open_quotes).allowed:
         return
-    before = exposed(held, name=name)
-    after = exposed(held | {name: held.get(name, 0) + order.side * order.amount_nanos}, name=name)
+    before = exposed(name, held)
+    after = exposed(name, held | {name: held.get(name, 0) + order.side * order.amount_nanos})
     for was, now, limit in (
         (before.position.now, after.position.now, LIMITS["max_position_nanos"]),
         (before.delta.now, after.delta.now, LIMITS["max_delta_nanos"]),

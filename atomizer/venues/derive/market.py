@@ -1,10 +1,9 @@
 """Resident market data: instruments, books and marks, kept current by what the channels bring. Pure but for storage."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from atomizer._core.book import Book
-from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import MarketListener
 from atomizer.domain.trading import Mark
 from atomizer.errors import BadFrame
@@ -52,8 +51,8 @@ class BookFeed:
 class MarketData:
     """Everything resident of the listed instruments. A `Book` keeps its identity for as long as it is listed."""
 
-    def __init__(self, listener: MarketListener | None = None) -> None:
-        self._listener = listener or _Nobody()
+    def __init__(self, listeners: Sequence[MarketListener] = ()) -> None:
+        self._listeners = listeners
         self._listings: dict[str, Listing] = {}
         self._books: dict[str, BookFeed] = {}
         self._marks: dict[str, Mark] = {}
@@ -73,9 +72,9 @@ class MarketData:
         for name in self._listings.keys() - self._books.keys():
             self._books[name] = BookFeed()
         if self._listings != before:
-            self._listener.on_listings(
-                [(listing.instrument, self._books[name].book) for name, listing in self._listings.items()]
-            )
+            listed = [(listing.instrument, self._books[name].book) for name, listing in self._listings.items()]
+            for listener in self._listeners:
+                listener.on_listings(listed)
 
     def feeds(self) -> dict[str, Feed]:
         """Every market channel that we want, and who takes its data."""
@@ -103,7 +102,8 @@ class MarketData:
             feed.darken()
         self._marks.clear()
         self._index_nanos.clear()
-        self._listener.on_dark()
+        for listener in self._listeners:
+            listener.on_dark()
 
     def _ticker_feed(self, listing: Listing) -> Feed:
         contract, name = listing.instrument.contract, listing.instrument.name
@@ -111,16 +111,7 @@ class MarketData:
         def on_ticker(data: Any, now_ns: int) -> None:
             mark = self._marks[name] = parse_ticker(data, name, contract.is_option, now_ns)
             self._index_nanos[contract.underlying] = mark.index_nanos
-            self._listener.on_mark(mark)
+            for listener in self._listeners:
+                listener.on_mark(mark)
 
         return on_ticker
-
-
-class _Nobody:
-    """Where no copy is kept."""
-
-    def on_listings(self, listed: Iterable[tuple[Instrument, Book]]) -> None: ...
-
-    def on_mark(self, mark: Mark) -> None: ...
-
-    def on_dark(self) -> None: ...

@@ -75,7 +75,7 @@ class DeriveSession:
         underlyings: Sequence[str],
         emit: Callable[[Event], None],
         now_ns: Callable[[], int],
-        listener: MarketListener | None = None,
+        listeners: Sequence[MarketListener] = (),
         last_nonce: int = 0,
         max_clock_offset_ns: int = NANOS_PER_S,
         random: Random | None = None,
@@ -87,7 +87,7 @@ class DeriveSession:
         self._now_ns = now_ns
         self._last_nonce = last_nonce
         self._max_clock_offset_ns = max_clock_offset_ns
-        self._market = MarketData(listener)
+        self._market = MarketData(listeners)
         self._connection = Connection(
             VENUE,
             profile.url,

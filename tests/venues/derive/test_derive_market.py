@@ -78,10 +78,40 @@ def test_a_book_that_cannot_be_read_goes_dark(change):
     assert feed.book.best_bid() == 340 * NANOS
 
 
-def listed(*records):
-    market = MarketData()
+def listed(*records, listeners=()):
+    market = MarketData(listeners)
     market.replace_listings([parse_instrument(record) for record in records])
     return market
+
+
+class Heard:
+    """What the market tells, in order."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_listings(self, listed):
+        self.told.append({instrument.name: book for instrument, book in listed})
+
+    def on_mark(self, mark):
+        self.told.append(mark)
+
+    def on_dark(self):
+        self.told.append("dark")
+
+
+def test_a_listener_hears_of_listings_marks_and_losses():
+    """Who keeps a copy is told of each change of the list with its books, of each mark, and when all are void."""
+    heard = Heard()
+    market = listed(samples.OPTION, listeners=[heard])
+    market.replace_listings([parse_instrument(samples.OPTION)])
+    assert heard.told == [{HYPE: market.book(HYPE)}]
+    market.feeds()[ticker_channel(HYPE)](samples.SLIM_TICKER, NOW_NS)
+    market.darken()
+    market.replace_listings([parse_instrument(samples.PERPETUAL)])
+    assert heard.told[1].now_ns == NOW_NS
+    assert heard.told[1].instrument == HYPE
+    assert heard.told[2:] == ["dark", {"ETH-PERP": market.book("ETH-PERP")}]
 
 
 def test_a_loss_darkens_everything_and_the_next_count_starts_anywhere():
