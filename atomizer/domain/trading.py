@@ -2,14 +2,15 @@
 
 `now_ns` is when we learned or decided it (wall clock, unix nanoseconds); `venue_time_ns` is the venue's own stamp.
 Prices and amounts are nanos (10⁻⁹ USD, 10⁻⁹ of a unit of the underlying); money is e18 (10⁻¹⁸ USD), because price x
-amount is exact there and venues charge fees to that digit. Amounts are positive; the side carries the sign.
+amount is exact there and venues charge fees to that digit. Amounts are positive; the side carries the sign. Where a
+record has a `currency` other than USD, what price and amount count is in the table at `domain.instruments.Instrument`.
 """
 
 from enum import IntEnum, StrEnum
 
 import msgspec
 
-from atomizer.domain.instruments import Contract
+from atomizer.domain.instruments import USD, Contract, parse_name
 
 
 class Side(IntEnum):
@@ -150,7 +151,10 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="order_update")
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
-    """A trade of ours. `trade_id` is unique per venue; `client_id` is the order's, or the quote nonce for an RFQ."""
+    """A trade of ours. `trade_id` is unique per venue; `client_id` is the order's, or the quote nonce for an RFQ.
+
+    Paid in `currency`: the coin for what Deribit lists as inverse (`index_nanos` makes USD of it), else USD.
+    """
 
     now_ns: int
     venue: str
@@ -163,9 +167,17 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     fee_e18: int
     is_maker: bool
     venue_time_ns: int
+    currency: str = USD  # of the fee, and of what the trade pays
+    index_nanos: int = 0  # the venue's USD for one coin when it traded; 0 is unknown
+
+    @property
+    def is_amount_usd(self) -> bool:
+        """Whether `amount_nanos` counts USD (an inverse future) instead of coins."""
+        return self.currency != USD and not parse_name(self.instrument).is_option
 
     @property
     def notional_e18(self) -> int:
+        """Price x amount: what the trade pays in `currency`, unless the amount is in USD."""
         return self.price_nanos * self.amount_nanos
 
 
@@ -202,8 +214,10 @@ class PositionsCompared(msgspec.Struct, frozen=True, kw_only=True, tag="position
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
-    """A venue's mark and Greeks for one instrument. Greeks per unit: delta, gamma per USD,
-    vega per volatility point, theta per day.
+    """A venue's mark and Greeks for one instrument.
+
+    Greeks per unit of amount: delta in coins, gamma in coins per USD, vega in USD per volatility point, theta in USD
+    per day. `mark_nanos` is a price of the instrument, in coins for an inverse option; index and forward are USD.
     """
 
     now_ns: int
@@ -218,6 +232,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     vega: float
     theta: float
     venue_time_ns: int
+    currency: str = USD  # of the instrument: what a price in it pays
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run"):

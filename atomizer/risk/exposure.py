@@ -14,13 +14,12 @@ from typing import Final
 import msgspec
 
 from atomizer._core.book import Book
-from atomizer.domain.instruments import NANOS, Contract, Instrument
+from atomizer.domain.instruments import NANOS, USD, Instrument
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark, Side
 
 _UNKNOWN_NS: Final = -(2**63)  # of a mark that there is not, or with a Greek that is not a number
-_ALWAYS_NS: Final = 2**63  # a perpetual needs no mark: its delta is one
-_PERPETUAL_SUFFIX: Final = Contract("").name
+_ALWAYS_NS: Final = 2**63  # a future needs no mark: its delta is one
 
 
 class InFlight(msgspec.Struct, frozen=True):
@@ -246,7 +245,7 @@ class RunningExposure:
     def _line(self, name: str) -> _Line:
         line = self._lines.get(name)
         if line is None:
-            symbol = name.partition("-")[0]
+            symbol = name.partition("-")[0].partition("_")[0]  # the base: what is quoted in several coins nets
             underlying = self._underlyings.setdefault(symbol, _Underlying())
             line = self._lines[name] = _Line(name, underlying)
             self._value(name, self._marks.get(name))
@@ -264,7 +263,8 @@ def _mark_ns(line: _Line) -> int:
 
 def _unit(name: str, mark: Mark | None) -> tuple[int, int]:
     """(delta of one unit in nanos, stamp of the mark)."""
-    if name.endswith(_PERPETUAL_SUFFIX):
+    is_future = name.count("-") == 1  # a perpetual or a dated one; of an inverse one, only the mark knows the delta
+    if is_future and (mark is None or mark.currency == USD):
         return NANOS, _ALWAYS_NS
     # One sum asks for all four: it is never finite when one of them is not.
     if mark is None or not math.isfinite(mark.delta + mark.gamma + mark.vega + mark.theta):
