@@ -11,6 +11,7 @@
 Keys of the data may stand in any order. A frame is read into a draft; the book sees it only when all was understood.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport uint64_t
@@ -132,6 +133,7 @@ cdef Scan _read_action_level(Cursor* cursor, text_level* level, int* only_new) n
     return APPLIED if (level.size_nanos == 0) == is_delete else BAD_VALUE
 
 
+@cython.overflowcheck(False)    # which would count the difference of two pointers in bytes
 cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noexcept nogil:
     """Levels up to and past the bracket that closes the side; `at` is on the one that opens it."""
     cdef run levels
