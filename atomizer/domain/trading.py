@@ -123,6 +123,7 @@ class OrderPlaced(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
     time_in_force: TimeInForce
     reduce_only: bool = False
     hedge_of: str = ""  # trade id of the fill that this order hedges
+    replaces: str = ""  # client id of the order that it succeeds: one request ends that one and places this
 
     @property
     def strategy(self) -> str:

@@ -51,7 +51,12 @@ def reconcile(
     adopted, strays, foreign = [], [], []
     for update in answer.open_orders:
         order = table.get(answer.venue, update.client_id)
-        if order is not None and not order.state.is_final and labels[update.client_id] == 1:
+        if (
+            order is not None
+            and not order.state.is_final
+            and labels[update.client_id] == 1
+            and not _is_succeeded(table, answer.venue, update.client_id, labels)
+        ):
             if order.learns_from(update):
                 adopted.append(update)
         elif order is not None or _is_owned(update.client_id, strategies):
@@ -83,6 +88,11 @@ def _missing_fills(table: OrderTable, answer: Answer) -> list[Fill]:
 def _is_owned(client_id: str, strategies: Collection[str]) -> bool:
     owner = parse_client_id(client_id)
     return owner is not None and owner.strategy in strategies
+
+
+def _is_succeeded(table: OrderTable, venue: str, client_id: str, resting: Collection[str]) -> bool:
+    """Whether an order that should have ended when this one was replaced rests beside it."""
+    return any(order.client_id in resting for order in table.successors(venue, client_id))
 
 
 def _sent_ns(order: Order) -> int:

@@ -2,6 +2,10 @@
 
 Messages come in any order, late and twice, so nothing here depends on their order: an order's state is the furthest
 that anything has been heard of, its filled amount the largest that anything has proven.
+
+A replace is one request that ends an order and places its successor, in that order: once the venue has taken the
+successor, the order before it is gone. A successor that was refused, or of which nothing is known, says nothing about
+the one before: it may rest on or be gone already, so both stay live until the venue tells.
 """
 
 from collections import defaultdict
@@ -24,6 +28,13 @@ _PROGRESS = {
 }
 
 
+def _accepts(update: OrderUpdate) -> bool:
+    """Whether only an order that the venue has taken is spoken of so; a refused one may have an id there, too."""
+    if update.order_id:
+        return update.state is not OrderState.REFUSED
+    return update.state in {OrderState.OPEN, OrderState.FILLED}
+
+
 class Order(msgspec.Struct):
     """What is known of one order. Others read it; only the table writes it."""
 
@@ -34,6 +45,7 @@ class Order(msgspec.Struct):
     reported_nanos: int = 0  # largest cumulative amount that the venue reported
     booked_nanos: int = 0  # sum of the fills we hold
     order_id: str = ""  # the venue's name for it; empty until told
+    is_accepted: bool = False  # the venue has taken it at some time: it spoke of it as resting, by its id, or filled it
     code: int | None = None  # the venue's, with `detail`, of the word that brought the present state
     detail: str = ""
     cancel_sent_ns: int = 0  # of the latest cancel; 0 when none was sent
@@ -56,6 +68,7 @@ class Order(msgspec.Struct):
             _PROGRESS[update.state] > _PROGRESS[self.state]
             or update.filled_nanos > self.reported_nanos
             or bool(update.order_id and not self.order_id)
+            or (_accepts(update) and not self.is_accepted)
         )
 
     def advance(self, state: OrderState) -> bool:
@@ -67,6 +80,7 @@ class Order(msgspec.Struct):
 
     def advance_by_fills(self) -> None:
         """A filled amount is itself word of the order: it was accepted, or it is done."""
+        self.is_accepted = self.is_accepted or self.filled_nanos > 0
         if self.placed is not None and self.filled_nanos >= self.placed.amount_nanos:
             self.advance(OrderState.FILLED)
         elif self.filled_nanos:
@@ -81,6 +95,7 @@ class OrderTable:
         self._live: dict[tuple[str, str], Order] = {}
         self._fills: set[tuple[str, str]] = set()
         self._hedges: defaultdict[str, list[Order]] = defaultdict(list)
+        self._successors: defaultdict[tuple[str, str], list[Order]] = defaultdict(list)
         self._nonces: dict[str, int] = {}
 
     def apply(self, record: Record) -> bool:
@@ -118,6 +133,10 @@ class OrderTable:
         order = self._orders.get((venue, client_id))
         return order.filled_nanos if order is not None else 0
 
+    def successors(self, venue: str, client_id: str) -> tuple[Order, ...]:
+        """The orders that were sent to replace this one, in the order they were placed."""
+        return tuple(self._successors.get((venue, client_id), ()))
+
     def hedges_of(self, trade_id: str) -> tuple[Order, ...]:
         """The orders placed to hedge this trade, in the order they were placed."""
         return tuple(self._hedges.get(trade_id, ()))
@@ -138,8 +157,10 @@ class OrderTable:
         order.placed = placed
         if placed.hedge_of:
             self._hedges[placed.hedge_of].append(order)
+        if placed.replaces:
+            self._successors[placed.venue, placed.replaces].append(order)
         order.advance_by_fills()
-        self._index(order)
+        self._settle(order)
         return True
 
     def _apply_update(self, update: OrderUpdate) -> bool:
@@ -150,8 +171,9 @@ class OrderTable:
         order.reported_nanos = max(order.reported_nanos, update.filled_nanos)
         if order.advance(update.state):
             order.code, order.detail = update.code, update.detail
+        order.is_accepted = order.is_accepted or _accepts(update)
         order.advance_by_fills()
-        self._index(order)
+        self._settle(order)
         return True
 
     def _apply_fill(self, fill: Fill) -> bool:
@@ -161,7 +183,7 @@ class OrderTable:
         order = self._order(fill.venue, fill.client_id)
         order.booked_nanos += fill.amount_nanos
         order.advance_by_fills()
-        self._index(order)
+        self._settle(order)
         return True
 
     def _apply_cancel(self, cancel: CancelSent) -> bool:
@@ -177,6 +199,16 @@ class OrderTable:
         if order is None:
             order = self._orders[key] = Order(venue, client_id)
         return order
+
+    def _settle(self, order: Order) -> None:
+        """What follows from the news of an order: whether it is live, and that an order it replaced is gone."""
+        if order.placed is not None and order.placed.replaces and order.is_accepted:
+            replaced = self._order(order.venue, order.placed.replaces)
+            replaced.advance(OrderState.CANCELLED)
+            self._index(replaced)
+        if order.placed is not None and any(each.is_accepted for each in self.successors(order.venue, order.client_id)):
+            order.advance(OrderState.CANCELLED)
+        self._index(order)
 
     def _index(self, order: Order) -> None:
         key = (order.venue, order.client_id)

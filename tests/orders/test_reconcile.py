@@ -14,7 +14,7 @@ STRATEGIES = {"hedger", "maker"}
 GRACE_NS = 100
 
 
-def place(label, now_ns=0, amount_nanos=10, venue="derive"):
+def place(label, now_ns=0, amount_nanos=10, venue="derive", replaces=""):
     return OrderPlaced(
         now_ns=now_ns,
         venue=venue,
@@ -25,6 +25,7 @@ def place(label, now_ns=0, amount_nanos=10, venue="derive"):
         price_nanos=100,
         amount_nanos=amount_nanos,
         time_in_force=TimeInForce.GTC,
+        replaces=replaces,
     )
 
 
@@ -81,6 +82,17 @@ def test_two_orders_of_one_label_are_strays():
     answer = Answer(venue="derive", open_orders=venue.open_orders() * 2, fills=(), asked_ns=1_000)
     found = reconcile(table, answer, STRATEGIES, GRACE_NS, 1_001)
     assert [update.client_id for update in found.strays] == ["hedger.r1.1"] * 2
+
+
+def test_an_order_that_rests_beside_its_successor_is_a_stray():
+    """When a replaced order and the one that succeeds it both rest, the replaced one is to be cancelled."""
+    venue, order, successor = VenueOrders("derive"), place("hedger.r1.1"), place("hedger.r1.2", replaces="hedger.r1.1")
+    table = fold(order, successor)
+    venue.accept(order)
+    venue.accept(successor)
+    found = ask(table, venue)
+    assert [update.client_id for update in found.strays] == ["hedger.r1.1"]
+    assert [update.client_id for update in found.adopted] == ["hedger.r1.2"]
 
 
 def test_foreign_orders_are_reported_and_untouched():
@@ -154,6 +166,18 @@ class ReconcileMachine(RuleBasedStateMachine):
             self.messages += self.venue.accept(order)
         return order.client_id
 
+    @rule(target=labels, label=labels, amount=st.integers(1, 5), arrives=st.booleans(), is_taken=st.booleans())
+    def replace_order(self, label, amount, arrives, is_taken):
+        """Written and sent; it may be lost on the way, be refused when the old order has gone, or be half done."""
+        if self.table.get("derive", label) is None:
+            return label
+        self.now_ns += 1
+        order = place(self.ids.next(), self.now_ns, amount, replaces=label)
+        self.apply(order)
+        if arrives:
+            self.messages += self.venue.replace(order, is_taken=is_taken)
+        return order.client_id
+
     @rule(label=labels)
     def no_answer(self, label):
         self.apply(OrderUpdate(now_ns=self.now_ns, venue="derive", client_id=label, state=OrderState.UNKNOWN))
@@ -179,8 +203,11 @@ class ReconcileMachine(RuleBasedStateMachine):
     def reconcile(self):
         self.now_ns += GRACE_NS
         found = ask(self.table, self.venue, self.now_ns)
-        for record in (*found.fills, *found.adopted, *found.ended):
+        for record in (*found.fills, *found.adopted):
             assert self.apply(record)
+        for record in found.ended:
+            # Nothing new of an order whose successor, adopted just now, says that it is gone.
+            assert self.apply(record) or self.table.successors("derive", record.client_id)
         for stray in found.strays:
             self.messages += self.venue.cancel(stray.client_id)
         assert "web-ui" not in {stray.client_id for stray in found.strays}

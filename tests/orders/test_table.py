@@ -10,11 +10,11 @@ from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, O
 from atomizer.orders.table import OrderTable
 
 VENUES = ["derive", "deribit"]
-LABELS = ["hedger.r1.1", "hedger.r1.2"]
+LABELS = ["hedger.r1.1", "hedger.r1.2", "hedger.r1.3"]
 AMOUNT = 5
 
 
-def place(label=LABELS[0], venue="derive", nonce=7, hedge_of="", now_ns=1):
+def place(label=LABELS[0], venue="derive", nonce=7, hedge_of="", *, now_ns=1, replaces=""):
     return OrderPlaced(
         now_ns=now_ns,
         venue=venue,
@@ -26,6 +26,7 @@ def place(label=LABELS[0], venue="derive", nonce=7, hedge_of="", now_ns=1):
         amount_nanos=AMOUNT,
         time_in_force=TimeInForce.GTC,
         hedge_of=hedge_of,
+        replaces=replaces,
     )
 
 
@@ -59,6 +60,9 @@ def fold(*records):
 venues, labels = st.sampled_from(VENUES), st.sampled_from(LABELS)
 events = st.one_of(
     st.builds(place, labels, venues, st.integers(0, 9)),
+    st.builds(
+        lambda number, venue: place(LABELS[number], venue, replaces=LABELS[number - 1]), st.integers(1, 2), venues
+    ),
     st.builds(update, st.sampled_from(OrderState), st.integers(0, AMOUNT), labels, venues),
     st.builds(lambda label, venue: update(OrderState.OPEN, 0, label, venue, order_id=f"id-{label}"), labels, venues),
     st.builds(fill, st.sampled_from("abc"), st.integers(1, 4), labels, venues),
@@ -92,7 +96,14 @@ def test_the_table_agrees_with_the_whole_record(records):
         assert table.last_nonce(venue) == max(nonces, default=0)
 
 
-@given(st.lists(events, max_size=10, unique_by=lambda r: getattr(r, "trade_id", id(r))), st.randoms())
+def _once(record):
+    """What is unique in the world: a trade, and the intent that a label stands for."""
+    if isinstance(record, OrderPlaced):
+        return record.venue, record.client_id
+    return getattr(record, "trade_id", id(record))
+
+
+@given(st.lists(events, max_size=12, unique_by=_once), st.randoms())
 def test_the_order_of_events_does_not_matter(records, random):
     """The same events in any order lead to the same table."""
     shuffled = list(records)
@@ -157,6 +168,34 @@ def test_an_unknown_outcome_ends_with_the_venues_word():
     assert (order.state, order.code, order.detail) == (OrderState.REFUSED, 11000, "insufficient funds")
 
 
+def test_a_replaced_order_is_gone_once_its_successor_is_taken():
+    """The venue ends an order before it takes its successor, whichever of the two it tells of first."""
+    table = fold(place(LABELS[0]), update(OrderState.OPEN), place(LABELS[1], replaces=LABELS[0]))
+    assert [order.client_id for order in table.live()] == LABELS[:2]
+    table.apply(update(OrderState.OPEN, label=LABELS[1]))
+    assert [order.client_id for order in table.live()] == [LABELS[1]]
+    assert not table.apply(update(OrderState.OPEN))
+    table.apply(fill("a", AMOUNT))  # it traded before it was replaced
+    assert table.get("derive", LABELS[0]).state is OrderState.FILLED
+
+
+@pytest.mark.parametrize("word", [OrderState.REFUSED, OrderState.UNKNOWN, OrderState.CANCELLED])
+def test_half_a_replace_says_nothing_of_the_order_before(word):
+    """A successor that nothing shows to be taken leaves the order before it live until the venue tells."""
+    table = fold(place(LABELS[0]), update(OrderState.OPEN), place(LABELS[1], replaces=LABELS[0]))
+    table.apply(update(word, label=LABELS[1]))
+    assert LABELS[0] in [order.client_id for order in table.live()]
+    table.apply(update(OrderState.CANCELLED))
+    assert LABELS[0] not in [order.client_id for order in table.live()]
+
+
+def test_successors_are_known_by_what_they_replace():
+    """All orders that were sent to replace one are found by it."""
+    table = fold(place(LABELS[1], replaces=LABELS[0]), place(LABELS[2], replaces=LABELS[0]), place(LABELS[0]))
+    assert [order.client_id for order in table.successors("derive", LABELS[0])] == LABELS[1:]
+    assert table.successors("deribit", LABELS[0]) == ()
+
+
 def test_a_hedge_is_the_sum_of_its_orders():
     """What is hedged of a trade is what all its orders have filled."""
     table = fold(
@@ -167,7 +206,7 @@ def test_a_hedge_is_the_sum_of_its_orders():
         fill("c", 1, "x"),
     )
     assert table.hedged_nanos("t") == 3
-    assert [order.client_id for order in table.hedges_of("t")] == LABELS
+    assert [order.client_id for order in table.hedges_of("t")] == LABELS[:2]
     assert table.hedged_nanos("another") == 0
 
 

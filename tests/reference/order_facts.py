@@ -7,6 +7,24 @@ FURTHEST_LAST = ["sent", "unknown", "open", "refused", "expired", "cancelled", "
 
 def known_of(records, venue, client_id):
     """(state, filled, order id, latest cancel) of one order that was placed, from all records; None if it was not."""
+    found = _alone(records, venue, client_id)
+    if found is None:
+        return None
+    successors = {r.client_id: r for r in reversed(records) if isinstance(r, OrderPlaced) and r.venue == venue}
+    if any(r.replaces == client_id and was_accepted(records, venue, name) for name, r in successors.items()):
+        found = (OrderState(max(found[0].value, "cancelled", key=FURTHEST_LAST.index)), *found[1:])
+    return found
+
+
+def was_accepted(records, venue, client_id):
+    """Whether anything shows that the venue took the order."""
+    spoken = [r for r in records if isinstance(r, OrderUpdate) and (r.venue, r.client_id) == (venue, client_id)]
+    taken = any(u.state in {"open", "filled"} or (u.order_id and u.state != "refused") for u in spoken)
+    return taken or _alone(records, venue, client_id)[1] > 0
+
+
+def _alone(records, venue, client_id):
+    """The same, as if no order had ever replaced another."""
     mine = [r for r in records if getattr(r, "venue", "") == venue and getattr(r, "client_id", "") == client_id]
     placed = [r for r in mine if isinstance(r, OrderPlaced)]
     if not placed:

@@ -40,6 +40,20 @@ class VenueOrders:
         self.orders[client_id][2] = False
         return [self.update(client_id, OrderState.CANCELLED)]
 
+    def replace(self, placed, *, is_taken=True):
+        """End the order that this one replaces, then take this one; half of it when `is_taken` is false.
+
+        Of an order that is gone the venue takes no successor.
+        """
+        before = self.orders.get(placed.replaces)
+        if before is None or not before[2]:
+            return [self.refusal(placed)]
+        messages = self.cancel(placed.replaces)
+        return messages + (self.accept(placed) if is_taken else [self.refusal(placed)])
+
+    def refusal(self, placed):
+        return OrderUpdate(now_ns=0, venue=self.name, client_id=placed.client_id, state=OrderState.REFUSED)
+
     def update(self, client_id, state):
         return OrderUpdate(
             now_ns=0,
