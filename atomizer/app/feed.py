@@ -54,13 +54,12 @@ def build_snapshot(
     rows = inventory_rows(state.portfolio, now_ns, live_mark)
     totals = inventory_summary(rows)
     latency = quoting.latency
-    wallet = access.derive.wallet
     return Snapshot(
         now_ns=now_ns,
         started_ns=started_ns,
         mode=access.mode,
-        venue=access.profile.name,
-        account=f"{wallet[:6]}…{wallet[-4:]}/{access.derive.subaccount_id}",
+        venue=access.venue.place,
+        account=access.venue.short,
         phase=phase,
         connected=connected,
         rfqs_seen=quoting.seen,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from atomizer._core.ecdsa import parse_address
 from atomizer._core.eip712 import domain_separator
 from atomizer._core.rfq import RfqEdge, RfqQuoter
-from atomizer.app.access import Access
 from atomizer.app.fused import FusedQuotes
+from atomizer.app.reach_rysk import RyskAccess
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
@@ -41,7 +41,7 @@ def build_responder(settings: Settings, market: MarketView) -> RfqResponder:
     return RfqResponder(ResponderParams(step_nanos=settings.rfq.improvement.nanos), _pricer(settings, market))
 
 
-def build_fused(settings: Settings, access: Access) -> FusedQuotes | None:
+def build_fused(settings: Settings, access: RyskAccess) -> FusedQuotes | None:
     """The compiled quoter with the same parameters as the responder's pricer; None for a fixed price.
 
     Raises:

@@ -15,7 +15,7 @@ import msgspec
 import uvloop
 
 from atomizer.app import performance, practice
-from atomizer.app.access import Access, practice_access, venue_access
+from atomizer.app.access import Access, responder_access
 from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
@@ -95,7 +95,7 @@ async def _run(
         say(f"the journal's head lies on the disk, where a quote may wait for it: {ledger.journal.head_on_disk}")
     trader = Trader(settings, access, ledger, time.time_ns)
     stack.callback(ledger.journal.close)
-    await trader.start(PrintingSender(access.maker) if options.dry_run else None)
+    await trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None)
     say(_banner(settings, access, options))
     writer = SnapshotWriter(directory / "snapshot")
     stack.callback(writer.close)
@@ -118,7 +118,7 @@ async def _run(
 
 async def _reach(settings: Settings, venues: practice.PracticeVenues | None, say: Callable[[str], None]) -> Access:
     if mode_of(settings) is not Mode.SIM:
-        return await venue_access(settings)
+        return await responder_access(settings, None)
     if venues is not None:
         endpoints = await asyncio.to_thread(venues.endpoints)
         say(f"practice venues started, seed {endpoints.seed}")
@@ -128,7 +128,7 @@ async def _reach(settings: Settings, venues: practice.PracticeVenues | None, say
             raise AtomizerError("the practice venues ended: start again")
         endpoints = found
         say(f"using the practice venues that run already (session {endpoints.session}, seed {endpoints.seed})")
-    return await practice_access(settings, endpoints)
+    return await responder_access(settings, endpoints)
 
 
 def _check(settings: Settings, options: Options) -> None:
@@ -141,8 +141,8 @@ def _banner(settings: Settings, access: Access, options: Options) -> str:
     risk = settings.risk
     limits = f"delta {risk.max_delta}, position {risk.max_position}, order {risk.max_order_size}"
     return (
-        f"{'DRY RUN, nothing leaves: ' if options.dry_run else ''}{access.mode}: {access.profile.name} wallet "
-        f"{access.derive.wallet} subaccount {access.derive.subaccount_id}; Rysk maker {access.maker.maker}; {hedge}; "
+        f"{'DRY RUN, nothing leaves: ' if options.dry_run else ''}{access.mode}: {access.venue.place} "
+        f"{access.venue.owner}; Rysk maker {access.rysk.maker.maker}; {hedge}; "
         f"limits: {limits}, premium {risk.max_premium} USD"
     )
 

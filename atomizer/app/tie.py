@@ -6,8 +6,8 @@ import msgspec
 
 from atomizer._core.fixed import format_e18
 from atomizer.domain.instruments import NANOS
+from atomizer.domain.session import LedgerPosition
 from atomizer.portfolio.positions import Position
-from atomizer.venues.derive.account_codec import LedgerPosition
 
 E18_PER_NANO = 10**9
 

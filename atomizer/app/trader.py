@@ -22,10 +22,10 @@ from atomizer.app.rysk_custody import RyskCustody
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
 from atomizer.domain.reasons import Verdict
+from atomizer.domain.session import Connected, Event, Lost, Wiring
 from atomizer.domain.trading import Fill, OrderState, OrderUpdate, RunStarted, RunStopped
 from atomizer.errors import BadFrame, JournalError, VenueError
 from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
-from atomizer.venues.derive.session import Connected, DeriveSession, Lost
 from atomizer.venues.rysk.auth import NonceClock
 from atomizer.venues.rysk.session import RyskSession
 
@@ -57,18 +57,18 @@ class Trader:
         self._timers: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
-        fused = build_fused(settings, access)
+        fused = build_fused(settings, access.rysk)
         self._exposure = RunningExposure()
         state.portfolio.watch(self._exposure.hold)
-        self.venue = DeriveSession(
-            access.profile,
-            access.derive,
-            underlyings=underlyings_of(access),
-            emit=self._on_event,
-            now_ns=clock_ns,
-            listeners=[self._exposure] if fused is None else [self._exposure, fused],
-            last_nonce=state.last_nonce("derive"),
-            max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+        self.venue = access.venue.open_session(
+            Wiring(
+                underlyings=access.rysk.underlyings,
+                emit=self._on_event,
+                now_ns=clock_ns,
+                max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+                listeners=[self._exposure] if fused is None else [self._exposure, fused],
+                last_nonce=state.last_nonce(access.venue.venue),
+            )
         )
         self.quoting = Quoting(
             ledger=ledger,
@@ -82,10 +82,10 @@ class Trader:
             clock_ns=clock_ns,
         )
         self.rysk = RyskSession(
-            access.rysk_url,
-            access.rfq_assets,
-            assets=access.assets,
-            key=access.maker,
+            access.rysk.url,
+            access.rysk.rfq_assets,
+            assets=access.rysk.assets,
+            key=access.rysk.maker,
             events=self.quoting,
             clock_ns=clock_ns,
             random=random.Random(),  # noqa: S311  spreads reconnects, guards nothing
@@ -122,7 +122,7 @@ class Trader:
 
     # events of the hedge venue
 
-    def _on_event(self, event: OrderUpdate | Fill | Connected | Lost) -> None:
+    def _on_event(self, event: Event) -> None:
         match event:
             case OrderUpdate():
                 self.on_order_update(event)
@@ -133,7 +133,7 @@ class Trader:
                     self._errand(self.custody.reconcile())
             case Lost():
                 if self.phase == "quoting":
-                    log.warning("derive: lost (%s): books are dark, nothing is quoted from them", event.reason)
+                    log.warning("%s: lost (%s): books are dark, nothing is quoted from them", event.venue, event.reason)
 
     def on_order_update(self, update: OrderUpdate) -> None:
         if self.hedging is not None:
@@ -164,9 +164,7 @@ class Trader:
             AtomizerError: why this run cannot begin; nothing is left running.
         """
         self.ledger.write(
-            RunStarted(
-                now_ns=self._clock_ns(), run=self.run, venue="derive", account=str(self.access.derive.subaccount_id)
-            )
+            RunStarted(now_ns=self._clock_ns(), run=self.run, venue=self.venue.name, account=self.access.venue.account)
         )
         self._quotes_leave = sender is None
         await self.venue.start()
@@ -285,7 +283,8 @@ class Trader:
         """Show the present picture."""
         now_ns = self._clock_ns()
         self.quoting.forget_expired(now_ns)
-        connected = tuple(name for name, session in (("derive", self.venue), ("rysk", self.rysk)) if session.is_open)
+        sessions = ((self.venue.name, self.venue), ("rysk", self.rysk))
+        connected = tuple(name for name, session in sessions if session.is_open)
         writer.publish(
             build_snapshot(
                 access=self.access,
@@ -324,9 +323,3 @@ async def _attempt(work: Awaitable[object]) -> None:
         await work
     except (VenueError, BadFrame) as error:
         log.warning("%s", error)
-
-
-def underlyings_of(access: Access) -> tuple[str, ...]:
-    """What the RFQ assets are about; what of it the hedge venue lists is for it to say."""
-    found = {access.assets.underlying(address.lower()) for address in access.rfq_assets}
-    return tuple(sorted(name for name in found if name is not None))

@@ -21,10 +21,11 @@ def command(
     from atomizer.app.access import state_directory
     from atomizer.app.ledger import FILE, read_state
     from atomizer.cli import inventory_view as view
+    from atomizer.cli.common import exchange_of
     from atomizer.config.load import default_file, load
     from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 
-    flags = {"exchange.name": "sim" if paper else exchange, "exchange.test_mode": test}
+    flags = {"exchange.name": exchange_of(paper=paper, exchange=exchange), "exchange.test_mode": test}
     path = journal or state_directory(load(flags, os.environ, default_file()).settings) / FILE
     rows = inventory_rows(read_state(path).portfolio, time.time_ns())
     totals = inventory_summary(rows)

@@ -23,8 +23,8 @@ KEYS = {
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--exchange", metavar="NAME", help="Where to hedge and take prices from: derive or sim.")
-@click.option("--paper", is_flag=True, help="Practice venues on this machine, same as --exchange sim.")
+@click.option("--exchange", metavar="NAME", help="Where to take prices from and hedge: derive, ccxt:NAME or sim.")
+@click.option("--paper", is_flag=True, help="The practice twin of the exchange, on this machine.")
 @click.option("--test", is_flag=True, default=None, help="Test networks only.")
 @click.option("--rfq-source", metavar="NAME", help="Where RFQs come from: rysk.")
 @click.option("--ws-url", metavar="URL", help="Another address of the RFQ venue.")
@@ -56,10 +56,10 @@ def command(
 ) -> None:
     """Answer RFQs with signed quotes and hedge what is won. Ctrl-C ends it cleanly; a second one at once."""
     from atomizer.app.practice import venues_for
+    from atomizer.cli.common import exchange_of
     from atomizer.config.load import default_file, load
 
-    if paper:
-        flags["exchange"] = "sim"
+    flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
     values = {KEYS[name]: value for name, value in flags.items()}
     settings = load(values, os.environ, file or default_file()).settings
     duration_s = _seconds(duration)

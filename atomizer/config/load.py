@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from atomizer.config.settings import VARIABLES, Settings
-from atomizer.config.units import Amount, Positive, Seconds, Words
+from atomizer.config.units import Amount, Positive, Seconds, VenueName, Words
 from atomizer.errors import ConfigError
 
 PREFIX = "ATOMIZER__"
@@ -132,7 +132,7 @@ def _refuse_unknown(kind: type[msgspec.Struct], tree: Tree, origin: Mapping[str,
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if kind in {Seconds, Amount, Positive, Words}:
+    if kind in {Seconds, Amount, Positive, VenueName, Words}:
         return kind.parse(value)
     raise NotImplementedError(kind)
 

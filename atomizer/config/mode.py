@@ -19,6 +19,6 @@ class Mode(StrEnum):
 
 
 def mode_of(settings: Settings) -> Mode:
-    if settings.exchange.name == "sim":
+    if settings.exchange.name.is_practice:
         return Mode.SIM
     return Mode.TEST if settings.exchange.test_mode else Mode.LIVE

@@ -8,6 +8,7 @@ is no longer in /proc/PID/environ either.
 import ctypes
 import os
 import resource
+from collections.abc import Mapping
 from pathlib import Path
 
 from atomizer.errors import ConfigError
@@ -35,6 +36,11 @@ def take_key(name: str) -> bytearray | None:
         wipe(key)
         raise ConfigError(f"{name}: not a private key: 64 hex digits expected, with or without 0x")
     return key
+
+
+def has_secret(name: str, environment: Mapping[str, str]) -> bool:
+    """Whether `take_key` would find something; takes nothing."""
+    return bool(environment.get(name) or environment.get(name + "_FILE"))
 
 
 def wipe(secret: bytearray) -> None:

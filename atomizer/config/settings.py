@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from atomizer.config.units import Amount, Positive, Seconds, Words
+from atomizer.config.units import Amount, Positive, Seconds, VenueName, Words
 
 Bps = Annotated[int, Meta(ge=0, le=10_000)]
 
@@ -13,7 +13,7 @@ Bps = Annotated[int, Meta(ge=0, le=10_000)]
 class Exchange(msgspec.Struct, frozen=True):
     """Where hedges go and prices come from."""
 
-    name: Literal["derive", "sim"] = "derive"
+    name: VenueName = VenueName("derive")
     test_mode: bool = False
     derive_api_version: Literal["v2", "v3"] = "v2"
     derive_wallet_address: str = ""

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 NANOS = Decimal(1_000_000_000)
 INT64_MAX = 2**63 - 1
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_VENUE_NAME = re.compile(r"sim|(sim:)?(derive|deribit|rysk|ccxt:[a-z0-9_]+)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
 
@@ -60,6 +61,39 @@ class Positive(Amount):
         if amount <= 0:
             raise ValueError(f"must be above 0, not {value!r}")
         return cls(amount)
+
+
+class VenueName(str):
+    """A venue: ``derive``, ``deribit``, ``rysk``, ``ccxt:NAME``; ``sim`` or ``sim:VENUE`` for its practice twin.
+
+    ``sim`` alone is practice Derive.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> "VenueName":
+        if not isinstance(value, str) or _VENUE_NAME.fullmatch(value.strip().lower()) is None:
+            raise ValueError(f"unknown exchange {value!r}: use derive, deribit, rysk, ccxt:NAME, sim or sim:VENUE")
+        return cls(value.strip().lower())
+
+    @property
+    def is_practice(self) -> bool:
+        return self.partition(":")[0] == "sim"
+
+    @property
+    def venue(self) -> str:
+        """``derive`` of ``sim``, ``ccxt`` of ``ccxt:NAME``: which client speaks to it."""
+        return self._real.partition(":")[0]
+
+    @property
+    def variant(self) -> str:
+        """``NAME`` of ``ccxt:NAME``; else empty."""
+        return self._real.partition(":")[2]
+
+    @property
+    def _real(self) -> str:
+        return (self.partition(":")[2] or "derive") if self.is_practice else str(self)
 
 
 class Words(tuple[str, ...]):

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atomizer.app.tie import tie
+from atomizer.domain.session import LedgerPosition
 from atomizer.domain.trading import Fill, Side
 from atomizer.portfolio.positions import Position
-from atomizer.venues.derive.account_codec import LedgerPosition
 
 NANOS = 10**9
 

@@ -18,6 +18,7 @@ from derive_wire import Wire
 from atomizer._core.book import NO_PRICE
 from atomizer._core.ecdsa import Signer
 from atomizer._core.fixed import floor_to
+from atomizer.domain.session import Connected, Lost
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.errors import ConfigError, Disconnected, OutcomeUnknown, Refused
 from atomizer.orders.table import OrderTable
@@ -26,7 +27,7 @@ from atomizer.sim.market import Market
 from atomizer.venues.derive import orders, rpc, session
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.profile import choose_profile
-from atomizer.venues.derive.session import Connected, DeriveSession, Lost
+from atomizer.venues.derive.session import DeriveSession
 
 WALLET = "0x8772185a1516f0d61fC1c2524926BfC69F95d698"
 SUBACCOUNT = 30769

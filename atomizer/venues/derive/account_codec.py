@@ -7,19 +7,8 @@ from typing import Any
 
 import msgspec
 
+from atomizer.domain.session import LedgerPosition
 from atomizer.venues.derive.wire import Count, Digits, Integer, Name, e18, e18_nearest, read
-
-
-class LedgerPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """A position as the venue's own ledger has it; all e18, amounts signed, money in USD, prices without fees."""
-
-    instrument: str
-    amount_e18: int
-    average_price_e18: int
-    mark_price_e18: int
-    realized_pnl_e18: int
-    unrealized_pnl_e18: int
-    total_fees_e18: int
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

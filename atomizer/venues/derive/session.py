@@ -11,18 +11,17 @@ from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 from typing import Any, Final
 
-import msgspec
-
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import MarketListener
+from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
 from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.backoff import Backoff
 from atomizer.net.clock import ClockOffset
 from atomizer.net.connection import Connection
 from atomizer.net.websocket import CloseReason
-from atomizer.venues.derive.account_codec import Account, LedgerPosition, parse_positions
+from atomizer.venues.derive.account_codec import Account, parse_positions
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.channels import Channels
 from atomizer.venues.derive.codec import Notice, parse_message
@@ -37,25 +36,6 @@ log = logging.getLogger(__name__)
 FIRST_MESSAGES_WITHIN_S: Final = 5
 HOUSEKEEPING_S: Final = 0.1
 LISTINGS_EVERY_S: Final = 300  # new expiries and strikes appear while we run
-
-
-class Connected(msgspec.Struct, frozen=True, kw_only=True):
-    """Logged in, protected and listening: now ask for open orders and fills, and square them with our own."""
-
-    now_ns: int
-    venue: str
-    silent_channels: int  # subscribed, and nothing came yet: those books are dark
-
-
-class Lost(msgspec.Struct, frozen=True, kw_only=True):
-    """The connection is gone: every book is dark, and the venue cancels our orders (cancel on disconnect)."""
-
-    now_ns: int
-    venue: str
-    reason: str
-
-
-Event = OrderUpdate | Fill | Connected | Lost
 
 
 class DeriveSession:

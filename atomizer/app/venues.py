@@ -1,0 +1,74 @@
+"""Which venues there are, and how each is reached by name: one line a venue, imported when it is named.
+
+A module of the table turns settings and credentials into a `VenueAccount`. It wants the credentials of its own venue
+only, so whoever talks to one venue needs no other's.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from atomizer.app.practice import Endpoints
+from atomizer.config.mode import Mode, mode_of
+from atomizer.config.settings import Settings
+from atomizer.config.units import VenueName
+from atomizer.domain.session import VenueSession, Wiring
+from atomizer.errors import ConfigError
+
+VENUES: Final = {
+    "derive": "atomizer.app.reach_derive",
+}
+
+
+class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are at one venue, and the way in. Holds keys only inside signers, which never show them."""
+
+    venue: str  # as orders and journal name it: derive
+    place: str  # for people: derive v2 testnet
+    owner: str  # for people: wallet 0x… subaccount 30769
+    account: str  # the account in the venue's own terms, for the journal: 0x…/30769
+    short: str  # the same for a narrow screen
+    open_session: Callable[[Wiring], VenueSession]
+
+
+class Reach(Protocol):
+    """What a module of the table has. `variant` is what follows the colon of ``ccxt:NAME``."""
+
+    def missing(self, settings: Settings, variant: str) -> list[str]:
+        """Names of the credentials that an account wants and that are not there."""
+
+    def account(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> VenueAccount:
+        """Take the credentials and check that they belong together; `endpoints` are the practice venues in mode sim."""
+
+
+def account_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> VenueAccount:
+    """Our account at the venue of this name, which no socket has been opened to yet.
+
+    Raises:
+        ConfigError: a venue that takes no orders, or credentials that are missing or will not do.
+    """
+    reach = _reach(name)
+    if mode_of(settings) is not Mode.SIM:
+        require(reach.missing(settings, name.variant))
+    return reach.account(settings, endpoints, name.variant)
+
+
+def missing_at(name: VenueName, settings: Settings) -> list[str]:
+    """Names of the credentials that are missing for an account at this venue."""
+    return _reach(name).missing(settings, name.variant) if mode_of(settings) is not Mode.SIM else []
+
+
+def require(missing: Iterable[str]) -> None:
+    """Raises ConfigError with everything that is missing at once."""
+    if names := ", ".join(dict.fromkeys(missing)):
+        raise ConfigError(f"missing {names}: set them, or use --paper for the practice venues")
+
+
+def _reach(name: VenueName) -> Reach:
+    module = VENUES.get(name.venue)
+    if module is None:
+        raise ConfigError(f"exchange {name}: no orders can be sent there: use {', '.join(VENUES)}")
+    found: Reach = importlib.import_module(module)
+    return found

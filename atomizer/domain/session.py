@@ -1,0 +1,89 @@
+"""A session at any venue: what it tells, and what the wiring may ask of it. Strategies see the ports, not this."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from atomizer.domain.ports import MarketListener, MarketView, OrderVenue
+from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate
+
+
+class Connected(msgspec.Struct, frozen=True, kw_only=True):
+    """Logged in, protected and listening: now ask for open orders and fills, and square them with our own."""
+
+    now_ns: int
+    venue: str
+    silent_channels: int  # subscribed, and nothing came yet: those books are dark
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection is gone: every book is dark, and the venue cancels our orders (cancel on disconnect)."""
+
+    now_ns: int
+    venue: str
+    reason: str
+
+
+Event = OrderUpdate | Fill | Connected | Lost
+
+
+class LedgerPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as the venue's own ledger has it; all e18, amounts signed, money in USD, prices without fees."""
+
+    instrument: str
+    amount_e18: int
+    average_price_e18: int
+    mark_price_e18: int
+    realized_pnl_e18: int
+    unrealized_pnl_e18: int
+    total_fees_e18: int
+
+
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session is given by whoever runs it.
+
+    `emit` is called synchronously, from the socket's callback or the session's housekeeping; what it raises ends the
+    session and comes out of `wait`. `now_ns` is the wall clock.
+    """
+
+    underlyings: Sequence[str]
+    emit: Callable[[Event], None]
+    now_ns: Callable[[], int]
+    max_clock_offset_ns: int
+    listeners: Sequence[MarketListener] = ()
+    last_nonce: int = 0
+
+
+class VenueSession(MarketView, OrderVenue, Protocol):
+    """One account's presence at one venue: resident prices, orders, and a connection that comes back by itself."""
+
+    async def start(self) -> None:
+        """Everything up to `Connected`.
+
+        Raises:
+            ConfigError: who we are, what we ask for or this machine's clock will not do: says which.
+            VenueError, BadFrame: the venue said no, could not be reached or not be understood.
+        """
+
+    async def wait(self) -> None:
+        """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
+
+    async def stop(self) -> None: ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new orders may leave."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all listed instruments."""
+
+    async def resolve(self, order: OrderPlaced) -> None:
+        """End an unknown outcome by asking or by burning the nonce; the answer comes as an `OrderUpdate`."""
+
+    async def cancel_all(self) -> None:
+        """Cancel everything of this account; ask `open_orders` whether it is gone."""
+
+    async def positions(self) -> list[LedgerPosition]:
+        """What the venue holds for us, in its own figures."""
