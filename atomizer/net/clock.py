@@ -1,7 +1,12 @@
 """How far a venue's clock is from ours, from request and answer stamps."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from atomizer.errors import ConfigError
+
+CLOCK_SAMPLES: Final = 3
+NANOS_PER_S: Final = 1_000_000_000
 
 
 class ClockSample(NamedTuple):
@@ -38,3 +43,26 @@ def measure_offset(samples: Sequence[ClockSample], resolution_ns: int) -> ClockO
     middle_ns = best.sent_ns + round_trip_ns // 2
     offset_ns = best.venue_ns + resolution_ns // 2 - middle_ns
     return ClockOffset(offset_ns, (round_trip_ns + resolution_ns + 1) // 2)
+
+
+async def check_offset(
+    venue: str, ask_ns: Callable[[], Awaitable[int]], now_ns: Callable[[], int], resolution_ns: int, limit_ns: int
+) -> ClockOffset:
+    """A venue's clock, which `ask_ns` asks, against ours.
+
+    Raises:
+        ConfigError: they are further apart than the limit, beyond doubt.
+    """
+    samples = []
+    for _ in range(CLOCK_SAMPLES):
+        sent_ns = now_ns()
+        venue_ns = await ask_ns()
+        samples.append(ClockSample(sent_ns, venue_ns, now_ns()))
+    offset = measure_offset(samples, resolution_ns)
+    if offset.exceeds(limit_ns):
+        way = "behind" if offset.offset_ns > 0 else "ahead of"
+        raise ConfigError(
+            f"this machine's clock is {abs(offset.offset_ns) / NANOS_PER_S:.3f} s {way} {venue}'s, more than the"
+            f" {limit_ns / NANOS_PER_S:g} s allowed: run a time service such as chrony"
+        )
+    return offset

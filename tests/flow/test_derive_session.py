@@ -21,10 +21,11 @@ from atomizer._core.fixed import floor_to
 from atomizer.domain.session import Connected, Lost
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.errors import ConfigError, Disconnected, OutcomeUnknown, Refused
+from atomizer.net import rpc
 from atomizer.orders.table import OrderTable
 from atomizer.sim.derive import Venue, serve
 from atomizer.sim.market import Market
-from atomizer.venues.derive import orders, rpc, session
+from atomizer.venues.derive import orders, session
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.profile import choose_profile
 from atomizer.venues.derive.session import DeriveSession

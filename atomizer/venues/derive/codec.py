@@ -13,7 +13,9 @@ from msgspec import Meta
 from atomizer._core.fixed import format_nanos
 from atomizer.domain.trading import Fill, OrderPlaced, OrderState, OrderUpdate, Side
 from atomizer.errors import BadFrame
-from atomizer.venues.derive.codes import Fault, classify
+from atomizer.net.channels import Notice
+from atomizer.net.rpc import Answer, Fault
+from atomizer.venues.derive.codes import classify
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile
 from atomizer.venues.derive.wire import (
     Count,
@@ -39,21 +41,6 @@ _STATES: Final = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REFUSED,
 }
-
-
-class Answer(NamedTuple):
-    """What became of our request: a result, or why there is none."""
-
-    request_id: int
-    result: Any
-    fault: Fault | None
-
-
-class Notice(NamedTuple):
-    """Something that a channel told us."""
-
-    channel: str
-    data: Any
 
 
 class VenueOrder(NamedTuple):

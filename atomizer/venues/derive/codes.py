@@ -4,12 +4,12 @@ Source: protocol sheet §5, "Error codes" and "Ambiguous outcomes".
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from atomizer.errors import OutcomeUnknown, Refused, VenueError
-from atomizer.venues.derive.profile import VENUE
+from atomizer.net.rpc import Fault
 
 RATE_LIMITED: Final = -32000
+NO_HINT_MS: Final = 1_000  # to stay silent when the venue does not say for how long
 CHANNELS: Final = 13000
 NO_SUCH_CURRENCY: Final = frozenset({12001, 12002})  # also said of a currency without instruments of a kind
 # The order has ended, was never there, or its instrument is gone: nothing can come of it any more.
@@ -43,32 +43,17 @@ _ADVICE: Final = {
 }
 
 
-class Fault(NamedTuple):
-    """Why a request did not succeed. `code` is the venue's; None when it is our own finding."""
-
-    code: int | None
-    words: str
-    is_unknown: bool = False
-    is_retryable: bool = False
-    retry_after_ms: int = 0
-
-    def as_error(self, request: str) -> VenueError:
-        """The fault as an exception: `OutcomeUnknown` or `Refused`."""
-        kind = OutcomeUnknown if self.is_unknown else Refused
-        return kind(VENUE, self.words, code=self.code, request=request, retryable=self.is_retryable)
-
-
 def classify(code: int, message: str, data: str) -> Fault:
     """An error answer → what it means for the request that it answers.
 
     Everything but -32603 and 9000 is a definite no. An unfamiliar code is one too, since 11xxx to 14xxx all are.
     """
     words = ": ".join(part for part in (message, data, _ADVICE.get(code, "")) if part)
-    hint = _RETRY_HINT.search(data) if code == RATE_LIMITED else None
+    hint = _RETRY_HINT.search(data)
     return Fault(
         code,
         words,
         is_unknown=code in _UNKNOWN_OUTCOME,
         is_retryable=code in _RETRYABLE or code in _UNKNOWN_OUTCOME,
-        retry_after_ms=int(hint[1]) if hint else 0,
+        hold_ms=(int(hint[1]) if hint else NO_HINT_MS) if code == RATE_LIMITED else 0,
     )

@@ -1,12 +1,13 @@
 """Resident market data: instruments, books and marks, kept current by what the channels bring. Pure but for storage."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from atomizer._core.book import Book
 from atomizer.domain.ports import MarketListener
 from atomizer.domain.trading import Mark
 from atomizer.errors import BadFrame
+from atomizer.net.channels import Feed
 from atomizer.venues.derive.market_codec import (
     Listing,
     book_channel,
@@ -14,8 +15,6 @@ from atomizer.venues.derive.market_codec import (
     parse_ticker,
     ticker_channel,
 )
-
-Feed = Callable[[Any, int], None]  # (data, now_ns)
 
 
 class BookFeed:

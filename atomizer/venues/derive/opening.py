@@ -5,18 +5,17 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from atomizer.errors import ConfigError, Refused
-from atomizer.net.clock import ClockOffset, ClockSample, measure_offset
+from atomizer.net.clock import ClockOffset, check_offset
+from atomizer.net.rpc import Rpc
 from atomizer.venues.derive.account_codec import Account, parse_account, parse_login
 from atomizer.venues.derive.auth import Credentials, build_login
-from atomizer.venues.derive.codec import parse_time
-from atomizer.venues.derive.codes import NO_SUCH_CURRENCY
+from atomizer.venues.derive.codec import parse_subscribed, parse_time
+from atomizer.venues.derive.codes import CHANNELS, NO_SUCH_CURRENCY
 from atomizer.venues.derive.market_codec import Listing, build_instruments, parse_instruments
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
-from atomizer.venues.derive.rpc import NANOS_PER_S, Rpc
 
 log = logging.getLogger(__name__)
 
-CLOCK_SAMPLES: Final = 3
 INSTRUMENT_KINDS: Final = ("option", "perp")
 MOST_PAGES: Final = 100
 
@@ -27,19 +26,11 @@ async def check_clock(rpc: Rpc, now_ns: Callable[[], int], limit_ns: int) -> Clo
     Raises:
         ConfigError: they are further apart than the limit, beyond doubt.
     """
-    samples = []
-    for _ in range(CLOCK_SAMPLES):
-        sent_ns = now_ns()
-        venue_ns = parse_time(await rpc.ask("public/get_time", {}))
-        samples.append(ClockSample(sent_ns, venue_ns, now_ns()))
-    offset = measure_offset(samples, NANOS_PER_MS)
-    if offset.exceeds(limit_ns):
-        way = "behind" if offset.offset_ns > 0 else "ahead of"
-        raise ConfigError(
-            f"this machine's clock is {abs(offset.offset_ns) / NANOS_PER_S:.3f} s {way} Derive's, more than the"
-            f" {limit_ns / NANOS_PER_S:g} s allowed: run a time service such as chrony"
-        )
-    return offset
+
+    async def venue_ns() -> int:
+        return parse_time(await rpc.ask("public/get_time", {}))
+
+    return await check_offset("Derive", venue_ns, now_ns, NANOS_PER_MS, limit_ns)
 
 
 async def log_in(rpc: Rpc, profile: Profile, credentials: Credentials, now_ns: int) -> None:
@@ -118,3 +109,23 @@ async def _fetch_kind(rpc: Rpc, underlying: str, kind: str) -> list[Listing]:
             log.warning("%s: %s is left out: %s", VENUE, name, reason)
         page, page_count = page + 1, found.page_count
     return listings
+
+
+async def subscribe(rpc: Rpc, channels: list[str]) -> dict[str, str]:
+    """The venue's words for each channel that it does not take.
+
+    One bad name can get a whole batch refused: then by halves.
+    """
+    try:
+        return parse_subscribed(await rpc.ask("subscribe", {"channels": channels}), channels)
+    except Refused as error:
+        if error.code != CHANNELS:
+            raise
+        if len(channels) == 1:
+            return {channels[0]: str(error)}
+        half = len(channels) // 2
+        return await subscribe(rpc, channels[:half]) | await subscribe(rpc, channels[half:])
+
+
+async def unsubscribe(rpc: Rpc, channels: list[str]) -> None:
+    await rpc.ask("unsubscribe", {"channels": channels})

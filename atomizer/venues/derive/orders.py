@@ -13,6 +13,7 @@ from atomizer._core.fixed import is_multiple
 from atomizer.domain.instruments import Instrument, parse_name
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate
 from atomizer.errors import BadFrame, Disconnected, Refused
+from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.derive.auth import Credentials, OrderSigner, fee_cap_nanos
 from atomizer.venues.derive.codec import (
     SignedTerms,
@@ -26,10 +27,9 @@ from atomizer.venues.derive.codec import (
     parse_trade_notice,
     parse_trades,
 )
-from atomizer.venues.derive.codes import NOTHING_TO_CANCEL, RATE_LIMITED, Fault
+from atomizer.venues.derive.codes import NOTHING_TO_CANCEL
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
-from atomizer.venues.derive.rpc import Rpc
 
 NANOS_PER_S: Final = 1_000_000_000
 PAGE_SIZE: Final = 500
@@ -85,7 +85,7 @@ class OrderDesk:
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Sign and send, or refuse what cannot succeed."""
         terms = self._terms(order, now_ns)
-        if isinstance(terms, SignedTerms) and not self._rpc.may_send():
+        if isinstance(terms, SignedTerms) and not self._rpc.may_send("private/order"):
             terms = "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
         if isinstance(terms, str):
             self._report(order.client_id, OrderState.REFUSED, terms)
@@ -107,7 +107,7 @@ class OrderDesk:
         known = self._known.get(cancel.client_id)
         if known is None:
             self._report(cancel.client_id, OrderState.UNKNOWN, "cancel: no live order of this label is known")
-        elif self._waiting_cancels or not self._rpc.may_send(is_cancel=True):
+        elif self._waiting_cancels or not self._rpc.may_send("private/cancel", is_cancel=True):
             self._waiting_cancels.append(cancel)
         else:
             self._send_cancel(cancel, known)
@@ -116,7 +116,7 @@ class OrderDesk:
         """Tell what `place` and `cancel` found, and send the cancels that had to wait."""
         while self._untold:
             self._emit(self._untold.popleft())
-        while self._waiting_cancels and self._rpc.may_send(is_cancel=True):
+        while self._waiting_cancels and self._rpc.may_send("private/cancel", is_cancel=True):
             cancel = self._waiting_cancels.popleft()
             known = self._known.get(cancel.client_id)
             if known is not None:  # else it ended while its cancel waited
@@ -186,7 +186,7 @@ class OrderDesk:
     def _on_cancelled(self, cancel: CancelSent, result: Any, fault: Fault | None) -> None:
         now_ns = self._now_ns()
         known = self._known.get(cancel.client_id)
-        if fault is not None and fault.code == RATE_LIMITED:
+        if fault is not None and fault.hold_ms:
             self._waiting_cancels.append(cancel)  # a definite no, so it may leave again once the hold is over
             return
         if fault is not None:
@@ -247,7 +247,7 @@ class OrderDesk:
         """
         params = self._nonce_subject(order.instrument, order.nonce)
         try:
-            result = await self._rpc.ask("private/cancel_by_nonce", params, is_matching=True)
+            result = await self._rpc.ask("private/cancel_by_nonce", params)
             was_open = parse_cancelled_count(result) > 0
         except Refused as error:
             if error.code not in NOTHING_TO_CANCEL:

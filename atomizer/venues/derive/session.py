@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -18,18 +19,27 @@ from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
 from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.backoff import Backoff
+from atomizer.net.channels import Channels, Feed, Notice
 from atomizer.net.clock import ClockOffset
 from atomizer.net.connection import Connection
+from atomizer.net.rpc import NANOS_PER_S, Rpc
 from atomizer.net.websocket import CloseReason
 from atomizer.venues.derive.account_codec import Account, parse_positions
 from atomizer.venues.derive.auth import Credentials
-from atomizer.venues.derive.channels import Channels
-from atomizer.venues.derive.codec import Notice, parse_message
-from atomizer.venues.derive.market import Feed, MarketData
-from atomizer.venues.derive.opening import check_clock, fetch_account, fetch_listings, log_in, protect
+from atomizer.venues.derive.budgets import Budgets
+from atomizer.venues.derive.codec import build_request, parse_message
+from atomizer.venues.derive.market import MarketData
+from atomizer.venues.derive.opening import (
+    check_clock,
+    fetch_account,
+    fetch_listings,
+    log_in,
+    protect,
+    subscribe,
+    unsubscribe,
+)
 from atomizer.venues.derive.orders import OrderDesk
 from atomizer.venues.derive.profile import VENUE, Profile
-from atomizer.venues.derive.rpc import NANOS_PER_S, Rpc
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +86,10 @@ class DeriveSession:
             on_lost=self._on_lost,
             backoff=Backoff(random or Random()),  # noqa: S311  jitter, not a secret
         )
-        self._rpc = Rpc(self._connection.send_text)
+        self._budgets = Budgets()
+        self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
         self._orders = OrderDesk(profile, credentials, self._rpc, self._market, emit=emit, now_ns=now_ns)
-        self._channels = Channels(self._rpc)
+        self._channels = Channels(VENUE, partial(subscribe, self._rpc), partial(unsubscribe, self._rpc))
         self._chores: list[asyncio.Task[None]] = []
         self.clock_offset: ClockOffset | None = None
         self.bad_frames: Counter[str] = Counter()
@@ -185,7 +196,7 @@ class DeriveSession:
     async def _on_open(self) -> None:
         self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
         await log_in(self._rpc, self._profile, self._credentials, self._now_ns())
-        self._rpc.adopt_limits(await protect(self._rpc, self._profile, self._credentials, self._now_ns))
+        self._budgets.adopt(await protect(self._rpc, self._profile, self._credentials, self._now_ns))
         await self._listen_privately()
         for order in await self._orders.open_orders():
             self._emit(order)

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from atomizer.domain.instruments import NANOS, OptionType, parse_name
 from atomizer.domain.trading import Fill, OrderState, Side
 from atomizer.errors import BadFrame
+from atomizer.net.channels import Notice
+from atomizer.net.rpc import Answer
 from atomizer.venues.derive import account_codec, codec, market_codec
-from atomizer.venues.derive.codec import Answer, Notice, parse_message
+from atomizer.venues.derive.codec import parse_message
 
 FREE = json.loads((Path(__file__).parents[2] / "data" / "derive" / "ccxt_derive_http_20250106.json").read_text())
 CAPTURES = Path(__file__).parents[4] / "shared" / "data" / "derive"
@@ -49,7 +51,7 @@ def test_a_fault_carries_code_words_and_whatever_data_there_is(data):
     assert answer.fault.code == -32000
     assert answer.fault.words.startswith("Rate limit exceeded")
     assert answer.fault.is_retryable
-    assert answer.fault.retry_after_ms == (250 if b"250" in data else 0)
+    assert answer.fault.hold_ms == (250 if b"250" in data else 1000)
 
 
 @pytest.mark.parametrize(

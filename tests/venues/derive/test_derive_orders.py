@@ -14,14 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from atomizer._core.ecdsa import Signer
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.errors import Disconnected, OutcomeUnknown, Refused
+from atomizer.net.rpc import ANSWER_WITHIN_NS, READ_ATTEMPTS, Rpc
 from atomizer.venues.derive import orders as orders_module
 from atomizer.venues.derive.auth import Credentials
-from atomizer.venues.derive.codec import parse_message
+from atomizer.venues.derive.budgets import WINDOW_NS, Budgets
+from atomizer.venues.derive.codec import build_request, parse_message
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.market_codec import parse_instrument, ticker_channel
 from atomizer.venues.derive.orders import OrderDesk
 from atomizer.venues.derive.profile import V2_TESTNET, V3_TESTNET
-from atomizer.venues.derive.rpc import ANSWER_WITHIN_NS, READ_ATTEMPTS, WINDOW_NS, Rpc
 
 KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")  # public anvil test key #0
 NOW_NS = 1_760_000_000 * 10**9  # before the sample option's expiry
@@ -41,7 +42,7 @@ class Floor:
         self.told = []
         self.is_cut = False
         self.responder = None  # the wire's other end, when there is one
-        self.rpc = Rpc(self.send_text, clock or (lambda: self.clock_ns))
+        self.rpc = Rpc("derive", self.send_text, build_request, Budgets().of, clock or (lambda: self.clock_ns))
         self.market = MarketData()
         self.market.replace_listings([parse_instrument(samples.PERPETUAL), parse_instrument(samples.OPTION)])
         self.market.feeds()[ticker_channel("ETH-PERP")](PERPETUAL_TICKER, NOW_NS)

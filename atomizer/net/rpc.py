@@ -1,27 +1,45 @@
-"""Requests over the socket: ids, budgets, deadlines. Every request ends for its asker, whatever happens to it."""
+"""Requests over a socket: ids, budgets, deadlines. Every request ends for its asker, whatever happens to it."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from atomizer.errors import Disconnected
+from atomizer.errors import Disconnected, OutcomeUnknown, Refused, VenueError
 from atomizer.net.pending import Pending
 from atomizer.net.rate import RateBudget
-from atomizer.venues.derive.account_codec import Account
-from atomizer.venues.derive.codec import Answer, build_request
-from atomizer.venues.derive.codes import RATE_LIMITED, Fault
 
 ANSWER_WITHIN_NS: Final = 5_000_000_000
-WINDOW_S: Final = 5  # limits are a second's rate with a burst of five seconds' worth (protocol sheet §5, "Rate limits")
-WINDOW_NS: Final = WINDOW_S * 1_000_000_000
-TRADER_MATCHING_TPS: Final = 1
-TRADER_OTHER_TPS: Final = 5
-CANCEL_SHARE: Final = 5  # one part in five of the matching budget is kept for cancels
-NO_HINT_MS: Final = 1_000
 READ_ATTEMPTS: Final = 4
 NANOS_PER_MS: Final = 1_000_000
 NANOS_PER_S: Final = 1_000_000_000
+
+
+class Fault(NamedTuple):
+    """Why a request did not succeed. `code` is the venue's; None when it is our own finding.
+
+    `hold_ms` above 0 says that we asked too often, so nothing was done, and for how long to stay silent.
+    """
+
+    code: int | None
+    words: str
+    is_unknown: bool = False
+    is_retryable: bool = False
+    hold_ms: int = 0
+
+    def as_error(self, venue: str, request: str) -> VenueError:
+        """The fault as an exception: `OutcomeUnknown` or `Refused`."""
+        kind = OutcomeUnknown if self.is_unknown else Refused
+        return kind(venue, self.words, code=self.code, request=request, retryable=self.is_retryable)
+
+
+class Answer(NamedTuple):
+    """What became of our request: a result, or why there is none."""
+
+    request_id: int
+    result: Any
+    fault: Fault | None
+
 
 NO_ANSWER: Final = Fault(None, f"no answer within {ANSWER_WITHIN_NS // NANOS_PER_S} s", is_unknown=True)
 CONNECTION_LOST: Final = Fault(None, "the connection was lost before the answer", is_unknown=True, is_retryable=True)
@@ -40,41 +58,42 @@ class Rpc:
     `on_word` gets (result, None) or (None, fault). After `NO_ANSWER` it may be called once more, with the late truth.
     """
 
-    def __init__(self, send_text: Callable[[bytes], None], clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        """`clock_ns` runs deadlines and budgets, so it must not be one that people set."""
+    def __init__(
+        self,
+        venue: str,
+        send_text: Callable[[bytes], None],
+        build_request: Callable[[int, str, dict[str, object]], bytes],
+        budget_of: Callable[[str], RateBudget],
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`budget_of` a method; `clock_ns` runs deadlines and budgets, so it must not be one that people set."""
+        self._venue = venue
         self._send_text = send_text
+        self._build_request = build_request
+        self._budget_of = budget_of
         self._clock_ns = clock_ns
         self._pending: Pending[_Asked] = Pending()
-        self._matching = _budget(TRADER_MATCHING_TPS, CANCEL_SHARE)
-        self._other = _budget(TRADER_OTHER_TPS)
         self.unasked = 0  # answers to requests that we do not know
 
-    def adopt_limits(self, account: Account) -> None:
-        """Use the rates that the venue grants this account."""
-        self._matching = _budget(account.matching_tps, CANCEL_SHARE)
-        self._other = _budget(account.non_matching_tps)
-
-    def may_send(self, *, is_cancel: bool = False) -> bool:
-        """Take one request to the matching engine out of its budget, or say no. Only cancels may use the reserve."""
-        return self._matching.try_take(self._clock_ns(), is_cancel=is_cancel)
+    def may_send(self, method: str, *, is_cancel: bool = False) -> bool:
+        """Take one request out of the method's budget, or say no. Only cancels may use its reserve."""
+        return self._budget_of(method).try_take(self._clock_ns(), is_cancel=is_cancel)
 
     def send(self, method: str, params: dict[str, object], on_word: OnWord) -> None:
-        """Send a request to the matching engine now; `may_send` has said yes.
+        """Send a request now; `may_send` has said yes.
 
         Raises:
             Disconnected: nothing was sent, and `on_word` will not be called.
         """
-        self._send(method, params, self._matching, on_word)
-
-    def _send(self, method: str, params: dict[str, object], budget: RateBudget, on_word: OnWord) -> None:
+        budget = self._budget_of(method)
         request_id = self._pending.add(_Asked(on_word, budget), self._clock_ns() + ANSWER_WITHIN_NS)
         try:
-            self._send_text(build_request(request_id, method, params))
+            self._send_text(self._build_request(request_id, method, params))
         except Disconnected:
             self._pending.take(request_id)
             raise
 
-    async def ask(self, method: str, params: dict[str, object], *, is_matching: bool = False, request: str = "") -> Any:
+    async def ask(self, method: str, params: dict[str, object], *, request: str = "") -> Any:
         """Ask and wait for the result. Only for what may be asked twice: when the venue says "slow down", we ask again.
 
         `request` is what errors call it, if not by its method.
@@ -84,27 +103,27 @@ class Rpc:
             OutcomeUnknown: no answer, or an answer that says as little.
             Disconnected: nothing was sent.
         """
-        budget = self._matching if is_matching else self._other
+        budget = self._budget_of(method)
         attempts_left = READ_ATTEMPTS
         while True:
             while not budget.try_take(now_ns := self._clock_ns(), is_cancel=True):
                 wait_ns = budget.free_at_ns(now_ns, is_cancel=True) - now_ns
                 await asyncio.sleep(wait_ns / NANOS_PER_S)
-            result, fault = await self._exchange(method, params, budget)
+            result, fault = await self._exchange(method, params)
             if fault is None:
                 return result
             attempts_left -= 1
-            if fault.code != RATE_LIMITED or not attempts_left:
-                raise fault.as_error(request or method)
+            if not fault.hold_ms or not attempts_left:
+                raise fault.as_error(self._venue, request or method)
 
-    async def _exchange(self, method: str, params: dict[str, object], budget: RateBudget) -> tuple[Any, Fault | None]:
+    async def _exchange(self, method: str, params: dict[str, object]) -> tuple[Any, Fault | None]:
         ended: asyncio.Future[tuple[Any, Fault | None]] = asyncio.get_running_loop().create_future()
 
         def on_word(result: Any, fault: Fault | None) -> None:
             if not ended.done():  # a late answer, or an asker who gave up
                 ended.set_result((result, fault))
 
-        self._send(method, params, budget, on_word)
+        self.send(method, params, on_word)
         return await ended
 
     def on_answer(self, answer: Answer) -> None:
@@ -113,11 +132,9 @@ class Rpc:
         if asked is None:
             self.unasked += 1
             return
-        fault = answer.fault
-        if fault is not None and fault.code == RATE_LIMITED:
-            hint_ms = fault.retry_after_ms or NO_HINT_MS
-            asked.budget.hold_until(self._clock_ns() + hint_ms * NANOS_PER_MS)
-        asked.on_word(answer.result, fault)
+        if answer.fault is not None and answer.fault.hold_ms:
+            asked.budget.hold_until(self._clock_ns() + answer.fault.hold_ms * NANOS_PER_MS)
+        asked.on_word(answer.result, answer.fault)
 
     def expire(self) -> None:
         """Tell those who have waited too long."""
@@ -128,8 +145,3 @@ class Rpc:
         """The connection is gone: tell everybody who still waits."""
         for asked in self._pending.cut_off():
             asked.on_word(None, CONNECTION_LOST)
-
-
-def _budget(tps: int, shares: int = 0) -> RateBudget:
-    limit = max(tps, 1) * WINDOW_S
-    return RateBudget(limit, WINDOW_NS, reserve=limit // shares if shares else 0)

@@ -2,19 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple
 
-from atomizer.errors import BadFrame, Refused
-from atomizer.venues.derive.codec import Notice, parse_subscribed
-from atomizer.venues.derive.codes import CHANNELS
-from atomizer.venues.derive.market import Feed
-from atomizer.venues.derive.profile import VENUE
-from atomizer.venues.derive.rpc import Rpc
+from atomizer.errors import BadFrame
 
 log = logging.getLogger(__name__)
 
 CHANNELS_PER_CALL: Final = 100
+
+Feed = Callable[[Any, int], None]  # (data, now_ns)
+
+
+class Notice(NamedTuple):
+    """Something that a channel told us."""
+
+    channel: str
+    data: Any
 
 
 def _ignore(_data: object, _now_ns: int) -> None:
@@ -24,8 +28,16 @@ def _ignore(_data: object, _now_ns: int) -> None:
 class Channels:
     """A subscription counts when its first message has come, not when it is acknowledged."""
 
-    def __init__(self, rpc: Rpc) -> None:
-        self._rpc = rpc
+    def __init__(
+        self,
+        venue: str,
+        subscribe: Callable[[list[str]], Awaitable[dict[str, str]]],
+        unsubscribe: Callable[[list[str]], Awaitable[None]],
+    ) -> None:
+        """`subscribe` answers the venue's words for each channel that it does not take. Both get 100 at most."""
+        self._venue = venue
+        self._subscribe = subscribe
+        self._unsubscribe = unsubscribe
         self._feeds: dict[str, Feed] = {}
         self._silent: set[str] = set()
         self._refused: set[str] = set()
@@ -67,7 +79,7 @@ class Channels:
             self._refused.discard(channel)
         leaving = list(channels)
         for at in range(0, len(leaving), CHANNELS_PER_CALL):
-            await self._rpc.ask("unsubscribe", {"channels": leaving[at : at + CHANNELS_PER_CALL]})
+            await self._unsubscribe(leaving[at : at + CHANNELS_PER_CALL])
         for channel in leaving:
             self._feeds.pop(channel, None)
 
@@ -79,7 +91,7 @@ class Channels:
                     self._heard.clear()
                     await self._heard.wait()
         except TimeoutError:
-            log.warning("%s: nothing heard yet of %d of %d channels", VENUE, len(self._silent), len(self._feeds))
+            log.warning("%s: nothing heard yet of %d of %d channels", self._venue, len(self._silent), len(self._feeds))
 
     def on_notice(self, notice: Notice, now_ns: int) -> None:
         """Hand a notice to its feed.
@@ -91,8 +103,12 @@ class Channels:
         if feed is None:
             raise BadFrame(f"channel {notice.channel[:80]!r} was not subscribed", reason="unknown_channel")
         feed(notice.data, now_ns)
-        if notice.channel in self._silent:
-            self._silent.discard(notice.channel)
+        self.has_spoken(notice.channel)
+
+    def has_spoken(self, channel: str) -> None:
+        """Something good has come from this channel, by whatever way."""
+        if channel in self._silent:
+            self._silent.discard(channel)
             self._heard.set()
 
     def forget(self) -> None:
@@ -100,15 +116,3 @@ class Channels:
         self._feeds.clear()
         self._silent.clear()
         self._refused.clear()
-
-    async def _subscribe(self, channels: list[str]) -> dict[str, str]:
-        """One bad name can get a whole batch refused: then by halves."""
-        try:
-            return parse_subscribed(await self._rpc.ask("subscribe", {"channels": channels}), channels)
-        except Refused as error:
-            if error.code != CHANNELS:
-                raise
-            if len(channels) == 1:
-                return {channels[0]: str(error)}
-            half = len(channels) // 2
-            return await self._subscribe(channels[:half]) | await self._subscribe(channels[half:])
