@@ -5,7 +5,7 @@ from typing import Protocol
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
+from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
 
 
 class MarketView(Protocol):
@@ -40,8 +40,35 @@ class OrderVenue(Protocol):
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Sign and send. The intent must be in the journal before."""
 
+    def replace(self, order: OrderPlaced, now_ns: int) -> None:
+        """Place an order instead of the one that it `replaces`, in one request where the venue has one.
+
+        Of the same instrument; the intent must be in the journal before. Each order has its own outcome: the old one
+        ends whatever becomes of the new one, and the new one is refused when the old one is not known to rest, or has
+        filled further than we know, since it would add to what the old one did.
+        """
+
     def cancel(self, cancel: CancelSent, now_ns: int) -> None: ...
+
+    async def cancel_all(self, instrument: str = "") -> None:
+        """Cancel everything of this account, or of one instrument. The outcomes arrive as `OrderUpdate`."""
 
     async def open_orders(self) -> list[OrderUpdate]: ...
 
     async def fills_since(self, since_ms: int) -> list[Fill]: ...
+
+
+class ProtectingVenue(Protocol):
+    """A venue that pulls a market maker's quotes by itself when too many of them trade at once."""
+
+    async def protect(self, wanted: Protection) -> ProtectionState:
+        """Set, in place of what was there, and read back. Does not end a freeze.
+
+        Raises:
+            Refused: it cannot be had, or what the venue says it has is something else.
+        """
+
+    async def protections(self) -> list[ProtectionState]: ...
+
+    async def reset_protection(self, underlying: str) -> None:
+        """End a freeze now."""

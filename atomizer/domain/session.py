@@ -82,8 +82,5 @@ class VenueSession(MarketView, OrderVenue, Protocol):
     async def resolve(self, order: OrderPlaced) -> None:
         """End an unknown outcome by asking or by burning the nonce; the answer comes as an `OrderUpdate`."""
 
-    async def cancel_all(self) -> None:
-        """Cancel everything of this account; ask `open_orders` whether it is gone."""
-
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""

@@ -124,6 +124,7 @@ class OrderPlaced(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
     reduce_only: bool = False
     hedge_of: str = ""  # trade id of the fill that this order hedges
     replaces: str = ""  # client id of the order that it succeeds: one request ends that one and places this
+    is_protected: bool = False  # counts towards the venue's market maker protection, and goes when it trips
 
     @property
     def strategy(self) -> str:
@@ -234,6 +235,27 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     theta: float
     venue_time_ns: int
     currency: str = USD  # of the instrument: what a price in it pays
+
+
+class Protection(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue's market maker protection of one underlying.
+
+    When the protected orders' fills within a rolling `window_ms` exceed a limit, the venue cancels all that rest and
+    refuses new ones for `frozen_ms`. A limit of 0 is none; a frozen time of 0 lasts until it is reset.
+    """
+
+    underlying: str
+    window_ms: int
+    frozen_ms: int
+    amount_limit_nanos: int = 0  # both sides add up
+    delta_limit_nanos: int = 0  # both sides net
+
+
+class ProtectionState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue holds of it, and whether it has tripped."""
+
+    protection: Protection
+    is_frozen: bool
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run"):

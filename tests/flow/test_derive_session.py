@@ -19,7 +19,16 @@ from atomizer._core.book import NO_PRICE
 from atomizer._core.ecdsa import Signer
 from atomizer._core.fixed import floor_to
 from atomizer.domain.session import Connected, Lost
-from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
+from atomizer.domain.trading import (
+    CancelSent,
+    Fill,
+    OrderPlaced,
+    OrderState,
+    OrderUpdate,
+    Protection,
+    Side,
+    TimeInForce,
+)
 from atomizer.errors import ConfigError, Disconnected, OutcomeUnknown, Refused
 from atomizer.net import rpc
 from atomizer.orders.table import OrderTable
@@ -109,6 +118,12 @@ class Floor:
     def place(self, order):
         self.told.table.apply(order)
         self.session.place(order, time.time_ns())
+        return order
+
+    def replace(self, old, new):
+        order = msgspec.structs.replace(new, replaces=old.client_id)
+        self.told.table.apply(order)
+        self.session.replace(order, time.time_ns())
         return order
 
     def cancel(self, order):
@@ -251,7 +266,7 @@ async def test_a_venue_that_says_nothing_does_not_hold_us_forever(floor, monkeyp
         await silent.start()
 
 
-async def test_one_bad_channel_does_not_cost_the_others(floor, monkeypatch):
+async def test_one_bad_channel_does_not_cost_the_others(floor):
     """A batch that is refused as a whole is subscribed by halves; what the venue does not take stays dark."""
     bad = f"orderbook.{PERPETUAL}.1.20"
 
@@ -264,7 +279,6 @@ async def test_one_bad_channel_does_not_cost_the_others(floor, monkeypatch):
             return None
         return text
 
-    monkeypatch.setattr(session, "FIRST_MESSAGES_WITHIN_S", 0.3)
     floor.wire.to_venue = refuse_batches
     await floor.session.start()
     assert floor.told.events[0].silent_channels == 1
@@ -368,6 +382,84 @@ async def test_a_cancel_overtakes_its_order(trading):
     assert await trading.session.open_orders() == []
 
 
+async def test_an_order_takes_the_place_of_another(trading):
+    """One request: the old order ends, the new one rests alone; twice, the second time before the first is answered."""
+    first = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(first, OrderState.OPEN)
+    second = trading.replace(first, trading.order(Side.BUY, -101 * SECOND))
+    third = trading.replace(second, trading.order(Side.BUY, -102 * SECOND))
+    await trading.reaches(third, OrderState.OPEN)
+    assert (trading.state_of(first), trading.state_of(second)) == (OrderState.CANCELLED, OrderState.CANCELLED)
+    assert [update.client_id for update in await trading.session.open_orders()] == [third.client_id]
+
+
+async def test_a_replacement_that_would_trade_leaves_no_order(trading):
+    """Half done: the old order is cancelled, the post-only new one is refused, and nothing rests."""
+    old = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(old, OrderState.OPEN)
+    new = trading.replace(old, trading.order(Side.BUY, 5 * SECOND, time_in_force=TimeInForce.POST_ONLY))
+    await trading.reaches(new, OrderState.REFUSED)
+    await trading.reaches(old, OrderState.CANCELLED)
+    assert trading.told.table.get("derive", new.client_id).code == 11008
+    assert await trading.session.open_orders() == []
+
+
+async def test_too_much_traded_trips_the_protection_until_it_is_reset(trading):
+    """Set and read back; a protected fill beyond the limit takes the protected orders away and bars new ones."""
+    wanted = Protection(underlying="ETH", window_ms=60_000, frozen_ms=0, amount_limit_nanos=SECOND // 10)
+    state = await trading.session.protect(wanted)
+    assert (state.protection, state.is_frozen) == (wanted, False)
+    guarded = trading.place(trading.order(Side.BUY, -100 * SECOND, is_protected=True))
+    plain = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    for order in (guarded, plain):
+        await trading.reaches(order, OrderState.OPEN)
+    much = trading.order(
+        Side.BUY, 5 * SECOND, is_protected=True, time_in_force=TimeInForce.IOC, amount_nanos=SECOND // 5
+    )
+    trading.place(much)
+    await trading.reaches(guarded, OrderState.CANCELLED)
+    assert trading.told.table.get("derive", guarded.client_id).detail == "mmp_trigger"
+    [state] = await trading.session.protections()
+    assert state.is_frozen
+    barred = trading.place(trading.order(Side.BUY, -100 * SECOND, is_protected=True))
+    await trading.reaches(barred, OrderState.REFUSED)
+    assert trading.told.table.get("derive", barred.client_id).code == 11015
+    await trading.session.reset_protection("ETH")
+    [state] = await trading.session.protections()
+    assert not state.is_frozen
+    assert trading.state_of(plain) is OrderState.OPEN
+
+
+async def test_a_protection_that_reads_back_otherwise_is_refused(trading):
+    """A venue that keeps another limit than the one that we set does not protect us as we think."""
+    trading.wire.to_client = lambda text: text.replace(b'"mmp_delta_limit":"2"', b'"mmp_delta_limit":"20"')
+    wanted = Protection(underlying="ETH", window_ms=5000, frozen_ms=0, delta_limit_nanos=2 * SECOND)
+    with pytest.raises(Refused, match="reads back otherwise"):
+        await trading.session.protect(wanted)
+
+
+async def test_cancelling_one_instrument_leaves_the_others(trading):
+    """What rests in the perpetual goes, what rests in an option stays."""
+    session = trading.session
+    name = next(n for n in session.names if n.endswith("-C") and session.book(n).best_bid() != NO_PRICE)
+    option = session.instrument(name)
+    kept = trading.place(
+        trading.order(
+            Side.BUY,
+            0,
+            instrument=name,
+            price_nanos=option.tick_nanos,
+            amount_nanos=option.min_amount_nanos,
+        )
+    )
+    gone = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    for order in (kept, gone):
+        await trading.reaches(order, OrderState.OPEN)
+    await session.cancel_all(PERPETUAL)
+    await trading.reaches(gone, OrderState.CANCELLED)
+    assert [update.client_id for update in await session.open_orders()] == [kept.client_id]
+
+
 async def test_our_books_and_the_venues_ledger_agree_to_the_last_digit(trading):
     """After a burst of random orders, fills folded here are the venue's position, cost and fees, exactly."""
     chance = Random(5)  # noqa: S311  test data
@@ -426,7 +518,8 @@ def specified_v2():
     for line in [*(PROTOCOLS / "derive-v2-fields.txt").read_text().splitlines(), "## end"]:
         if line.startswith("## "):
             yield method, (required, types)
-            method, required, types = line.split()[1].replace("-", "/", 1), set(), {}
+            method = line.split()[1].replace("-", "/", 1).replace("-", "_")
+            required, types = set(), {}
         elif match := re.fullmatch(r"  P (\*?)([a-z_]+): (.*)", line):
             types[match[2]] = f'"{match[3]}"'.replace("string", '"string"').replace("integer", '"integer"')
             types[match[2]] = types[match[2]].replace("boolean", '"boolean"')
@@ -438,14 +531,20 @@ async def test_every_request_is_what_the_venue_specifies(trading):
     """Every parameter that the venue requires is there, none is unknown to it, and each has the specified type."""
     resting = trading.place(trading.order(Side.BUY, -100 * SECOND))
     await trading.reaches(resting, OrderState.OPEN)
-    trading.cancel(resting)
-    await trading.reaches(resting, OrderState.CANCELLED)
+    moved = trading.replace(resting, trading.order(Side.BUY, -101 * SECOND))
+    await trading.reaches(moved, OrderState.OPEN)
+    trading.cancel(moved)
+    await trading.reaches(moved, OrderState.CANCELLED)
+    trading.cancel(moved)
     overtaken = trading.place(trading.order(Side.BUY, -100 * SECOND))
     trading.cancel(overtaken)
     await trading.session.resolve(overtaken)
     await trading.session.fills_since(0)
     await trading.session.positions()
     await trading.session.cancel_all()
+    await trading.session.cancel_all(PERPETUAL)
+    await trading.session.protect(Protection(underlying="ETH", window_ms=5000, frozen_ms=0))
+    await trading.session.reset_protection("ETH")
     specified = dict(specified_v3() if trading.version == "v3" else specified_v2())
     checked = set()
     for request in trading.wire.sent:
@@ -458,7 +557,19 @@ async def test_every_request_is_what_the_venue_specifies(trading):
             assert name in types, f"{method} {name}"
             assert f'"{JSON_TYPES[type(value)]}"' in types[name] or "$ref" in types[name], f"{method} {name}"
         checked.add(method)
-    assert {"private/order", "private/cancel", "private/cancel_by_nonce", "private/get_account"} <= checked
+    assert {
+        "private/order",
+        "private/replace",
+        "private/cancel",
+        "private/cancel_by_nonce",
+        "private/cancel_by_label",
+        "private/cancel_by_instrument",
+        "private/cancel_all",
+        "private/get_account",
+        "private/set_mmp_config",
+        "private/get_mmp_config",
+        "private/reset_mmp",
+    } <= checked
 
 
 # --- cut off, and back

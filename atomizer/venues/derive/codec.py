@@ -74,6 +74,15 @@ class SignedTerms(NamedTuple):
     signature: str
 
 
+class Replaced(NamedTuple):
+    """What a replacement did: the old order as it ended, and the new one with its fills, or why there is none."""
+
+    cancelled: VenueOrder
+    order: VenueOrder | None
+    fills: list[Fill]
+    fault: Fault | None
+
+
 class _WireError(msgspec.Struct):
     code: Annotated[int, Meta(ge=-(2**31), le=2**31)]
     message: str = ""
@@ -110,6 +119,13 @@ class _WirePlaced(msgspec.Struct):
 
 class _WirePagination(msgspec.Struct):
     num_pages: Count
+
+
+class _WireReplaced(msgspec.Struct):
+    cancelled_order: _WireOrder
+    order: _WireOrder | None = None
+    trades: list[_WireTrade] | None = None
+    create_order_error: _WireError | None = None
 
 
 class _WireOrders(msgspec.Struct):
@@ -163,7 +179,10 @@ def parse_message(frame: bytes | memoryview) -> Answer | Notice:
 
 
 def _parse_fault(error: Any) -> Fault:
-    wire = read(error, _WireError, "error")
+    return _fault(read(error, _WireError, "error"))
+
+
+def _fault(wire: _WireError) -> Fault:
     data = wire.data if isinstance(wire.data, str) else orjson.dumps(wire.data).decode() if wire.data else ""
     return classify(wire.code, wire.message[:LONGEST_WORDS], data[:LONGEST_WORDS])
 
@@ -191,8 +210,40 @@ def build_order(
         "signer": signer,
         "signature": signed.signature,
         "reduce_only": order.reduce_only,
+        "mmp": order.is_protected,
         "label": order.client_id,
     }
+
+
+def build_replacement(
+    order: dict[str, object], profile: Profile, order_id: str, nonce: int, filled_nanos: int
+) -> dict[str, object]:
+    """Parameters of private/replace: those of private/order, and which order goes: by the venue's id, or by its nonce.
+
+    Nothing new is created unless the old order has filled exactly `filled_nanos`.
+    """
+    old = {"order_id_to_cancel": order_id} if order_id else {"nonce_to_cancel": profile.nonce_on_wire(nonce)}
+    return order | old | {"expected_filled_amount": format_nanos(filled_nanos)}
+
+
+def parse_replaced(result: Any, now_ns: int) -> Replaced:
+    """Result of private/replace. It is a result also when the old order went and the new one was refused:
+
+    {"cancelled_order":{…},"order":null,"trades":null,
+    "create_order_error":{"code":11008,"message":"Post-only reject","data":null}}, orders as in `parse_placed`.
+
+    Raises:
+        BadFrame: a field is missing, of another type or out of range, or there is neither an order nor an error.
+    """
+    wire = read(result, _WireReplaced, "replacement")
+    if (wire.order is None) == (wire.create_order_error is None):
+        raise BadFrame("replacement: expected an order or a create_order_error, and not both")
+    return Replaced(
+        cancelled=_order(wire.cancelled_order),
+        order=_order(wire.order) if wire.order is not None else None,
+        fills=[_fill(trade, now_ns) for trade in wire.trades or ()],
+        fault=_fault(wire.create_order_error) if wire.create_order_error is not None else None,
+    )
 
 
 def parse_placed(result: Any, now_ns: int) -> tuple[VenueOrder, list[Fill]]:

@@ -9,29 +9,29 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from atomizer._core.fixed import is_multiple
-from atomizer.domain.instruments import Instrument, parse_name
+from atomizer.domain.instruments import parse_name
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate
 from atomizer.errors import BadFrame, Disconnected, Refused
 from atomizer.net.rpc import Fault, Rpc
-from atomizer.venues.derive.auth import Credentials, OrderSigner, fee_cap_nanos
+from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.codec import (
-    SignedTerms,
     VenueOrder,
     build_order,
+    build_replacement,
     parse_cancelled_count,
     parse_order,
     parse_order_notice,
     parse_orders,
     parse_placed,
+    parse_replaced,
     parse_trade_notice,
     parse_trades,
 )
 from atomizer.venues.derive.codes import NOTHING_TO_CANCEL
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
+from atomizer.venues.derive.terms import Terms
 
-NANOS_PER_S: Final = 1_000_000_000
 PAGE_SIZE: Final = 500
 MOST_PAGES: Final = 200
 HISTORY_ATTEMPTS: Final = 4  # history may lag behind the matching engine: look again before concluding anything
@@ -46,6 +46,7 @@ class _Known(NamedTuple):
     instrument: str
     nonce: int
     order_id: str
+    filled_nanos: int
 
 
 class OrderDesk:
@@ -63,14 +64,13 @@ class OrderDesk:
     ) -> None:
         self._profile = profile
         self._credentials = credentials
-        self._signer = OrderSigner(profile, credentials)
+        self._terms = Terms(profile, credentials, market)
         self._rpc = rpc
-        self._market = market
         self._emit = emit
         self._now_ns = now_ns
         self._known: dict[str, _Known] = {}
         self._untold: deque[OrderUpdate] = deque()
-        self._waiting_cancels: deque[CancelSent] = deque()
+        self._waiting_cancels: deque[tuple[str, bool]] = deque()  # with whether we knew the order
         self.is_open = False  # whether new orders may leave
         self.wake = asyncio.Event()  # there is something to flush
 
@@ -84,74 +84,87 @@ class OrderDesk:
 
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Sign and send, or refuse what cannot succeed."""
-        terms = self._terms(order, now_ns)
-        if isinstance(terms, SignedTerms) and not self._rpc.may_send("private/order"):
-            terms = "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
-        if isinstance(terms, str):
-            self._report(order.client_id, OrderState.REFUSED, terms)
+        params = self._build(order, now_ns)
+        if isinstance(params, str):
+            self._report(order.client_id, OrderState.REFUSED, params)
             return
-        signer, subaccount_id = self._credentials.signer_address, self._credentials.subaccount_id
-        params = build_order(order, self._profile, subaccount_id, signer, terms)
         try:
             self._rpc.send("private/order", params, partial(self._on_placed, order.client_id))
         except Disconnected as error:
             self._report(order.client_id, OrderState.REFUSED, str(error))
             return
-        self._known[order.client_id] = _Known(order.instrument, order.nonce, "")
+        self._known[order.client_id] = _Known(order.instrument, order.nonce, "", 0)
+
+    def replace(self, order: OrderPlaced, now_ns: int) -> None:
+        """Cancel one and place the other in one request; a new order that cannot be leaves a plain cancel of the old.
+
+        The venue creates nothing unless the old order has filled exactly as far as we know.
+        """
+        old = self._known.get(order.replaces)
+        is_there = old is not None and old.instrument == order.instrument
+        words = f"no live order {order.replaces} of {order.instrument} is known to replace"
+        params = self._build(order, now_ns) if is_there else words
+        if old is None or isinstance(params, str):
+            self._report(order.client_id, OrderState.REFUSED, str(params))
+            self._cancel(order.replaces)
+            return
+        params = build_replacement(params, self._profile, old.order_id, old.nonce, old.filled_nanos)
+        try:
+            self._rpc.send("private/replace", params, partial(self._on_replaced, order.client_id, order.replaces))
+        except Disconnected as error:
+            self._report(order.client_id, OrderState.REFUSED, str(error))
+            self._report(order.replaces, OrderState.UNKNOWN, f"cancel: {error}")
+            return
+        self._known[order.client_id] = _Known(order.instrument, order.nonce, "", 0)
 
     def cancel(self, cancel: CancelSent) -> None:
-        """Send a cancel: by the venue's id, or by the nonce of an order that is still in flight, which burns it.
+        """Send a cancel: by the venue's id; by the nonce of an order that is still in flight, which burns it; or by the
+        label of one that we know nothing of.
 
         A cancel beyond the budget, its reserve included, leaves as soon as the budget allows.
         """
-        known = self._known.get(cancel.client_id)
-        if known is None:
-            self._report(cancel.client_id, OrderState.UNKNOWN, "cancel: no live order of this label is known")
-        elif self._waiting_cancels or not self._rpc.may_send("private/cancel", is_cancel=True):
-            self._waiting_cancels.append(cancel)
+        self._cancel(cancel.client_id)
+
+    def _cancel(self, client_id: str) -> None:
+        known = self._known.get(client_id)
+        if self._waiting_cancels or not self._rpc.may_send("private/cancel", is_cancel=True):
+            self._waiting_cancels.append((client_id, known is not None))
         else:
-            self._send_cancel(cancel, known)
+            self._send_cancel(client_id, known)
 
     def flush(self) -> None:
         """Tell what `place` and `cancel` found, and send the cancels that had to wait."""
         while self._untold:
             self._emit(self._untold.popleft())
         while self._waiting_cancels and self._rpc.may_send("private/cancel", is_cancel=True):
-            cancel = self._waiting_cancels.popleft()
-            known = self._known.get(cancel.client_id)
-            if known is not None:  # else it ended while its cancel waited
-                self._send_cancel(cancel, known)
+            client_id, was_known = self._waiting_cancels.popleft()
+            known = self._known.get(client_id)
+            if known is not None or not was_known:  # else it ended while its cancel waited
+                self._send_cancel(client_id, known)
 
-    def _send_cancel(self, cancel: CancelSent, known: _Known) -> None:
-        if known.order_id:
+    def _send_cancel(self, client_id: str, known: _Known | None) -> None:
+        if known is None:
+            method, params = "private/cancel_by_label", self._subject() | {"label": client_id}
+        elif known.order_id:
             method, params = "private/cancel", self._order_subject(known.instrument) | {"order_id": known.order_id}
         else:
             method, params = "private/cancel_by_nonce", self._nonce_subject(known.instrument, known.nonce)
         try:
-            self._rpc.send(method, params, partial(self._on_cancelled, cancel))
+            self._rpc.send(method, params, partial(self._on_cancelled, client_id))
         except Disconnected as error:
-            self._report(cancel.client_id, OrderState.UNKNOWN, f"cancel: {error}")
+            self._report(client_id, OrderState.UNKNOWN, f"cancel: {error}")
 
-    def _terms(self, order: OrderPlaced, now_ns: int) -> SignedTerms | str:
-        """What we sign, or why it would be refused anyway."""
+    def _build(self, order: OrderPlaced, now_ns: int) -> dict[str, object] | str:
+        """The signed request, its place in the budget taken, or in words why it cannot leave."""
         if not self.is_open:
             return "not connected: nothing was sent"
-        listing = self._market.listing(order.instrument)
-        if listing is None:
-            return f"{order.instrument} is not listed here"
-        instrument = listing.instrument
-        if words := _off_terms(order, instrument):
-            return words
-        index_nanos = self._market.index_nanos(instrument.contract.underlying)
-        if index_nanos is None:
-            return f"no index price of {instrument.contract.underlying} yet: the fee cap cannot be known"
-        now_s = now_ns // NANOS_PER_S
-        expiry_s = now_s + self._profile.order_life_s
-        if instrument.contract.is_option:
-            expiry_s = min(expiry_s, instrument.contract.expiry_s)
-        if expiry_s < now_s + self._profile.minimum_life_s:
-            return f"{order.instrument} expires within the {self._profile.minimum_life_s} s that an order must live"
-        return self._signer.sign(order, listing, fee_cap_nanos(instrument, index_nanos), expiry_s)
+        signed = self._terms.sign(order, now_ns)
+        if isinstance(signed, str):
+            return signed
+        if not self._rpc.may_send("private/order"):
+            return "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
+        signer, subaccount_id = self._credentials.signer_address, self._credentials.subaccount_id
+        return build_order(order, self._profile, subaccount_id, signer, signed)
 
     # --- what we hear
 
@@ -183,28 +196,58 @@ class OrderDesk:
         for fill in fills:
             self._emit(fill)
 
-    def _on_cancelled(self, cancel: CancelSent, result: Any, fault: Fault | None) -> None:
+    def _on_replaced(self, client_id: str, replaced: str, result: Any, fault: Fault | None) -> None:
+        """Half done is a result, too: what is cancelled stays cancelled, and what was not created is refused."""
         now_ns = self._now_ns()
-        known = self._known.get(cancel.client_id)
+        if fault is None:
+            try:
+                done = parse_replaced(result, now_ns)
+            except BadFrame as error:
+                fault = Fault(None, f"unreadable answer: {error}", is_unknown=True)
+            else:
+                self._hear(done.cancelled, now_ns)
+                if done.order is not None:
+                    self._hear(done.order, now_ns)
+                    for fill in done.fills:
+                        self._emit(fill)
+                else:
+                    self._on_placed(client_id, None, done.fault)
+                return
+        self._on_placed(client_id, None, fault)
+        if fault.is_unknown:
+            self._emit(_update(now_ns, replaced, OrderState.UNKNOWN, f"cancel: {fault.words}", fault.code))
+        elif fault.code in NOTHING_TO_CANCEL:
+            self._on_cancelled(replaced, None, fault)
+        else:  # the old order still rests, and is to go all the same
+            self._cancel(replaced)
+
+    def _on_cancelled(self, client_id: str, result: Any, fault: Fault | None) -> None:
+        now_ns = self._now_ns()
+        known = self._known.get(client_id)
         if fault is not None and fault.hold_ms:
-            self._waiting_cancels.append(cancel)  # a definite no, so it may leave again once the hold is over
+            # A definite no, so it may leave again once the hold is over.
+            self._waiting_cancels.append((client_id, known is not None))
             return
         if fault is not None:
-            self._emit(_update(now_ns, cancel.client_id, OrderState.UNKNOWN, f"cancel: {fault.words}", fault.code))
+            self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, f"cancel: {fault.words}", fault.code))
             return
-        if known is None or not known.order_id:
-            return  # by nonce, or already over: the orders channel or the order's own answer says what became of it
         try:
-            self._hear(parse_order(result), now_ns)
+            if isinstance(result, dict) and "cancelled_orders" in result:
+                # By nonce or by label: the orders channel or the order's own answer says what became of it.
+                if known is None and parse_cancelled_count(result) == 0:
+                    words = "cancel: no order of this label rests there"
+                    self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, words))
+            else:
+                self._hear(parse_order(result), now_ns)
         except BadFrame as error:
             words = f"cancel: unreadable answer: {error}"
-            self._emit(_update(now_ns, cancel.client_id, OrderState.UNKNOWN, words))
+            self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, words))
 
     def _hear(self, order: VenueOrder, now_ns: int) -> None:
         if order.state.is_final:
             self._known.pop(order.client_id, None)
         else:
-            self._known[order.client_id] = _Known(order.instrument, order.nonce, order.order_id)
+            self._known[order.client_id] = _known(order)
         self._emit(order.as_update(now_ns))
 
     def _report(self, client_id: str, state: OrderState, words: str) -> None:
@@ -217,7 +260,7 @@ class OrderDesk:
         """What rests now; from here on these can be cancelled by their label."""
         result = await self._rpc.ask("private/get_open_orders", self._subject())
         orders, _ = parse_orders(result)
-        self._known.update((o.client_id, _Known(o.instrument, o.nonce, o.order_id)) for o in orders)
+        self._known.update((order.client_id, _known(order)) for order in orders)
         now_ns = self._now_ns()
         return [order.as_update(now_ns) for order in orders]
 
@@ -235,9 +278,12 @@ class OrderDesk:
             page += 1
         return sorted(fills.values(), key=lambda fill: fill.venue_time_ns)
 
-    async def cancel_all(self) -> None:
-        """Cancel everything of this subaccount. The outcomes come through the orders channel."""
-        await self._rpc.ask("private/cancel_all", self._subject())
+    async def cancel_all(self, instrument: str = "") -> None:
+        """Cancel everything of this subaccount, or of one instrument. The outcomes come through the orders channel."""
+        if instrument:
+            await self._rpc.ask("private/cancel_by_instrument", self._order_subject(instrument))
+        else:
+            await self._rpc.ask("private/cancel_all", self._subject())
 
     async def resolve(self, order: OrderPlaced) -> None:
         """End an unknown outcome: burn the nonce, so that nothing new can come of it, then ask what did. Emits it.
@@ -286,20 +332,8 @@ class OrderDesk:
         return subject | {"wallet": self._credentials.wallet} if self._profile.version is Version.V2 else subject
 
 
-def _off_terms(order: OrderPlaced, instrument: Instrument) -> str:
-    """Why the venue would refuse this price or amount; empty when it would not."""
-    if not instrument.is_active:
-        return f"{instrument.name} is not active"
-    if order.price_nanos <= 0 or not is_multiple(order.price_nanos, instrument.tick_nanos):
-        return f"price {order.price_nanos} nanos is not on the tick of {instrument.tick_nanos}"
-    if not is_multiple(order.amount_nanos, instrument.lot_nanos):
-        return f"amount {order.amount_nanos} nanos is not on the lot of {instrument.lot_nanos}"
-    if not instrument.min_amount_nanos <= order.amount_nanos <= instrument.max_amount_nanos:
-        return (
-            f"amount {order.amount_nanos} nanos is outside {instrument.min_amount_nanos}"
-            f" to {instrument.max_amount_nanos}"
-        )
-    return ""
+def _known(order: VenueOrder) -> _Known:
+    return _Known(order.instrument, order.nonce, order.order_id, order.filled_nanos)
 
 
 def _is_contract(name: str) -> bool:

@@ -1,7 +1,7 @@
 """A trading session at Derive: connect, log in, protect, listen, trade, and come back after a loss.
 
-Implements `MarketView` and `OrderVenue`. What the venue says is emitted as it comes, duplicates included; the order
-table is who knows better.
+Implements `MarketView`, `OrderVenue` and `ProtectingVenue`. What the venue says is emitted as it comes, duplicates
+included; the order table is who knows better.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import MarketListener
 from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
+from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.backoff import Backoff
 from atomizer.net.channels import Channels, Feed, Notice
@@ -24,6 +24,7 @@ from atomizer.net.clock import ClockOffset
 from atomizer.net.connection import Connection
 from atomizer.net.rpc import NANOS_PER_S, Rpc
 from atomizer.net.websocket import CloseReason
+from atomizer.venues.derive import protection
 from atomizer.venues.derive.account_codec import Account, parse_positions
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.budgets import Budgets
@@ -164,6 +165,10 @@ class DeriveSession:
         """Sign and send; the outcome comes as `OrderUpdate`. The intent must be in the journal before."""
         self._orders.place(order, now_ns)
 
+    def replace(self, order: OrderPlaced, now_ns: int) -> None:
+        """Place an order instead of the one that it `replaces`: see `OrderDesk.replace`."""
+        self._orders.replace(order, now_ns)
+
     def cancel(self, cancel: CancelSent, now_ns: int) -> None:  # noqa: ARG002  the port's signature
         self._orders.cancel(cancel)
 
@@ -177,9 +182,20 @@ class DeriveSession:
         """End an unknown outcome: see `OrderDesk.resolve`."""
         await self._orders.resolve(order)
 
-    async def cancel_all(self) -> None:
-        """Cancel everything of this subaccount; ask `open_orders` whether it is gone."""
-        await self._orders.cancel_all()
+    async def cancel_all(self, instrument: str = "") -> None:
+        """Cancel everything of this subaccount, or of one instrument; ask `open_orders` whether it is gone."""
+        await self._orders.cancel_all(instrument)
+
+    # --- ProtectingVenue
+
+    async def protect(self, wanted: Protection) -> ProtectionState:
+        return await protection.protect(self._rpc, self._credentials.subaccount_id, wanted)
+
+    async def protections(self) -> list[ProtectionState]:
+        return await protection.fetch_protections(self._rpc, self._credentials.subaccount_id)
+
+    async def reset_protection(self, underlying: str) -> None:
+        await protection.reset_protection(self._rpc, self._credentials.subaccount_id, underlying)
 
     # --- the venue's own ledger
 

@@ -65,7 +65,7 @@ def test_an_order_is_signed_and_sent_as_published(vector):
         order, listing, parse_nanos(data["max_fee"]), inputs["signature_expiry_sec"]
     )
     params = build_order(order, profile, inputs["subaccount_id"], credentials.signer_address, signed)
-    assert params == sent | {"label": "hedger.k3f9.17", "reduce_only": False}
+    assert params == sent | {"label": "hedger.k3f9.17", "reduce_only": False, "mmp": False}
 
 
 def test_enough_vectors_are_on_nanos():

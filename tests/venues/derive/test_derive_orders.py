@@ -5,6 +5,7 @@ import time
 from random import Random
 
 import derive_samples as samples
+import msgspec
 import orjson
 import pytest
 from hypothesis import settings
@@ -75,6 +76,15 @@ class Floor:
         }
         order = OrderPlaced(**(fields | changes))
         self.desk.place(order, NOW_NS)
+        return order
+
+    def replace(self, old, **changes):
+        """A new order in place of the old one, a tick below unless told otherwise."""
+        self.count += 1
+        client_id, nonce = f"test.r.{self.count}", old.nonce + 1000
+        fields = {"client_id": client_id, "nonce": nonce, "price_nanos": 1994 * SECOND, "replaces": old.client_id}
+        order = msgspec.structs.replace(old, **(fields | changes))
+        self.desk.replace(order, NOW_NS)
         return order
 
     def cancel(self, order):
@@ -260,13 +270,18 @@ def test_an_order_in_flight_is_cancelled_by_burning_its_nonce(profile):
     assert floor.states_of(order) == [OrderState.REFUSED]
 
 
-def test_a_cancel_of_an_unknown_label_says_so():
-    """A label that no live order has is answered, not dropped."""
+@pytest.mark.parametrize(("cancelled", "states"), [(0, [OrderState.UNKNOWN]), (1, []), (-1, [])])
+def test_an_order_that_we_know_nothing_of_is_cancelled_by_its_label(cancelled, states):
+    """A label without an order is told; else the orders channel tells what the venue did (-1: v3 does not say)."""
     floor = Floor()
     floor.desk.cancel(CancelSent(now_ns=0, venue="derive", client_id="a.b.9"))
-    floor.desk.flush()
-    [update] = floor.told
-    assert (update.client_id, update.state) == ("a.b.9", OrderState.UNKNOWN)
+    [request] = floor.sent
+    assert (request["method"], request["params"]) == (
+        "private/cancel_by_label",
+        {"subaccount_id": 30769, "label": "a.b.9"},
+    )
+    floor.answer(request, result={"cancelled_orders": cancelled})
+    assert [(update.client_id, update.state) for update in floor.told] == [("a.b.9", state) for state in states]
 
 
 @pytest.mark.parametrize("code", [11003, 11004, 11006, -32603])
@@ -279,6 +294,157 @@ def test_a_cancel_that_failed_says_so(code):
     floor.refuse(floor.sent[1], code)
     assert floor.states_of(order) == [OrderState.OPEN, OrderState.UNKNOWN]
     assert floor.told[-1].code == code
+
+
+# --- replacements
+
+
+def resting(floor, **changes):
+    """An order that rests, partly filled."""
+    order = floor.place()
+    floor.acknowledge(floor.sent[-1], **changes)
+    return order
+
+
+@pytest.mark.parametrize("profile", [V2_TESTNET, V3_TESTNET], ids=lambda p: p.name)
+def test_a_replacement_names_the_old_order_and_what_it_had_filled(profile):
+    """By the venue's id when it is known, else by its nonce as each version writes one; all else is a new order's."""
+    floor = Floor(profile)
+    old = resting(floor, filled_amount="0.04")
+    new = floor.replace(old)
+    request = floor.sent[1]
+    assert request["method"] == "private/replace"
+    params = request["params"]
+    assert params["order_id_to_cancel"] == samples.ORDER["order_id"]
+    assert params["expected_filled_amount"] == "0.04"
+    again = floor.replace(new)
+    params = floor.sent[2]["params"]
+    assert params["nonce_to_cancel"] == (str(new.nonce) if profile is V3_TESTNET else new.nonce)
+    assert params["expected_filled_amount"] == "0"
+    assert "order_id_to_cancel" not in params
+    shared = {"nonce_to_cancel", "expected_filled_amount"}
+    assert params.keys() - shared == floor.sent[0]["params"].keys()
+    assert params["label"] == again.client_id
+
+
+def ended_by_replacement(old, status="cancelled", filled="0"):
+    return samples.ORDER | {
+        "label": old.client_id,
+        "order_id": "the-old-one",
+        "order_status": status,
+        "filled_amount": filled,
+    }
+
+
+def test_a_replacement_that_was_done_ends_the_old_order_and_opens_the_new():
+    """Both orders are told; the new one's fills, too."""
+    floor = Floor()
+    old = resting(floor)
+    new = floor.replace(old)
+    created = samples.ORDER | {"label": new.client_id, "filled_amount": "0.04"}
+    trade = samples.TRADE | {"label": new.client_id}
+    result = {"cancelled_order": ended_by_replacement(old), "order": created, "trades": [trade]}
+    floor.answer(floor.sent[1], result=result)
+    assert floor.states_of(old) == [OrderState.OPEN, OrderState.CANCELLED]
+    assert floor.states_of(new) == [OrderState.OPEN]
+    assert [fill.client_id for fill in floor.told if isinstance(fill, Fill)] == [new.client_id]
+    floor.cancel(new)
+    assert floor.sent[2]["params"]["order_id"] == samples.ORDER["order_id"]
+
+
+@pytest.mark.parametrize("code", [11008, 11028, 11000, -32603])
+def test_a_replacement_that_only_cancelled_is_told_as_that(code):
+    """Cancelled but not created: the old order ends with what it filled, the new one has its own word."""
+    floor = Floor()
+    old = resting(floor)
+    new = floor.replace(old)
+    fault = {"code": code, "message": "words", "data": None}
+    gone = ended_by_replacement(old, filled="0.04")
+    floor.answer(
+        floor.sent[1], result={"cancelled_order": gone, "order": None, "trades": None, "create_order_error": fault}
+    )
+    assert floor.states_of(old) == [OrderState.OPEN, OrderState.CANCELLED]
+    state = OrderState.UNKNOWN if code == -32603 else OrderState.REFUSED
+    assert floor.states_of(new) == [state]
+    assert floor.told[-1].code == code
+    assert floor.told[-2].filled_nanos == 40_000_000
+    assert len(floor.sent) == 2
+
+
+def test_a_replacement_of_an_order_that_filled_meanwhile_creates_nothing():
+    """The venue finds nothing to cancel, so nothing is created; how the old order ended comes through its channel."""
+    floor = Floor()
+    old = resting(floor)
+    new = floor.replace(old)
+    floor.refuse(floor.sent[1], 11004)
+    assert floor.states_of(new) == [OrderState.REFUSED]
+    assert floor.states_of(old) == [OrderState.OPEN, OrderState.UNKNOWN]
+    assert len(floor.sent) == 2
+
+
+@pytest.mark.parametrize("code", [14014, 11012, -32000])
+def test_a_replacement_that_was_refused_whole_still_cancels_the_old_order(code):
+    """Asked to go, the old order goes, by a plain cancel: at once, or after the venue's hint."""
+    floor = Floor()
+    old = resting(floor)
+    new = floor.replace(old)
+    floor.refuse(floor.sent[1], code)
+    floor.clock_ns = WINDOW_NS
+    floor.desk.flush()
+    assert floor.states_of(new) == [OrderState.REFUSED]
+    assert floor.sent[2]["method"] == "private/cancel"
+    floor.answer(floor.sent[2], result=samples.ORDER | {"label": old.client_id, "order_status": "cancelled"})
+    assert floor.states_of(old)[-1] is OrderState.CANCELLED
+
+
+@pytest.mark.parametrize("how", ["silence", "loss", "nonsense"])
+def test_a_replacement_that_nobody_answered_leaves_both_unknown(how):
+    """Neither is sent again; both are to be asked for."""
+    floor = Floor()
+    old = resting(floor)
+    new = floor.replace(old)
+    if how == "silence":
+        floor.clock_ns = ANSWER_WITHIN_NS
+        floor.rpc.expire()
+    elif how == "loss":
+        floor.rpc.cut_off()
+    else:
+        floor.answer(floor.sent[1], result={"cancelled_order": ended_by_replacement(old), "order": None})
+    floor.desk.flush()
+    assert floor.states_of(new) == [OrderState.UNKNOWN]
+    assert floor.states_of(old) == [OrderState.OPEN, OrderState.UNKNOWN]
+    assert len(floor.sent) == 2
+
+
+def test_a_replacement_that_cannot_be_is_a_cancel():
+    """Off tick, or beyond the budget: the new order is refused before the wire and the old one is cancelled."""
+    floor = Floor()
+    old = resting(floor)
+    new = floor.replace(old, price_nanos=1995_005_000_000)
+    floor.desk.flush()
+    assert floor.states_of(new) == [OrderState.REFUSED]
+    assert [request["method"] for request in floor.sent[1:]] == ["private/cancel"]
+    floor.place()
+    last = floor.place()
+    new = floor.replace(last)
+    floor.desk.flush()
+    assert floor.states_of(new) == [OrderState.REFUSED]
+    methods = [request["method"] for request in floor.sent[2:]]
+    assert methods == ["private/order", "private/order", "private/cancel_by_nonce"]
+
+
+def test_nothing_takes_the_place_of_an_order_that_is_not_there():
+    """What ended may have ended filled, and the new order would come on top: it is refused."""
+    floor = Floor()
+    old = resting(floor)
+    floor.desk.on_orders([samples.ORDER | {"label": old.client_id, "order_status": "filled"}], NOW_NS)
+    new = floor.replace(old)
+    floor.desk.flush()
+    assert floor.states_of(new) == [OrderState.REFUSED]
+    assert [request["method"] for request in floor.sent[1:]] == ["private/cancel_by_label"]
+
+
+# --- budgets
 
 
 def test_the_last_requests_of_the_budget_are_for_cancels():
