@@ -24,6 +24,7 @@ FRAME_S = 0.5
 LINE_S = 5.0
 TAPE_LINES = 8
 POSITION_LINES = 14
+VENUE_WIDTH = 7  # the longest name, whole
 CENTS_E18 = 10**16
 
 
@@ -119,7 +120,7 @@ def money(snapshot: Snapshot) -> RenderableType:
 def positions(rows: tuple[Row, ...]) -> RenderableType:
     table = Table(expand=True, title_justify="left", pad_edge=False, box=None, header_style="bold")
     table.add_column("instrument", no_wrap=True)
-    table.add_column("venue")
+    table.add_column("venue", no_wrap=True, min_width=VENUE_WIDTH)
     headers = (
         "position",
         "average USD",
@@ -143,7 +144,7 @@ def positions(rows: tuple[Row, ...]) -> RenderableType:
             usd(row.average_e18),
             "?" if row.mark_nanos is None else usd(row.mark_nanos * 1_000_000_000),
             greek(row.delta, 3),
-            greek(row.gamma, 5),
+            greek(row.gamma, 6),
             greek(row.vega, 2),
             greek(row.theta, 2),
             usd(row.realized_e18),
