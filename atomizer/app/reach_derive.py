@@ -1,6 +1,7 @@
 """Derive by name: its deployment, our credentials there, and a session over both."""
 
 import os
+from collections.abc import Callable
 
 from atomizer._core.ecdsa import Signer
 from atomizer.app import practice
@@ -8,10 +9,11 @@ from atomizer.app.venues import VenueAccount
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.secrets import has_secret, take_key, wipe
 from atomizer.config.settings import Settings
-from atomizer.domain.session import VenueSession, Wiring
+from atomizer.domain.session import VenueClient, VenueSession, Wiring
 from atomizer.errors import ConfigError
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.profile import VENUE, Profile, choose_profile
+from atomizer.venues.derive.rest import DeriveRest
 from atomizer.venues.derive.session import DeriveSession
 
 KEY = "DERIVE_PRIVATE_KEY"
@@ -35,6 +37,11 @@ def account(settings: Settings, endpoints: practice.Endpoints | None, _variant: 
     else:
         credentials = Credentials(exchange.derive_wallet_address, _signer(), exchange.derive_subaccount_id)
     return _account(profile_of(settings, endpoints), credentials)
+
+
+def public(settings: Settings, endpoints: practice.Endpoints | None, _variant: str) -> Callable[[Wiring], VenueClient]:
+    profile = profile_of(settings, endpoints)
+    return lambda wiring: DeriveRest(profile, None, wiring)
 
 
 def profile_of(settings: Settings, endpoints: practice.Endpoints | None) -> Profile:
@@ -79,4 +86,5 @@ def _account(profile: Profile, credentials: Credentials) -> VenueAccount:
         account=f"{wallet.lower()}/{subaccount_id}",
         short=f"{wallet[:6]}…{wallet[-4:]}/{subaccount_id}",
         open_session=open_session,
+        open_client=lambda wiring: DeriveRest(profile, credentials, wiring),
     )

@@ -14,7 +14,7 @@ from atomizer.app.practice import Endpoints
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.settings import Settings
 from atomizer.config.units import VenueName
-from atomizer.domain.session import VenueSession, Wiring
+from atomizer.domain.session import VenueClient, VenueSession, Wiring
 from atomizer.errors import ConfigError
 
 VENUES: Final = {
@@ -31,6 +31,7 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     account: str  # the account in the venue's own terms, for the journal: 0x…/30769
     short: str  # the same for a narrow screen
     open_session: Callable[[Wiring], VenueSession]
+    open_client: Callable[[Wiring], VenueClient]
 
 
 class Reach(Protocol):
@@ -41,6 +42,9 @@ class Reach(Protocol):
 
     def account(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> VenueAccount:
         """Take the credentials and check that they belong together; `endpoints` are the practice venues in mode sim."""
+
+    def public(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> Callable[[Wiring], VenueClient]:
+        """The way to what the venue tells everybody."""
 
 
 def account_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> VenueAccount:
@@ -53,6 +57,11 @@ def account_at(name: VenueName, settings: Settings, endpoints: Endpoints | None)
     if mode_of(settings) is not Mode.SIM:
         require(reach.missing(settings, name.variant))
     return reach.account(settings, endpoints, name.variant)
+
+
+def public_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> Callable[[Wiring], VenueClient]:
+    """The way to the public part of the venue of this name: listings and prices, without credentials."""
+    return _reach(name).public(settings, endpoints, name.variant)
 
 
 def missing_at(name: VenueName, settings: Settings) -> list[str]:

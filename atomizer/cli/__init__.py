@@ -12,6 +12,7 @@ from atomizer.version import VERSION
 COMMANDS = {
     "rfq-responder": ("atomizer.cli.rfq_responder", "Answer RFQs and hedge what is won."),
     "inventory": ("atomizer.cli.inventory", "Positions, marks, Greeks and P&L from the journal."),
+    "markets": ("atomizer.cli.markets", "Instruments of a venue, with prices."),
     "journal": ("atomizer.cli.journal", "Show, verify or export a journal."),
     "config": ("atomizer.cli.config", "Show or check the configuration."),
     "sim": ("atomizer.cli.sim", "The practice venues by themselves."),

@@ -1,12 +1,12 @@
 """A session at any venue: what it tells, and what the wiring may ask of it. Strategies see the ports, not this."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from atomizer.domain.ports import MarketListener, MarketView, OrderVenue
-from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate
+from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate, Side
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,19 @@ class LedgerPosition(msgspec.Struct, frozen=True, kw_only=True):
     realized_pnl_e18: int
     unrealized_pnl_e18: int
     total_fees_e18: int
+
+
+class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What rests at a venue, as it tells, whoever placed it. `client_id` is empty for one without a label."""
+
+    client_id: str
+    order_id: str
+    instrument: str
+    side: Side
+    price_nanos: int
+    amount_nanos: int
+    filled_nanos: int
+    created_ns: int
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,3 +97,22 @@ class VenueSession(MarketView, OrderVenue, Protocol):
 
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
+
+
+class VenueClient(VenueSession, Protocol):
+    """A presence for one command: the same account, prices when asked for. Public things work without credentials."""
+
+    keeps_orders: bool  # whether an order may rest when the command has ended
+
+    async def fetch_prices(self, names: Iterable[str]) -> None:
+        """Bring mark and touch of these instruments up to now."""
+
+    async def validate(self, order: OrderPlaced) -> str:
+        """What the venue says to this order without placing it, in words.
+
+        Raises:
+            Refused: it would not take it, or would have us sign something else.
+        """
+
+    async def resting(self) -> list[OpenOrder]:
+        """What rests on this account, whoever placed it."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,11 @@ MAKER = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"  # of the public test key t
 COMMAND = [sys.executable, "-m", "atomizer"]
 
 
+def bare(**environment: str) -> dict[str, str]:
+    """An environment with this and nothing else, but for where the package is that is tested."""
+    return {**{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}, **environment}
+
+
 def trader(directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
     """`atomizer rfq-responder` with these flags and nothing else in its environment."""
     return subprocess.Popen(
@@ -24,7 +30,7 @@ def trader(directory: Path, *flags: str, **environment: str) -> subprocess.Popen
         stderr=subprocess.PIPE,
         text=True,
         cwd=directory,
-        env=environment,
+        env=bare(**environment),
     )
 
 

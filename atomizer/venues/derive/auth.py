@@ -69,7 +69,12 @@ class OrderSigner:
 
     def sign(self, order: OrderPlaced, listing: Listing, max_fee_nanos: int, expiry_s: int) -> SignedTerms:
         """Sign an order's terms; `max_fee_nanos` is per unit."""
-        digest = self._actions.order(
+        digest = self.digest(order, listing, max_fee_nanos, expiry_s)
+        return SignedTerms(max_fee_nanos, expiry_s, "0x" + self._signer.sign(digest).hex())
+
+    def digest(self, order: OrderPlaced, listing: Listing, max_fee_nanos: int, expiry_s: int) -> bytes:
+        """What `sign` signs."""
+        return self._actions.order(
             listing.asset,
             listing.sub_id,
             order.price_nanos * E18_PER_NANO,
@@ -79,7 +84,6 @@ class OrderSigner:
             order.nonce,
             expiry_s,
         )
-        return SignedTerms(max_fee_nanos, expiry_s, "0x" + self._signer.sign(digest).hex())
 
 
 def fee_cap_nanos(instrument: Instrument, index_nanos: int) -> int:

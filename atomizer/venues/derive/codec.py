@@ -178,6 +178,24 @@ def parse_message(frame: bytes | memoryview) -> Answer | Notice:
     return Answer(request_id, message.get("result"), fault)
 
 
+def parse_answer(body: bytes, request_id: int) -> Answer:
+    """Body of an answer over HTTP: the socket's envelope, under an id of the venue's own.
+
+    {"id":"0e1ba7a9-…","result":1772624842966}
+
+    Raises:
+        BadFrame: `not_json`, or neither result nor error.
+    """
+    try:
+        message = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadFrame(f"not JSON: {error}", reason="not_json") from None
+    if type(message) is not dict or ("result" not in message and message.get("error") is None):
+        raise BadFrame("an answer with neither result nor error")
+    fault = _parse_fault(message["error"]) if message.get("error") is not None else None
+    return Answer(request_id, message.get("result"), fault)
+
+
 def _parse_fault(error: Any) -> Fault:
     return _fault(read(error, _WireError, "error"))
 
