@@ -20,8 +20,9 @@ from atomizer.domain.instruments import NANOS, Instrument, parse_name
 from atomizer.domain.reasons import Verdict
 from atomizer.domain.trading import Mark, QuoteSent, Side
 from atomizer.risk.exposure import InFlight, RunningExposure
-from atomizer.risk.gate import Gate, Proposal
+from atomizer.risk.gate import Gate
 from atomizer.risk.limits import Limits
+from atomizer.risk.rules import Proposal
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge
 from atomizer.strategies.rfq_responder import ResponderParams, RfqResponder
 from atomizer.venues.rysk.assets import AssetMap
@@ -43,6 +44,10 @@ RFQ = (
     '"taker":"0x2000000000000000000000000000000000000002","usd":"' + USDC + '","collateralAsset":"' + WETH + '"}}'
 )
 FEE_SHARE, FEE_CAP, BASE_FEE, EDGE, INDEX = Decimal("0.0003"), Decimal("0.125"), Decimal("0.5"), Decimal("0.03"), 2500
+
+
+# Limits that never speak, so that every rule is asked.
+WIDE = {*Limits.__struct_fields__} - {"price_band_nanos", "max_orders_per_second", "max_mark_age_ns"}
 
 
 class Resident:
@@ -91,10 +96,7 @@ class Ours:
         self.responder = RfqResponder(responder, self.pricer)
         self.gate = Gate(
             Limits(
-                max_position_nanos=100 * NANOS,
-                max_delta_nanos=100 * NANOS,
-                max_order_size_nanos=25 * NANOS,
-                max_premium_e18=10**24,
+                **dict.fromkeys(WIDE, 10**30),
                 price_band_nanos=NANOS // 5,
                 max_orders_per_second=20,
                 max_mark_age_ns=SECOND,
@@ -117,7 +119,7 @@ class Ours:
         assert not isinstance(plan, Verdict)
         proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos)
         mark = self.market.mark
-        exposure = self.exposure.measure(plan.instrument, (), NOW_NS - SECOND)
+        exposure = self.exposure.measure(plan.instrument, NOW_NS - SECOND)
         assert self.gate.check_quote(proposal, mark(CALL), exposure, NOW_NS).allowed
         quote = QuoteSent(
             now_ns=NOW_NS,
@@ -248,12 +250,12 @@ def test_stage(benchmark, stage, answered):
     """Each stage of our answer by itself."""
     ours, frame, request, quote = answered
     oldest_ns, mark = NOW_NS - SECOND, ours.market.mark
-    exposure = ours.exposure.measure(CALL, (), oldest_ns)
+    exposure = ours.exposure.measure(CALL, oldest_ns)
     proposal = Proposal(CALL, quote.side, quote.price_nanos, quote.quantity_nanos)
     stages = {
         "parse": (parse_rfq, frame, NOW_NS, ours.assets),
         "price": (ours.pricer.price, request.rfq, NOW_NS),
-        "exposure": (ours.exposure.measure, CALL, (), oldest_ns),
+        "exposure": (ours.exposure.measure, CALL, oldest_ns),
         "gate": (ours.gate.check_quote, proposal, mark(CALL), exposure, NOW_NS),
         "sign": (ours.key.sign, request, quote),
         "build": (build_quote, request, quote, ours.key.maker, bytes(65)),

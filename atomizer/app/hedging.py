@@ -12,7 +12,8 @@ from atomizer.domain.trading import Fill, HedgeClosed, HedgeOpened, OrderPlaced,
 from atomizer.errors import Disconnected, JournalError
 from atomizer.orders.client_ids import ClientIds
 from atomizer.risk.exposure import Exposure
-from atomizer.risk.gate import Gate, Proposal
+from atomizer.risk.gate import Gate
+from atomizer.risk.rules import Proposal
 from atomizer.strategies.hedger import Hedger, OrderPlan
 
 log = logging.getLogger("atomizer.trades")
@@ -114,7 +115,8 @@ class Hedging:
             return Verdict(Reason.UNLISTED, f"{plan.instrument} is not listed")
         proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.amount_nanos)
         exposure = self._measure(plan.instrument, now_ns)
-        verdict = self._gate.check_order(proposal, instrument, self._venue.mark(plan.instrument), exposure, now_ns)
+        mark, book = self._venue.mark(plan.instrument), self._venue.book(plan.instrument)
+        verdict = self._gate.check_order(proposal, instrument, mark, exposure, now_ns, book=book)
         if not verdict.allowed:
             return verdict
         order = OrderPlaced(

@@ -7,11 +7,10 @@ from atomizer._core.eip712 import domain_separator
 from atomizer._core.rfq import RfqEdge, RfqQuoter
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.reach_rysk import RyskAccess
-from atomizer.config.settings import Settings
+from atomizer.config.settings import Risk, Settings
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.errors import ConfigError
-from atomizer.risk.gate import Gate
 from atomizer.risk.limits import Limits
 from atomizer.strategies.hedger import HedgeMode, Hedger, HedgerParams
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge, FixedPricer, Pricer
@@ -22,18 +21,27 @@ BPS = 10_000
 TOKENS = 32  # that the compiled quoter holds; RFQs on further ones are answered the slow way
 
 
-def build_gate(settings: Settings) -> Gate:
-    risk = settings.risk
-    return Gate(
-        Limits(
-            max_position_nanos=risk.max_position.nanos,
-            max_delta_nanos=risk.max_delta.nanos,
-            max_order_size_nanos=risk.max_order_size.nanos,
-            max_premium_e18=risk.max_premium.nanos * NANOS,
-            price_band_nanos=risk.price_band_bps * NANOS // BPS,
-            max_orders_per_second=risk.max_orders_per_second,
-            max_mark_age_ns=risk.max_mark_age.ns,
-        )
+def build_limits(risk: Risk) -> Limits:
+    return Limits(
+        max_order_size_nanos=risk.max_order_size.nanos,
+        max_order_notional_e18=risk.max_order_notional.nanos * NANOS,
+        price_band_nanos=risk.price_band_bps * NANOS // BPS,
+        fair_band_nanos=risk.fair_band_bps * NANOS // BPS,
+        max_fee_nanos=risk.max_fee_bps * NANOS // BPS,
+        max_signature_life_ns=risk.max_signature_life.ns,
+        max_position_nanos=risk.max_position.nanos,
+        max_exposure_nanos=risk.max_exposure.nanos,
+        max_delta_nanos=risk.max_delta.nanos,
+        max_gamma_nanos=risk.max_gamma.nanos,
+        max_vega_nanos=risk.max_vega.nanos,
+        max_premium_e18=risk.max_premium.nanos * NANOS,
+        max_open_orders=risk.max_open_orders,
+        max_open_notional_e18=risk.max_open_notional.nanos * NANOS,
+        max_orders_per_second=risk.max_orders_per_second,
+        max_book_age_ns=risk.max_book_age.ns,
+        max_mark_age_ns=risk.max_mark_age.ns,
+        max_daily_loss_e18=risk.max_daily_loss.nanos * NANOS,
+        max_drawdown_e18=risk.max_drawdown.nanos * NANOS,
     )
 
 

@@ -15,7 +15,8 @@ from atomizer.domain.reasons import ALLOWED, Reason, Verdict
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected, JournalError
 from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
-from atomizer.risk.gate import Gate, Proposal
+from atomizer.risk.gate import Gate
+from atomizer.risk.rules import Proposal
 from atomizer.strategies.rfq_responder import QuotePlan, RfqResponder
 from atomizer.venues.rysk.auth import NonceClock
 from atomizer.venues.rysk.codec import RyskRequest, verify_fill

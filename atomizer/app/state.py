@@ -20,6 +20,7 @@ from atomizer.domain.trading import (
 )
 from atomizer.orders.table import OrderTable
 from atomizer.portfolio.portfolio import Portfolio
+from atomizer.risk.losses import Losses
 
 # Quotes live for seconds and RFQs for minutes; the newest of each are kept, so that a trader's memory does not grow.
 KEPT_QUOTES = 65_536
@@ -34,6 +35,7 @@ class State:
     def __init__(self) -> None:
         self.orders = OrderTable()
         self.portfolio = Portfolio()
+        self.losses = Losses()
         self.run: RunStarted | None = None  # the latest
         self.stop: RunStopped | None = None  # how the latest run ended; None while it runs or when it died
         self._open_hedges: dict[str, HedgeOpened] = {}
@@ -63,7 +65,7 @@ class State:
             case RunStarted() | RunStopped():
                 return self._apply_run(record)
             case _:
-                return self.orders.apply(record) or self.portfolio.apply(record)
+                return self.orders.apply(record) or self._apply_money(record)
 
     def quote(self, source: str, nonce: str) -> QuoteSent | None:
         """The quote that a fill names by its nonce, which is the fill's `client_id`."""
@@ -121,10 +123,18 @@ class State:
     def _apply_fill(self, fill: Fill) -> bool:
         if not self.orders.apply(fill):
             return False
-        self.portfolio.apply(fill)
+        self._apply_money(fill)
         is_hedge_known = fill.trade_id in self._open_hedges or fill.trade_id in self._closed_hedges
         if self.quote(fill.venue, fill.client_id) is not None and not is_hedge_known:
             self._won[fill.trade_id] = fill
+        return True
+
+    def _apply_money(self, record: Record) -> bool:
+        if not self.portfolio.apply(record):
+            return False
+        net_e18 = self.portfolio.net_e18
+        if net_e18 is not None:
+            self.losses.update(net_e18, record.now_ns)
         return True
 
     def _apply_hedge(self, record: HedgeOpened | HedgeClosed) -> bool:

@@ -16,7 +16,7 @@ from atomizer.app.custody import Custody
 from atomizer.app.feed import Tape, build_snapshot, market_marks
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
-from atomizer.app.parts import build_fused, build_gate, build_hedger, build_responder
+from atomizer.app.parts import build_fused, build_hedger, build_limits, build_responder
 from atomizer.app.quoting import QuoteSender, Quoting
 from atomizer.app.rysk_custody import RyskCustody
 from atomizer.config.settings import Settings
@@ -25,7 +25,9 @@ from atomizer.domain.reasons import Verdict
 from atomizer.domain.session import Connected, Event, Lost, Wiring
 from atomizer.domain.trading import Fill, OrderState, OrderUpdate, RunStarted, RunStopped
 from atomizer.errors import BadFrame, JournalError, VenueError
-from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
+from atomizer.orders.table import Order
+from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
+from atomizer.risk.gate import Gate
 from atomizer.venues.rysk.auth import NonceClock
 from atomizer.venues.rysk.session import RyskSession
 
@@ -34,7 +36,6 @@ log = logging.getLogger("atomizer")
 PICTURE_EVERY_S = 0.25
 HEDGES_EVERY_S = 0.25
 PUMP_EVERY_S = 0.1  # how long a record is in memory only
-MARKS_EVERY_S = 10.0
 RECONCILE_EVERY_S = 30.0
 SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
 DRAIN_WITHIN_S = 12.0
@@ -53,7 +54,7 @@ class Trader:
         self._quotes_leave = False  # in a dry run they do not, so nothing at Rysk can be ours
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
-        self._gate = build_gate(settings)
+        self._gate = Gate(build_limits(settings.risk), ledger.state.losses)
         self._timers: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
@@ -70,6 +71,7 @@ class Trader:
                 last_nonce=state.last_nonce(access.venue.venue),
             )
         )
+        state.orders.watch(self._track)
         self.quoting = Quoting(
             ledger=ledger,
             gate=self._gate,
@@ -183,7 +185,7 @@ class Trader:
             self._every(HEDGES_EVERY_S, self._tick_hedges)
         self._every(PUMP_EVERY_S, self._pump)
         self._every(self.settings.journal.sync_every, self._sync)
-        self._every(MARKS_EVERY_S, self._write_marks)
+        self._every(self.settings.risk.check_interval, self._write_marks)
         self._every(RECONCILE_EVERY_S, self.custody.reconcile)
         if self._quotes_leave:
             self._every(RECONCILE_EVERY_S, self.rysk_custody.reconcile)
@@ -231,12 +233,16 @@ class Trader:
     def measure(self, instrument: str, now_ns: int) -> Exposure | Verdict:
         """Exposure with everything in flight."""
         self.quoting.forget_expired(now_ns)
-        orders = [
-            InFlight(order.placed.instrument, order.placed.side, order.open_nanos, order.placed.price_nanos)
-            for order in self.ledger.state.orders.live()
-            if order.placed is not None
-        ]
-        return self._exposure.measure(instrument, orders, now_ns - self.settings.risk.max_mark_age.ns)
+        return self._exposure.measure(instrument, now_ns - self.settings.risk.max_mark_age.ns)
+
+    def _track(self, order: Order) -> None:
+        """So much of an order may still trade."""
+        placed = order.placed
+        if placed is not None:
+            words = placed.instrument, placed.side, order.open_nanos, placed.price_nanos
+            self._exposure.put_order(
+                order.venue, order.client_id, as_flight(*words, self.venue.mark(placed.instrument))
+            )
 
     async def _wait_for_auctions_and_hedges(self) -> None:
         """A quote cannot be taken back, so what is in an auction now may still become a fill and need its hedge."""

@@ -49,17 +49,32 @@ class Hedging(msgspec.Struct, frozen=True):
 
 
 class Risk(msgspec.Struct, frozen=True):
-    """The gate's limits. Sizes in units of the underlying, money in USD."""
+    """The gate's limits. Sizes in coins, money in USD. Changed while a trader runs: see OPERATIONS.md."""
 
-    max_delta: Positive = Positive(10)  # per underlying, absolute
-    max_position: Positive = Positive(100)  # per instrument, absolute
+    # of one order or quote
     max_order_size: Positive = Positive(25)
-    max_premium: Positive = Positive(250_000)  # of all quotes that may still be taken
+    max_order_notional: Positive = Positive(1_000_000)  # price x amount
     price_band_bps: Bps = 5_000  # of the mark; cheap options are quoted wide, and a hedge must still pass
+    fair_band_bps: Bps = 5_000  # of our own fair value
+    max_fee_bps: Bps = 1_000  # of the index price: what a signature may let the venue charge per unit
+    max_signature_life: Seconds = Seconds(3600)
+    # of everything held and in flight
+    max_position: Positive = Positive(100)  # per instrument, absolute
+    max_exposure: Positive = Positive(1_000)  # per underlying: the sum over its options, each absolute
+    max_delta: Positive = Positive(10)  # per underlying, absolute, as the two below
+    max_gamma: Positive = Positive(5)  # coins of delta per USD
+    max_vega: Positive = Positive(25_000)  # USD per volatility point
+    max_premium: Positive = Positive(250_000)  # of all quotes that may still be taken
+    max_open_orders: Annotated[int, Meta(ge=1)] = 500
+    max_open_notional: Positive = Positive(10_000_000)
+    # of the pace, of what is known, and of what it cost so far
+    max_orders_per_second: Annotated[int, Meta(ge=1)] = 20
     max_book_age: Seconds = Seconds(30)  # a quiet book says nothing; a dead connection darkens its books at once
     max_mark_age: Seconds = Seconds(10)
-    max_orders_per_second: Annotated[int, Meta(ge=1)] = 20
     max_clock_offset: Seconds = Seconds(1)
+    max_daily_loss: Positive = Positive(100_000)  # since 00:00 UTC
+    max_drawdown: Positive = Positive(250_000)  # from the best that the P&L ever was
+    check_interval: Seconds = Seconds(10)  # how often positions are marked and losses counted
 
 
 class Journal(msgspec.Struct, frozen=True):

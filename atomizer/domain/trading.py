@@ -236,6 +236,11 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     venue_time_ns: int
     currency: str = USD  # of the instrument: what a price in it pays
 
+    @property
+    def is_amount_usd(self) -> bool:
+        """Whether amounts of the instrument count USD (an inverse future) instead of coins."""
+        return self.currency != USD and not parse_name(self.instrument).is_option
+
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
     """A venue's market maker protection of one underlying.

@@ -9,7 +9,7 @@ the one before: it may rest on or be gone already, so both stay live until the v
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -97,6 +97,7 @@ class OrderTable:
         self._hedges: defaultdict[str, list[Order]] = defaultdict(list)
         self._successors: defaultdict[tuple[str, str], list[Order]] = defaultdict(list)
         self._nonces: dict[str, int] = {}
+        self._on_open: Callable[[Order], None] = _unwatched
 
     def apply(self, record: Record) -> bool:
         """Fold one record in. False when it says nothing new, so that nobody books a fill twice; never raises."""
@@ -124,6 +125,12 @@ class OrderTable:
     def unknown(self) -> Iterator[Order]:
         """Live orders whose placing was never answered: ask the venue or burn the nonce."""
         return (order for order in self.live() if order.state is OrderState.UNKNOWN)
+
+    def watch(self, on_open: Callable[[Order], None]) -> None:
+        """Tell of each live order: now, and whenever what may still be filled of it changes, to nothing at its end."""
+        self._on_open = on_open
+        for order in self.live():
+            on_open(order)
 
     def has_fill(self, venue: str, trade_id: str) -> bool:
         return (venue, trade_id) in self._fills
@@ -212,7 +219,14 @@ class OrderTable:
 
     def _index(self, order: Order) -> None:
         key = (order.venue, order.client_id)
-        if order.placed is None or order.state.is_final:
+        if order.placed is None:
+            return
+        if order.state.is_final:
             self._live.pop(key, None)
         else:
             self._live[key] = order
+        self._on_open(order)
+
+
+def _unwatched(_order: Order) -> None:
+    """Whoever only reads the table needs no word of each change."""

@@ -14,6 +14,9 @@ class Portfolio:
         self._positions: dict[tuple[str, str], Position] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
         self._amounts: dict[str, int] = {}  # by contract, over all venues
+        self._holders: dict[str, list[Position]] = {}  # by contract
+        self._nets: dict[tuple[str, str], int] = {}  # P&L of each position that has one, and their sum
+        self._net_e18 = 0
         self._on_amount: Callable[[str, int], None] = _unwatched
 
     def apply(self, record: Record) -> bool:
@@ -58,6 +61,11 @@ class Portfolio:
         for instrument, amount_nanos in self._amounts.items():
             on_amount(instrument, amount_nanos)
 
+    @property
+    def net_e18(self) -> int | None:
+        """Realized and unrealized P&L less fees of everything; None while a position has no mark."""
+        return self._net_e18 if len(self._nets) == len(self._positions) else None
+
     def exposure(self) -> dict[str, Exposure]:
         """Net Greeks by underlying."""
         return net_exposure(
@@ -70,10 +78,14 @@ class Portfolio:
         if known is not None and _age_key(mark) <= _age_key(known):
             return False
         marks[mark.venue] = mark
+        for position in self._holders.get(mark.instrument, ()):
+            self._value(position)
         return True
 
     def _book(self, fill: Fill) -> None:
-        self._position(fill.venue, fill.instrument).book(fill)
+        position = self._position(fill.venue, fill.instrument)
+        position.book(fill)
+        self._value(position)
         amount_nanos = self.amount_nanos(fill.instrument) + fill.side * fill.amount_nanos
         self._amounts[fill.instrument] = amount_nanos
         self._on_amount(fill.instrument, amount_nanos)
@@ -83,7 +95,17 @@ class Portfolio:
         position = self._positions.get(key)
         if position is None:
             position = self._positions[key] = Position(venue, instrument)
+            self._holders.setdefault(instrument, []).append(position)
         return position
+
+    def _value(self, position: Position) -> None:
+        """Keep the sum of all P&L: asked for with every mark, so not added up anew."""
+        key = position.venue, position.instrument
+        self._net_e18 -= self._nets.pop(key, 0)
+        mark = self.mark(*key)
+        if mark is not None or position.amount_nanos == 0:
+            self._nets[key] = position.net_e18(mark.mark_nanos if mark is not None else 0)
+            self._net_e18 += self._nets[key]
 
 
 def _age_key(mark: Mark) -> tuple[int, int, str]:

@@ -1,10 +1,11 @@
 """What we hold, and what we would hold if everything in flight came true on the side that hurts.
 
-Delta is kept in nanos of the underlying, like amounts. A Greek that is not known is never guessed: the answer is a
-verdict, and whoever asked must not trade on it.
+Greeks are kept in nanos, like amounts: delta in units of the underlying, gamma in units per USD, vega in USD per
+volatility point. A Greek that is not known is never guessed: the answer is a verdict, and whoever asked must not trade
+on it.
 
-It is asked before every quote, so it is kept as sums, which move with each fill, quote and mark, and not added up anew.
-All of it is integers, so the sums are exact.
+It is asked before every order and quote, so it is kept as sums, which move with each fill, order, quote and mark, and
+not added up anew. All of it is integers, so the sums are exact.
 """
 
 import math
@@ -14,21 +15,45 @@ from typing import Final
 import msgspec
 
 from atomizer._core.book import Book
+from atomizer._core.fixed import NO_PRICE
 from atomizer.domain.instruments import NANOS, USD, Instrument
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark, Side
 
 _UNKNOWN_NS: Final = -(2**63)  # of a mark that there is not, or with a Greek that is not a number
-_ALWAYS_NS: Final = 2**63  # a future needs no mark: its delta is one
+_ALWAYS_NS: Final = 2**63  # a future needs no mark: the delta of a coin is one
+_NOTHING: Final = (0, 0, 0)
+
+_Units = tuple[int, int, int]  # delta, gamma and vega of one unit of an instrument, in nanos
 
 
 class InFlight(msgspec.Struct, frozen=True):
-    """An order or a quote that may still become a position: what of it is not yet filled, in nanos."""
+    """An order or a quote that may still become a position: what of it is not yet filled, in nanos.
+
+    Amount in coins and price in USD, however the venue counts: see `as_flight`.
+    """
 
     instrument: str
     side: Side
     amount_nanos: int
     price_nanos: int
+
+    @property
+    def change(self) -> int:
+        return self.side * self.amount_nanos
+
+    @property
+    def notional_e18(self) -> int:
+        return self.price_nanos * self.amount_nanos
+
+
+def as_flight(instrument: str, side: Side, amount_nanos: int, price_nanos: int, mark: Mark | None) -> InFlight:
+    """An order in coins and USD, as the mark of its instrument makes them; USD for USD without one."""
+    if mark is None or mark.currency == USD:
+        return InFlight(instrument, side, amount_nanos, price_nanos)
+    if mark.is_amount_usd:
+        return InFlight(instrument, side, -(-amount_nanos * NANOS // max(mark.mark_nanos, 1)), price_nanos)
+    return InFlight(instrument, side, amount_nanos, price_nanos * mark.index_nanos // NANOS)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -44,6 +69,10 @@ class Span(msgspec.Struct, frozen=True):
         """The farthest that it can get in the direction of the change, once that is added."""
         return self.low + change if change < 0 else self.high + change
 
+    def farthest_after(self, change: int) -> int:
+        """The farthest from zero that it can get in either direction, once the change is in flight, too."""
+        return max(-self.low - min(change, 0), self.high + max(change, 0))
+
     def shrinks(self, change: int) -> bool:
         """Whether the change brings it nearer to zero, not past it, even when every order of ours fills.
 
@@ -53,43 +82,62 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Exposure(msgspec.Struct, frozen=True):
-    """What one more trade in `instrument` would add to: its position, and the net delta of its underlying."""
+    """What one more trade in `instrument` would add to: its position, and the net Greeks of its underlying."""
 
     instrument: str
+    is_option: bool
     position: Span
-    unit_delta_nanos: int  # delta of one unit of the instrument
     delta: Span
+    gamma: Span
+    vega: Span
+    unit_delta_nanos: int  # of one unit of the instrument, as the two below
+    unit_gamma_nanos: int
+    unit_vega_nanos: int
+    others_nanos: int  # sum over the underlying's other options of the farthest from zero that each can get
     premium_e18: int  # USD that taken quotes of any underlying would make us pay
+    open_orders: int  # live orders of any underlying
+    open_notional_e18: int  # price x amount of what is open of them
+    own_bid_nanos: int  # highest price of our live bids in the instrument; NO_PRICE without one
+    own_ask_nanos: int  # lowest of our live asks
 
 
 class _Reach:
-    """A signed quantity, and how far orders or quotes can push it down and up."""
+    """A signed quantity, and how far orders and quotes can push it down and up."""
 
-    __slots__ = ("down", "now", "up")
+    __slots__ = ("now", "orders_down", "orders_up", "quotes_down", "quotes_up")
 
     def __init__(self) -> None:
-        self.now = self.down = self.up = 0
+        self.now = self.orders_down = self.orders_up = self.quotes_down = self.quotes_up = 0
 
-    def push(self, change: int, sign: int = 1) -> None:
+    def push(self, change: int, is_quote: bool, sign: int = 1) -> None:
         """Something that may change the quantity, or with sign -1 no longer may."""
-        if change < 0:
-            self.down += sign * change
+        if is_quote:
+            if change < 0:
+                self.quotes_down += sign * change
+            else:
+                self.quotes_up += sign * change
+        elif change < 0:
+            self.orders_down += sign * change
         else:
-            self.up += sign * change
+            self.orders_up += sign * change
 
-    def span(self, orders: "_Reach") -> Span:
-        low, high = self.now + orders.down, self.now + orders.up
-        return Span(self.now, low, high, low + self.down, high + self.up)
+    def span(self) -> Span:
+        low, high = self.now + self.orders_down, self.now + self.orders_up
+        return Span(self.now, low, high, low + self.quotes_down, high + self.quotes_up)
+
+    def farthest(self) -> int:
+        return max(-self.now - self.orders_down - self.quotes_down, self.now + self.orders_up + self.quotes_up)
 
 
 class _Underlying:
-    """All lines of one underlying: their deltas, and the marks that those come from."""
+    """All lines of one underlying: their Greeks, and the marks that those come from."""
 
-    __slots__ = ("delta", "lines", "oldest_ns")
+    __slots__ = ("greeks", "lines", "oldest_ns", "options_nanos")
 
     def __init__(self) -> None:
-        self.delta = _Reach()
-        self.lines: set[_Line] = set()  # those that are held or quoted
+        self.greeks = (_Reach(), _Reach(), _Reach())  # in the order of _Units
+        self.options_nanos = 0  # sum over the options of the farthest that each can get
+        self.lines: set[_Line] = set()  # those that are held, ordered or quoted
         self.oldest_ns = _ALWAYS_NS  # no mark of theirs is older; it may be behind, never ahead
 
     def stale(self, oldest_ns: int) -> "_Line | None":
@@ -101,70 +149,99 @@ class _Underlying:
         return oldest if self.oldest_ns < oldest_ns else None
 
 
-class _Line:
-    """One instrument: what we hold and quote of it, and what that weighs in its underlying at the present mark."""
+class _Flight:
+    """One order or quote on its line."""
 
-    __slots__ = ("amount", "mark_ns", "name", "quotes", "underlying", "unit_nanos")
+    __slots__ = ("change", "is_quote", "line", "money_e18", "price_nanos")
+
+    def __init__(self, line: "_Line", flight: InFlight, is_quote: bool) -> None:
+        self.line = line
+        self.change = flight.change
+        self.is_quote = is_quote
+        self.price_nanos = flight.price_nanos
+        # A quote with which we sell costs nothing; an order ties up its notional either way.
+        self.money_e18 = 0 if is_quote and flight.side is Side.SELL else flight.notional_e18
+
+
+class _Line:
+    """One instrument: what we hold, order and quote of it, and what that weighs in its underlying at the mark."""
+
+    __slots__ = ("amount", "farthest", "flights", "is_option", "mark_ns", "name", "underlying", "units")
 
     def __init__(self, name: str, underlying: _Underlying) -> None:
         self.name = name
         self.underlying = underlying
+        self.is_option = _is_option(name)
         self.amount = _Reach()
-        self.quotes: dict[str, int] = {}  # by RFQ: what it would change
-        self.unit_nanos = 0  # delta of one unit; 0 while it is not known
+        self.farthest = 0  # what of `amount` is in the underlying's sum
+        self.flights: set[_Flight] = set()
+        self.units: _Units = _NOTHING  # zeros while they are not known
         self.mark_ns = _UNKNOWN_NS
 
     def hold(self, amount_nanos: int) -> None:
-        delta = self.underlying.delta
-        delta.now += scaled(amount_nanos, self.unit_nanos) - scaled(self.amount.now, self.unit_nanos)
+        for reach, unit in zip(self.underlying.greeks, self.units, strict=True):
+            reach.now += scaled(amount_nanos, unit) - scaled(self.amount.now, unit)
         self.amount.now = amount_nanos
         self._settle()
 
-    def put(self, key: str, change: int) -> None:
-        self.quotes[key] = change
-        self.amount.push(change)
-        self.underlying.delta.push(scaled(change, self.unit_nanos))
+    def put(self, flight: _Flight, sign: int = 1) -> None:
+        """Something is in flight, or with sign -1 no longer is."""
+        if sign > 0:
+            self.flights.add(flight)
+        else:
+            self.flights.discard(flight)
+        change, is_quote = flight.change, flight.is_quote
+        self.amount.push(change, is_quote, sign)
+        for reach, unit in zip(self.underlying.greeks, self.units, strict=True):
+            if unit:
+                reach.push(scaled(change, unit), is_quote, sign)
         self._settle()
 
-    def drop(self, key: str) -> None:
-        change = self.quotes.pop(key)
-        self.amount.push(change, -1)
-        self.underlying.delta.push(scaled(change, self.unit_nanos), -1)
-        self._settle()
-
-    def value(self, unit_nanos: int, mark_ns: int) -> None:
+    def value(self, units: _Units, mark_ns: int) -> None:
         """Another mark: weigh everything again, where it says something else."""
-        if unit_nanos != self.unit_nanos:
-            delta, before = self.underlying.delta, self.unit_nanos
-            delta.now += scaled(self.amount.now, unit_nanos) - scaled(self.amount.now, before)
-            for change in self.quotes.values():
-                delta.push(scaled(change, before), -1)
-                delta.push(scaled(change, unit_nanos))
-            self.unit_nanos = unit_nanos
+        for reach, unit, before in zip(self.underlying.greeks, units, self.units, strict=True):
+            if unit != before:
+                reach.now += scaled(self.amount.now, unit) - scaled(self.amount.now, before)
+                for flight in self.flights:
+                    reach.push(scaled(flight.change, before), flight.is_quote, -1)
+                    reach.push(scaled(flight.change, unit), flight.is_quote)
+        self.units = units
         self.mark_ns = mark_ns
         self._settle()
 
+    def own_nanos(self, side: Side) -> int:
+        """Price of our live order on that side which is nearest to the other one; NO_PRICE without any."""
+        prices = [each.price_nanos for each in self.flights if not each.is_quote and each.change * side > 0]
+        return side * max(side * price for price in prices) if prices else NO_PRICE
+
     def _settle(self) -> None:
         underlying = self.underlying
-        if self.quotes or self.amount.now:
+        if self.flights or self.amount.now:
             underlying.lines.add(self)
             underlying.oldest_ns = min(underlying.oldest_ns, self.mark_ns)
         else:
             underlying.lines.discard(self)
+        if self.is_option:
+            farthest = self.amount.farthest()
+            underlying.options_nanos += farthest - self.farthest
+            self.farthest = farthest
 
 
 class RunningExposure:
-    """The exposure of one book of account. Listens to the market; is told of positions and of quotes that may be taken.
+    """The exposure of one book of account. Listens to the market; is told of positions, and of orders and quotes that
+    may still trade.
 
-    Remembers a line for each instrument that was ever held or quoted.
+    Remembers a line for each instrument that was ever held, ordered or quoted.
     """
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
         self._underlyings: dict[str, _Underlying] = {}
         self._marks: dict[str, Mark] = {}
-        self._quotes: dict[str, tuple[_Line, int]] = {}  # by RFQ: where it weighs, and the premium it would cost
+        self._quotes: dict[str, _Flight] = {}  # by RFQ
+        self._orders: dict[tuple[str, str], _Flight] = {}  # by venue and client id
         self._premium_e18 = 0
+        self._notional_e18 = 0
 
     # what the market says
 
@@ -186,25 +263,29 @@ class RunningExposure:
     # what we have and may get
 
     def hold(self, instrument: str, amount_nanos: int) -> None:
-        """Our position is so much now, in signed nanos."""
+        """Our position is so much now, in signed nanos of a coin."""
         self._line(instrument).hold(amount_nanos)
 
     def put_quote(self, rfq_id: str, quote: InFlight) -> None:
         """A quote that may be taken, in place of an earlier one for the same RFQ."""
         self.drop_quote(rfq_id)
-        line = self._line(quote.instrument)
-        premium_e18 = quote.price_nanos * quote.amount_nanos if quote.side is Side.BUY else 0
-        self._quotes[rfq_id] = line, premium_e18
-        self._premium_e18 += premium_e18
-        line.put(rfq_id, quote.side * quote.amount_nanos)
+        flight = self._quotes[rfq_id] = _Flight(self._line(quote.instrument), quote, is_quote=True)
+        self._premium_e18 += flight.money_e18
+        flight.line.put(flight)
 
     def drop_quote(self, rfq_id: str) -> None:
         """Our quote for this RFQ, if there is one, cannot be taken any more."""
-        found = self._quotes.pop(rfq_id, None)
-        if found is not None:
-            line, premium_e18 = found
-            line.drop(rfq_id)
-            self._premium_e18 -= premium_e18
+        flight = self._quotes.pop(rfq_id, None)
+        if flight is not None:
+            flight.line.put(flight, -1)
+            self._premium_e18 -= flight.money_e18
+
+    def put_order(self, venue: str, client_id: str, order: InFlight) -> None:
+        """So much of this order is open now; nothing of it when its amount is 0."""
+        key = venue, client_id
+        self._take_order(key)
+        if order.amount_nanos:
+            self._give_order(key, _Flight(self._line(order.instrument), order, is_quote=False))
 
     @property
     def premium_e18(self) -> int:
@@ -213,34 +294,52 @@ class RunningExposure:
 
     # what the gate asks
 
-    def measure(self, instrument: str, orders: Iterable[InFlight], oldest_ns: int) -> Exposure | Verdict:
-        """Exposure before one more trade in `instrument`.
+    def measure(self, instrument: str, oldest_ns: int, replaced: tuple[str, str] | None = None) -> Exposure | Verdict:
+        """Exposure before one more trade in `instrument`, without the order (venue, client id) that it would replace.
 
-        `orders` are the live ones, of any underlying; marks before `oldest_ns` count as unknown. NO_GREEKS when an
-        option of this underlying has no mark, an old one, or one with a Greek that is not a number.
+        Marks before `oldest_ns` count as unknown. NO_GREEKS when an option of this underlying has no mark, an old one,
+        or one with a Greek that is not a number.
         """
+        taken = self._take_order(replaced) if replaced is not None else None
+        exposure = self._measure(instrument, oldest_ns)
+        if replaced is not None and taken is not None:
+            self._give_order(replaced, taken)
+        return exposure
+
+    def _measure(self, instrument: str, oldest_ns: int) -> Exposure | Verdict:
         line = self._line(instrument)
         underlying = line.underlying
         stale = line if line.mark_ns < oldest_ns else underlying.stale(oldest_ns)
-        position, delta = _Reach(), _Reach()
-        for order in orders:
-            ordered = self._line(order.instrument)
-            if ordered.underlying is underlying:
-                change = order.side * order.amount_nanos
-                delta.push(scaled(change, ordered.unit_nanos))
-                if ordered is line:
-                    position.push(change)
-                elif ordered.mark_ns < oldest_ns:
-                    stale = ordered
         if stale is not None:
             return Verdict(Reason.NO_GREEKS, f"{stale.name} has no recent mark with all Greeks: exposure is not known")
+        delta, gamma, vega = underlying.greeks
         return Exposure(
             instrument,
-            line.amount.span(position),
-            line.unit_nanos,
-            underlying.delta.span(delta),
+            line.is_option,
+            line.amount.span(),
+            delta.span(),
+            gamma.span(),
+            vega.span(),
+            *line.units,
+            underlying.options_nanos - line.farthest,
             self._premium_e18,
+            len(self._orders),
+            self._notional_e18,
+            line.own_nanos(Side.BUY),
+            line.own_nanos(Side.SELL),
         )
+
+    def _give_order(self, key: tuple[str, str], flight: _Flight) -> None:
+        self._orders[key] = flight
+        self._notional_e18 += flight.money_e18
+        flight.line.put(flight)
+
+    def _take_order(self, key: tuple[str, str]) -> _Flight | None:
+        flight = self._orders.pop(key, None)
+        if flight is not None:
+            flight.line.put(flight, -1)
+            self._notional_e18 -= flight.money_e18
+        return flight
 
     def _line(self, name: str) -> _Line:
         line = self._lines.get(name)
@@ -254,25 +353,29 @@ class RunningExposure:
     def _value(self, name: str, mark: Mark | None) -> None:
         line = self._lines.get(name)
         if line is not None:
-            line.value(*_unit(name, mark))
+            line.value(*_units(name, mark))
 
 
 def _mark_ns(line: _Line) -> int:
     return line.mark_ns
 
 
-def _unit(name: str, mark: Mark | None) -> tuple[int, int]:
-    """(delta of one unit in nanos, stamp of the mark)."""
-    is_future = name.count("-") == 1  # a perpetual or a dated one; of an inverse one, only the mark knows the delta
-    if is_future and (mark is None or mark.currency == USD):
-        return NANOS, _ALWAYS_NS
+def _is_option(name: str) -> bool:
+    """By its dashes: ETH-20250530-3000-C, and futures are ETH-PERP or ETH-20250530."""
+    return name.count("-") > 1
+
+
+def _units(name: str, mark: Mark | None) -> tuple[_Units, int]:
+    """(Greeks of one unit in nanos, stamp of the mark)."""
+    if not _is_option(name):
+        return (NANOS, 0, 0), _ALWAYS_NS
     # One sum asks for all four: it is never finite when one of them is not.
     if mark is None or not math.isfinite(mark.delta + mark.gamma + mark.vega + mark.theta):
-        return 0, _UNKNOWN_NS
-    return round(mark.delta * NANOS), mark.now_ns
+        return _NOTHING, _UNKNOWN_NS
+    return (round(mark.delta * NANOS), round(mark.gamma * NANOS), round(mark.vega * NANOS)), mark.now_ns
 
 
 def scaled(amount_nanos: int, unit_nanos: int) -> int:
-    """Amount times delta, rounded away from zero so that rounding never hides exposure."""
+    """Amount times a unit's Greek, rounded away from zero so that rounding never hides exposure."""
     product = amount_nanos * unit_nanos
     return -(-product // NANOS) if product > 0 else product // NANOS

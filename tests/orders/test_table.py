@@ -81,6 +81,17 @@ def facts(table):
     return known
 
 
+@given(st.lists(events, max_size=12), st.lists(events, max_size=12))
+def test_whoever_watches_knows_what_is_open(before, after):
+    """A watcher is told of what may still be filled: of each live order when it begins, and at every change since."""
+    table, told = fold(*before), {}
+    table.watch(lambda order: told.update({(order.venue, order.client_id): order.open_nanos}))
+    for event in after:
+        table.apply(event)
+    live = {(order.venue, order.client_id): order.open_nanos for order in table.live()}
+    assert {key: amount for key, amount in told.items() if amount} == {key: n for key, n in live.items() if n}
+
+
 @given(st.lists(events, max_size=12))
 def test_the_table_agrees_with_the_whole_record(records):
     """After any events the table says of each order what follows from all of them taken together."""

@@ -104,6 +104,34 @@ def test_a_greek_that_is_no_number_is_unknown(value):
     assert exposure.unknown == (CALL,)
 
 
+traded = st.builds(
+    fill,
+    st.sampled_from([CALL, PUT, "ETH-PERP"]),
+    st.sampled_from(Side),
+    st.integers(1, 9),
+    price=st.integers(1, 200),
+    venue=st.sampled_from(["derive", "rysk"]),
+    fee_e18=st.integers(-9, 9),
+)
+marked = st.builds(
+    mark,
+    st.sampled_from([CALL, PUT, "ETH-PERP"]),
+    st.integers(1, 200),
+    st.sampled_from(["derive", "deribit"]),
+    st.integers(1, 9),
+)
+
+
+@given(st.lists(traded | marked, max_size=30))
+def test_running_profit_is_what_the_rows_add_up_to(records):
+    """After any fills and marks the running P&L is the sum over the inventory's rows, unknown when one of them is."""
+    portfolio = Portfolio()
+    for record in records:
+        portfolio.apply(record)
+        total = inventory_summary(inventory_rows(portfolio, now_ns=9)).total
+        assert portfolio.net_e18 == total.net_e18
+
+
 def test_an_older_mark_changes_nothing():
     """Of one venue's marks the one with the latest stamp counts, whenever it comes."""
     portfolio = fold(mark(price=120, venue_time_ns=9))

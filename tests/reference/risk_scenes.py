@@ -1,5 +1,7 @@
 """One order against one set of limits, worded for the compiled gate and for risk's gate alike."""
 
+from typing import NamedTuple
+
 from hypothesis import strategies as st
 
 from atomizer._core.book import NO_PRICE
@@ -8,8 +10,9 @@ from atomizer._core.gate import InstrumentLimits
 from atomizer.domain.instruments import NANOS, Contract, Instrument
 from atomizer.domain.trading import Mark, Side
 from atomizer.risk.exposure import InFlight, RunningExposure
-from atomizer.risk.gate import Gate, Proposal
+from atomizer.risk.gate import Gate
 from atomizer.risk.limits import Limits
+from atomizer.risk.rules import Fair, Proposal
 
 INSTRUMENT = "ETH-PERP"  # its delta is 1, so that the delta limit, kept wide, never speaks
 SECOND_NS = 1_000_000_000
@@ -28,6 +31,8 @@ limits = st.fixed_dictionaries(
         "max_position_nanos": ceilings,
         "mark_band_share_nanos": st.one_of(st.integers(1, NANOS), st.integers(1, 2**62)),
         "max_mark_age_ns": st.integers(20, 50),
+        "max_book_age_ns": st.integers(20, 50),
+        "fair_band_share_nanos": st.one_of(st.none(), st.integers(1, NANOS), st.integers(1, 2**62)),
     }
 )
 orders = st.fixed_dictionaries(
@@ -41,40 +46,68 @@ orders = st.fixed_dictionaries(
         "position_nanos": st.one_of(st.integers(-40, 40), st.integers(-40, 40), st.integers(-(2**62), 2**62)),
         "open_bids_nanos": st.integers(0, 30),
         "open_asks_nanos": st.integers(0, 30),
+        "book_dark": st.sampled_from([False, False, False, True]),
+        "book_received_ns": st.integers(40, 110),
+        "fair_nanos": st.one_of(st.integers(5, 60), st.integers(-1, 2**62), st.just(NO_PRICE)),
+        "fair_ns": st.integers(40, 110),
+        "own_nanos": st.one_of(st.just(NO_PRICE), st.integers(1, 60)),
     }
 )
 
 
+class Book(NamedTuple):
+    """All that the gate asks of a book."""
+
+    dark: bool
+    received_ns: int
+
+
 def ask_compiled(chosen, order, per_second=100):
     gate = CompiledGate(per_second)
-    table = InstrumentLimits(**chosen, max_book_age_ns=2**62)
-    return gate.check(table, **order)
+    asked = {name: value for name, value in order.items() if name != "own_nanos"}
+    own = _other_side(order, "own_ask_nanos", "own_bid_nanos")
+    return gate.check(InstrumentLimits(**chosen), **asked, **{own: order["own_nanos"]})
 
 
 def ask_risk(chosen, order):
     """The reason that risk's gate gives, as the name of its member."""
-    gate = Gate(
-        Limits(
-            max_position_nanos=chosen["max_position_nanos"],
-            max_delta_nanos=10**30,
-            max_order_size_nanos=chosen["max_order_size_nanos"],
-            max_premium_e18=10**60,
-            price_band_nanos=chosen["mark_band_share_nanos"],
-            max_orders_per_second=100,
-            max_mark_age_ns=chosen["max_mark_age_ns"],
-        )
-    )
+    gate = Gate(Limits(**WIDE | _limits_of(chosen)))
     steps_of = {name: chosen[name] for name in ("tick_nanos", "lot_nanos", "min_amount_nanos", "max_amount_nanos")}
     fees = dict.fromkeys(("maker_fee_nanos", "taker_fee_nanos", "base_fee_nanos", "fee_cap_nanos"), 0)
     instrument = Instrument(venue="derive", contract=Contract("ETH"), **steps_of, **fees)
-    sides = ((Side.BUY, order["open_bids_nanos"]), (Side.SELL, order["open_asks_nanos"]))
-    flights = [InFlight(INSTRUMENT, side, amount, 1) for side, amount in sides if amount]
     running = RunningExposure()
     running.hold(INSTRUMENT, order["position_nanos"])
-    exposure = running.measure(INSTRUMENT, flights, 0)
+    # Our own orders stand where the scene says, or else too far away for anyone to meet them.
+    own, other = order["own_nanos"], _other_side(order, Side.SELL, Side.BUY)
+    prices = {Side.BUY: 1 - 2**80, Side.SELL: 2**80} | ({other: own} if own != NO_PRICE else {})
+    for side, amount in ((Side.BUY, order["open_bids_nanos"]), (Side.SELL, order["open_asks_nanos"])):
+        size = max(amount, 1) if side is other and own != NO_PRICE else amount
+        running.put_order("derive", side.word, InFlight(INSTRUMENT, side, size, prices[side]))
+    fair = None if chosen["fair_band_share_nanos"] is None else Fair(order["fair_nanos"], order["fair_ns"])
     side = Side.BUY if order["is_bid"] else Side.SELL
-    proposal = Proposal(INSTRUMENT, side, order["price_nanos"], order["size_nanos"])
-    return gate.check_order(proposal, instrument, _mark(order), exposure, order["now_ns"]).reason.name
+    proposal = Proposal(INSTRUMENT, side, order["price_nanos"], order["size_nanos"], fair=fair)
+    book = Book(order["book_dark"], order["book_received_ns"])
+    exposure = running.measure(INSTRUMENT, 0)
+    return gate.check_order(proposal, instrument, _mark(order), exposure, order["now_ns"], book=book).reason.name
+
+
+def _other_side(order, of_bid, of_ask):
+    return of_bid if order["is_bid"] else of_ask
+
+
+# Limits that the compiled gate does not know, so wide that they never speak.
+WIDE = {
+    name: 10**60 for name in Limits.__struct_fields__ if name not in {"max_orders_per_second", "max_open_orders"}
+} | {"max_orders_per_second": 100, "max_open_orders": 100}
+
+
+def _limits_of(chosen):
+    same = {name: chosen[name] for name in ("max_position_nanos", "max_order_size_nanos", "max_mark_age_ns")}
+    return same | {
+        "price_band_nanos": chosen["mark_band_share_nanos"],
+        "fair_band_nanos": chosen["fair_band_share_nanos"] or NANOS,
+        "max_book_age_ns": chosen["max_book_age_ns"],
+    }
 
 
 def _mark(order):

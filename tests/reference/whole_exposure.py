@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from atomizer._core.fixed import NO_PRICE
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.trading import Side
 from atomizer.risk.exposure import Exposure, Span
@@ -32,20 +33,36 @@ def whole_exposure(instrument, positions, in_flight, mark_of, oldest_ns):
     symbol = instrument.split("-")[0]
     held = {name: amount for name, amount in positions.items() if amount and name.split("-")[0] == symbol}
     flying = [flight for flight in in_flight if flight.instrument.split("-")[0] == symbol]
-    units = {
-        name: unit(name, mark_of(name), oldest_ns)
-        for name in {instrument, *held, *(flight.instrument for flight in flying)}
-    }
+    names = {instrument, *held, *(flight.instrument for flight in flying)}
+    units = {name: unit(name, mark_of(name), oldest_ns) for name in names}
     if None in units.values():
         return {name for name, known in units.items() if known is None}
-    deltas = [(away_from_zero(flight.change, units[flight.instrument]), flight.is_quote) for flight in flying]
-    amounts = [(flight.change, flight.is_quote) for flight in flying if flight.instrument == instrument]
+
+    def net(greek):
+        now = sum(away_from_zero(amount, units[name][greek]) for name, amount in held.items())
+        changes = [(away_from_zero(each.change, units[each.instrument][greek]), each.is_quote) for each in flying]
+        return span(now, changes)
+
+    def position(name):
+        return span(
+            positions.get(name, 0), [(each.change, each.is_quote) for each in flying if each.instrument == name]
+        )
+
+    others = [position(name) for name in names if name != instrument and not name.endswith("-PERP")]
+    orders = [each for each in in_flight if not each.is_quote]
+    own = [each for each in orders if each.instrument == instrument]
     return Exposure(
         instrument,
-        span(positions.get(instrument, 0), amounts),
-        units[instrument],
-        span(sum(away_from_zero(amount, units[name]) for name, amount in held.items()), deltas),
+        not instrument.endswith("-PERP"),
+        position(instrument),
+        *(net(greek) for greek in range(3)),
+        *units[instrument],
+        sum(max(abs(each.low), abs(each.high)) for each in others),
         sum(each.price_nanos * each.amount_nanos for each in in_flight if each.is_quote and each.side is Side.BUY),
+        len(orders),
+        sum(each.price_nanos * each.amount_nanos for each in orders),
+        max((each.price_nanos for each in own if each.side is Side.BUY), default=NO_PRICE),
+        min((each.price_nanos for each in own if each.side is Side.SELL), default=NO_PRICE),
     )
 
 
@@ -60,10 +77,10 @@ def span(now, changes):
 
 
 def unit(name, mark, oldest_ns):
-    """Delta of one unit in nanos, None when it is not known."""
+    """Delta, gamma and vega of one unit in nanos, None when they are not known."""
     if name.endswith("-PERP"):
-        return NANOS
+        return NANOS, 0, 0
     if mark is None or mark.now_ns < oldest_ns:
         return None
     greeks = (mark.delta, mark.gamma, mark.vega, mark.theta)
-    return round(mark.delta * NANOS) if all(map(math.isfinite, greeks)) else None
+    return tuple(round(each * NANOS) for each in greeks[:3]) if all(map(math.isfinite, greeks)) else None

@@ -3,8 +3,8 @@
 from atomizer.domain.instruments import NANOS, Instrument, parse_name
 from atomizer.domain.trading import Mark, Side
 from atomizer.risk.exposure import InFlight, RunningExposure
-from atomizer.risk.gate import Proposal
 from atomizer.risk.limits import Limits
+from atomizer.risk.rules import Proposal
 from tests.reference.whole_exposure import Flight
 
 NOW_NS = 1_750_000_000 * 10**9
@@ -15,13 +15,25 @@ PERP = "ETH-PERP"
 OTHER = "BTC-20250627-100000-C"
 
 LIMITS = {
-    "max_position_nanos": 20 * NANOS,
-    "max_delta_nanos": 10 * NANOS,
     "max_order_size_nanos": 25 * NANOS,
-    "max_premium_e18": 5000 * 10**18,
+    "max_order_notional_e18": 100_000 * 10**18,
     "price_band_nanos": NANOS // 5,
+    "fair_band_nanos": NANOS // 10,
+    "max_fee_nanos": NANOS // 100,
+    "max_signature_life_ns": 600 * 10**9,
+    "max_position_nanos": 20 * NANOS,
+    "max_exposure_nanos": 10**6 * NANOS,
+    "max_delta_nanos": 10 * NANOS,
+    "max_gamma_nanos": 10**6 * NANOS,
+    "max_vega_nanos": 10**6 * NANOS,
+    "max_premium_e18": 5000 * 10**18,
+    "max_open_orders": 1000,
+    "max_open_notional_e18": 10**9 * 10**18,
     "max_orders_per_second": 5,
+    "max_book_age_ns": 5 * 10**9,
     "max_mark_age_ns": 30 * 10**9,
+    "max_daily_loss_e18": 1000 * 10**18,
+    "max_drawdown_e18": 3000 * 10**18,
 }
 
 
@@ -76,7 +88,7 @@ def flight(name, side, amount_nanos, *, is_quote=False, price_nanos=100 * NANOS)
     return Flight(name, side, amount_nanos, price_nanos, is_quote)
 
 
-def exposed(name=CALL, positions=None, in_flight=(), known=None):
+def exposed(name=CALL, positions=None, in_flight=(), known=None, replaced=None):
     """What the running exposure says that was told all this."""
     running = RunningExposure()
     for each in (known or marks()).values():
@@ -87,13 +99,14 @@ def exposed(name=CALL, positions=None, in_flight=(), known=None):
     for number, each in enumerate(in_flight):
         if each.is_quote:
             running.put_quote(str(number), as_in_flight(each))
-    orders = [as_in_flight(each) for each in in_flight if not each.is_quote]
-    return running.measure(name, orders, OLDEST_NS)
+        else:
+            running.put_order("derive", str(number), as_in_flight(each))
+    return running.measure(name, OLDEST_NS, replaced)
 
 
 def as_in_flight(each):
     return InFlight(each.instrument, each.side, each.amount_nanos, each.price_nanos)
 
 
-def proposal(side=Side.BUY, amount_nanos=NANOS, price_nanos=100 * NANOS, name=CALL):
-    return Proposal(instrument=name, side=side, price_nanos=price_nanos, amount_nanos=amount_nanos)
+def proposal(side=Side.BUY, amount_nanos=NANOS, price_nanos=100 * NANOS, name=CALL, **more):
+    return Proposal(instrument=name, side=side, price_nanos=price_nanos, amount_nanos=amount_nanos, **more)

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Side
-from atomizer.risk.exposure import Exposure, RunningExposure, Span
+from atomizer.risk.exposure import Exposure, InFlight, RunningExposure, Span, as_flight
 from tests.reference.whole_exposure import whole_exposure
 
 names = st.sampled_from([CALL, PUT, PERP, OTHER])
@@ -116,12 +116,14 @@ def test_shrinking_never_crosses_zero(now, in_flight, change):
         assert abs(now + change) < abs(now)
 
 
+keys = st.sampled_from("abcdef")
+sides = st.sampled_from(list(Side))
+prices = st.integers(90, 110).map(lambda dollars: dollars * NANOS)
 news = st.one_of(
     st.tuples(st.just("hold"), names, amounts),
-    st.tuples(
-        st.just("quote"), st.sampled_from("abcdef"), names, st.sampled_from(list(Side)), st.integers(1, 20 * NANOS)
-    ),
-    st.tuples(st.just("drop"), st.sampled_from("abcdef")),
+    st.tuples(st.just("quote"), keys, names, sides, st.integers(1, 20 * NANOS)),
+    st.tuples(st.just("drop"), keys),
+    st.tuples(st.just("order"), keys, names, sides, st.integers(0, 20 * NANOS), prices),
     st.tuples(
         st.just("mark"),
         st.sampled_from([CALL, PUT, OTHER]),
@@ -133,38 +135,72 @@ news = st.one_of(
 )
 
 
-@given(st.lists(news, max_size=40), flights)
-def test_running_sums_are_what_adding_up_gives(stream, in_flight):
-    """After any stream of fills, quotes, marks, losses and listings the exposure is the one added up anew."""
-    running = RunningExposure()
-    positions, quotes, known = {}, {}, {}
-    for what, *words in [("mark", name, 0.5, NOW_NS) for name in (CALL, PUT, OTHER)] + stream:
-        match what:
-            case "hold":
-                positions[words[0]] = words[1]
-                running.hold(*words)
-            case "quote":
-                rfq_id, *quote = words
-                quotes[rfq_id] = flight(*quote, is_quote=True)
-                running.put_quote(rfq_id, as_in_flight(quotes[rfq_id]))
-            case "drop":
-                quotes.pop(words[0], None)
-                running.drop_quote(words[0])
-            case "mark":
-                name, delta, now_ns = words
-                known[name] = mark(name, delta=delta, now_ns=now_ns)
-                running.on_mark(known[name])
-            case "dark":
-                known.clear()
-                running.on_dark()
-            case "listed":
-                known = {name: each for name, each in known.items() if name in words[0]}
-                running.on_listings([(instrument(name), None) for name in words[0]])
-        orders = [each for each in in_flight if not each.is_quote]
+class Desk:
+    """Tells a running exposure what happens, and remembers all of it."""
+
+    def __init__(self):
+        self.running = RunningExposure()
+        self.positions, self.quotes, self.orders, self.known = {}, {}, {}, {}
+
+    def hold(self, name, amount):
+        self.positions[name] = amount
+        self.running.hold(name, amount)
+
+    def quote(self, key, *words):
+        self.quotes[key] = flight(*words, is_quote=True)
+        self.running.put_quote(key, as_in_flight(self.quotes[key]))
+
+    def drop(self, key):
+        self.quotes.pop(key, None)
+        self.running.drop_quote(key)
+
+    def order(self, key, name, side, amount, price):
+        self.orders[key] = flight(name, side, amount, price_nanos=price)
+        self.running.put_order("derive", key, as_in_flight(self.orders[key]))
+        if not amount:
+            del self.orders[key]
+
+    def mark(self, name, delta, now_ns):
+        self.known[name] = mark(name, delta=delta, gamma=delta / 1000, vega=delta * 3, now_ns=now_ns)
+        self.running.on_mark(self.known[name])
+
+    def dark(self):
+        self.known.clear()
+        self.running.on_dark()
+
+    def listed(self, names):
+        self.known = {name: each for name, each in self.known.items() if name in names}
+        self.running.on_listings([(instrument(name), None) for name in names])
+
+    def check(self, replaced=""):
+        orders = [each for key, each in self.orders.items() if key != replaced]
         for name in (CALL, PUT, PERP, OTHER):
-            found = running.measure(name, [as_in_flight(each) for each in orders], OLDEST_NS)
-            wanted = whole_exposure(name, positions, [*quotes.values(), *orders], known.get, OLDEST_NS)
+            found = self.running.measure(name, OLDEST_NS, ("derive", replaced) if replaced else None)
+            wanted = whole_exposure(name, self.positions, [*self.quotes.values(), *orders], self.known.get, OLDEST_NS)
             if isinstance(found, Exposure):
                 assert found == wanted
             else:
                 assert found.detail.split()[0] in wanted
+
+
+@given(st.lists(news, max_size=40), st.sampled_from(["", "a", "b"]))
+def test_running_sums_are_what_adding_up_gives(stream, replaced):
+    """After any stream of fills, orders, quotes, marks, losses and listings the exposure is the one added up anew; of
+    an order that is to be replaced nothing is in it, and everything again afterwards.
+    """
+    desk = Desk()
+    for what, *words in [("mark", name, 0.5, NOW_NS) for name in (CALL, PUT, OTHER)] + stream:
+        getattr(desk, what)(*words)
+        desk.check()
+    desk.check(replaced)
+    desk.check()
+
+
+def test_what_a_coin_priced_order_ties_up_is_counted_in_usd():
+    """An inverse option's price becomes USD by the index, an inverse future's amount coins by its mark."""
+    option = mark(mark_nanos=NANOS // 20, currency="ETH")
+    assert as_flight(CALL, Side.BUY, 2 * NANOS, NANOS // 20, option) == InFlight(CALL, Side.BUY, 2 * NANOS, 125 * NANOS)
+    future = mark(PERP, mark_nanos=2500 * NANOS, currency="ETH")
+    assert as_flight(PERP, Side.SELL, 5000 * NANOS, 2510 * NANOS, future) == InFlight(
+        PERP, Side.SELL, 2 * NANOS, 2510 * NANOS
+    )

@@ -6,6 +6,7 @@ from books_at_risk import (
     LIMITS,
     NOW_NS,
     OLDEST_NS,
+    OTHER,
     PERP,
     PUT,
     exposed,
@@ -18,11 +19,13 @@ from books_at_risk import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomizer.domain.instruments import NANOS
+from atomizer.domain.instruments import NANOS, TickStep
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
 from atomizer.domain.trading import Side
 from atomizer.errors import ConfigError
 from atomizer.risk.gate import Gate
+from atomizer.risk.losses import DAY_NS, Losses
+from atomizer.risk.rules import Fair
 
 LOT = NANOS // 100
 
@@ -129,6 +132,188 @@ def test_second_hedge_of_the_same_position_is_not_a_hedge():
     assert check_order(proposal(Side.SELL, 3 * NANOS, name=PERP), {PERP: 3 * NANOS}, sent).reason is Reason.MAX_DELTA
 
 
+def within(**changes):
+    return Gate(limits(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "order", "positions", "in_flight", "words"),
+    [
+        (
+            {"max_order_notional_e18": 150 * 10**18},
+            proposal(amount_nanos=2 * NANOS),
+            {},
+            [],
+            "max_order_notional 150 exceeded, would be 200",
+        ),
+        ({"max_gamma_nanos": 4_000_000}, proposal(), {PUT: 2 * NANOS}, [], "max_gamma 0.004 exceeded, would be 0.005"),
+        ({"max_gamma_nanos": 1_500_000}, proposal(), {}, [flight(CALL, Side.BUY, NANOS)], "would be 0.002"),
+        ({"max_vega_nanos": 3 * NANOS}, proposal(), {PUT: 2 * NANOS}, [], "max_vega 3 exceeded, would be 4"),
+        (
+            {"max_vega_nanos": 2 * NANOS},
+            proposal(Side.SELL),
+            {},
+            [flight(CALL, Side.SELL, NANOS, is_quote=True)],
+            "max_vega 2 exceeded, would be -3",
+        ),
+        (
+            {"max_exposure_nanos": 6 * NANOS},
+            proposal(),
+            {PUT: -3 * NANOS, PERP: 5 * NANOS},
+            [flight(PUT, Side.SELL, NANOS), flight(CALL, Side.SELL, NANOS * 5 // 2)],
+            "max_exposure 6 exceeded, would be 6.5",
+        ),
+        (
+            {"max_open_orders": 2},
+            proposal(),
+            {},
+            [flight(OTHER, Side.BUY, NANOS), flight(PERP, Side.SELL, NANOS)],
+            "max_open_orders 2 exceeded, would be 3",
+        ),
+        (
+            {"max_open_notional_e18": 250 * 10**18},
+            proposal(),
+            {},
+            [flight(OTHER, Side.SELL, 2 * NANOS)],
+            "max_open_notional 250 exceeded, would be 300",
+        ),
+        (
+            {},
+            proposal(),
+            {},
+            [flight(CALL, Side.SELL, NANOS, price_nanos=99 * NANOS), flight(CALL, Side.SELL, NANOS)],
+            "our own sell at 99 USD would trade with it",
+        ),
+        ({}, proposal(Side.SELL), {}, [flight(CALL, Side.BUY, NANOS)], "our own buy at 100 USD would trade with it"),
+        ({}, proposal(fair=Fair(90 * NANOS, NOW_NS)), {}, [], "worst allowed is 99 at fair 90"),
+        ({}, proposal(fair=Fair(100 * NANOS, OLDEST_NS - 1)), {}, [], "no recent fair value"),
+        ({}, proposal(fair=Fair(0, NOW_NS)), {}, [], "no recent fair value"),
+        ({}, proposal(max_fee_nanos=25 * NANOS + 1), {}, [], "allows 25 USD per unit at index 2500"),
+        ({}, proposal(life_ns=601 * NANOS), {}, [], "max_signature_life 600 s exceeded, would be 601 s"),
+    ],
+)
+def test_every_limit_is_told_in_words(changes, order, positions, in_flight, words):
+    """What is held and in flight counts at its worst for each limit, and the refusal says limit and value."""
+    gate = within(**changes)
+    verdict = check_order(order, positions, in_flight, gate)
+    assert words in verdict.detail
+    assert gate.refusals == {verdict.reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("order", "in_flight"),
+    [
+        (proposal(), [flight(PUT, Side.SELL, NANOS)]),
+        (proposal(fair=Fair(100 * NANOS, NOW_NS), max_fee_nanos=25 * NANOS, life_ns=600 * NANOS), []),
+        (proposal(), [flight(CALL, Side.SELL, NANOS, price_nanos=101 * NANOS)]),
+        (proposal(), [flight(CALL, Side.SELL, NANOS, is_quote=True)]),
+    ],
+)
+def test_limits_bind_at_their_value(order, in_flight):
+    """What lies exactly at a limit passes, and a quote that may be taken is no order that we could trade with."""
+    tight = {
+        "max_order_notional_e18": 100 * 10**18,
+        "max_gamma_nanos": NANOS // 1000,
+        "max_vega_nanos": NANOS * 3 // 2,
+        "max_exposure_nanos": 2 * NANOS,
+        "max_open_orders": 2,
+        "max_open_notional_e18": 201 * 10**18,
+    }
+    assert check_order(order, {}, in_flight, within(**tight)) == ALLOWED
+
+
+class Shown:
+    """A book as far as the gate looks at it."""
+
+    def __init__(self, *, dark=False, age_ns=0):
+        self.dark = dark
+        self.received_ns = NOW_NS - age_ns
+
+
+@pytest.mark.parametrize(
+    ("book", "reason"),
+    [
+        (None, Reason.OK),
+        (Shown(age_ns=5 * NANOS), Reason.OK),
+        (Shown(age_ns=5 * NANOS + 1), Reason.STALE_BOOK),
+        (Shown(dark=True), Reason.NO_BOOK),
+    ],
+)
+def test_a_price_made_from_an_old_book_is_refused(book, reason):
+    """An order that was priced by a book needs it fresh and whole; one that was not does not."""
+    gate = Gate(limits())
+    assert gate.check_order(proposal(), instrument(), mark(), exposed(), NOW_NS, book=book).reason is reason
+
+
+def lost(day_e18=0, drawdown_e18=0):
+    """Losses of a book that was once `drawdown_e18` better, and lost `day_e18` today."""
+    losses = Losses()
+    losses.update(drawdown_e18, NOW_NS - 3 * DAY_NS)
+    losses.update(day_e18, NOW_NS - DAY_NS)
+    losses.update(0, NOW_NS)
+    return losses
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason", "words"),
+    [
+        (lost(day_e18=1000 * 10**18), Reason.OK, ""),
+        (lost(day_e18=1001 * 10**18), Reason.MAX_DAILY_LOSS, "max_daily_loss 1000 exceeded, is 1001"),
+        (lost(drawdown_e18=3000 * 10**18), Reason.OK, ""),
+        (lost(drawdown_e18=3001 * 10**18), Reason.MAX_DRAWDOWN, "max_drawdown 3000 exceeded, is 3001"),
+    ],
+)
+def test_losses_stop_everything_but_what_reduces_risk(losses, reason, words):
+    """Beyond the day's loss or the drawdown only what reduces a position, or the delta by a future, may leave."""
+    for check in (check_order, check_quote):
+        verdict = check(proposal(), gate=Gate(limits(), losses))
+        assert verdict.reason is reason
+        assert words in verdict.detail
+        assert check(proposal(Side.SELL), {CALL: NANOS}, gate=Gate(limits(), losses)) == ALLOWED
+    hedge = proposal(Side.SELL, NANOS // 2, name=PERP)
+    assert check_order(hedge, {CALL: NANOS}, gate=Gate(limits(), losses)) == ALLOWED
+    assert check_order(proposal(Side.SELL), {PERP: NANOS}, gate=Gate(limits(), losses)).reason is reason
+
+
+@given(st.lists(st.tuples(st.integers(0, 2 * DAY_NS), st.integers(-(10**24), 10**24)), min_size=1, max_size=30))
+def test_losses_are_counted_from_midnight_and_from_the_best(steps):
+    """Today's loss is from the last P&L of an earlier day, the drawdown from the best ever, at first 0."""
+    losses, now_ns, history = Losses(), NOW_NS, []
+    for pause, net_e18 in steps:
+        now_ns += pause
+        losses.update(net_e18, now_ns)
+        history.append((now_ns // DAY_NS, net_e18))
+    today, net_e18 = history[-1]
+    earlier = [net for day, net in history if day < today]
+    best = max(0, *(net for _, net in history)) if history else 0
+    assert losses.today_e18(now_ns) == (earlier[-1] if earlier else 0) - net_e18
+    assert losses.drawdown_e18 == best - net_e18
+    assert losses.today_e18(now_ns + DAY_NS) == 0
+
+
+def test_new_limits_hold_at_once():
+    """Other limits hold from the next order on, what was sent before counts, and what a replaced order ties up not."""
+    gate = Gate(limits())
+    for _ in range(3):
+        assert check_order(proposal(), gate=gate) == ALLOWED
+    gate.use(limits(max_orders_per_second=3))
+    assert check_order(proposal(), gate=gate).reason is Reason.RATE
+    gate.use(limits(max_orders_per_second=4, max_order_size_nanos=NANOS // 2))
+    assert check_order(proposal(), gate=gate).reason is Reason.MAX_SIZE
+    gate.use(limits(max_open_orders=1))
+    in_flight = [flight(CALL, Side.BUY, NANOS)]
+    assert check_order(proposal(), {}, in_flight, gate).reason is Reason.MAX_OPEN_ORDERS
+    exposure = exposed(CALL, {}, in_flight, replaced=("derive", "0"))
+    assert gate.check_order(proposal(), instrument(), mark(), exposure, NOW_NS) == ALLOWED
+
+
+def test_ticks_grow_with_the_price():
+    """Where a listing has steps, a price is held against the tick of its own height."""
+    stepped = {"tick_nanos": NANOS // 10, "tick_steps": (TickStep(50 * NANOS, NANOS // 2),)}
+    assert check_order(proposal(price_nanos=100 * NANOS + NANOS // 2), **stepped) == ALLOWED
+    assert check_order(proposal(price_nanos=100 * NANOS + NANOS // 10), **stepped).reason is Reason.OFF_TICK
+
+
 positions = st.dictionaries(
     st.sampled_from([CALL, PUT, PERP]), st.integers(-(10**5), 10**5).map(lambda lots: lots * LOT)
 )
@@ -151,12 +336,16 @@ quotes = st.lists(
     st.data(),
 )
 def test_reducing_risk_is_always_allowed(lots_held, sign, open_quotes, data):
-    """A sane order that brings both its position and the delta nearer to zero passes, whatever is held or quoted."""
+    """A sane order that brings its position and every Greek nearer to zero passes, whatever is held, quoted or lost."""
     held = {name: (-sign if name == PUT else sign) * lots * LOT for name, lots in lots_held.items()}
+    if PUT in held:
+        held.pop(CALL, None)  # it is held the other way, so that closing one adds to the gamma
     name = data.draw(st.sampled_from(list(held)))
     lots = data.draw(st.integers(10, min(lots_held[name], 2500)))
     order = proposal(Side.SELL if held[name] > 0 else Side.BUY, lots * LOT, name=name)
-    assert check_order(order, held, open_quotes) == ALLOWED
+    narrow = dict.fromkeys(("max_position_nanos", "max_exposure_nanos", "max_delta_nanos", "max_gamma_nanos"), 1)
+    gate = Gate(limits(**narrow, max_vega_nanos=1, max_open_orders=1, max_open_notional_e18=1), lost(10**24, 10**24))
+    assert check_order(order, held, open_quotes, gate) == ALLOWED
 
 
 @given(positions, quotes, st.sampled_from([CALL, PUT, PERP]), st.sampled_from(list(Side)), st.integers(10, 2500))
