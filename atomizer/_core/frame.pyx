@@ -17,6 +17,9 @@ import re
 from atomizer._core.ecdsa import checksum_address
 
 
+# Included by the message; named so that a change in it rebuilds this module.
+cdef extern from "text.h":
+    pass
 cdef extern from "order_message.h" nogil:
     enum:
         ORDER_NAME_SIZE
