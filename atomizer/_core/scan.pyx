@@ -33,19 +33,11 @@ cdef extern from "book_levels.h" nogil:
         const char* at
         text_level* level
         int only_new
-    enum:
-        READER_SETS
-    struct readers:
-        const char* name
-        void (*quoted)(run* run, const char* last, const text_level* full) noexcept nogil
-        void (*actions)(run* run, const char* last, const text_level* full) noexcept nogil
-    int readers_here(readers* found)
+    void choose_readers()
+    void read_quoted_run(run* run, const char* last, const text_level* full)
+    void read_action_run(run* run, const char* last, const text_level* full)
 
-cdef readers available[READER_SETS]
-cdef int available_count = readers_here(available)
-cdef readers chosen = available[available_count - 1]
-
-globals()["INSTRUCTION_SETS"] = tuple([available[at].name.decode() for at in range(available_count)])
+choose_readers()
 
 # By value of Scan.
 STATUSES = (
@@ -156,9 +148,9 @@ cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noe
             return BAD_VALUE
         levels.at = cursor.at
         if kind == DERIVE_BOOK:
-            chosen.quoted(&levels, cursor.turn, full)
+            read_quoted_run(&levels, cursor.turn, full)
         else:
-            chosen.actions(&levels, cursor.turn, full)
+            read_action_run(&levels, cursor.turn, full)
         cursor.at = levels.at
         if cursor.at[0] == c"]":
             break
@@ -415,13 +407,3 @@ def read_book(frame, Book book not None, int64_t received_ns):
         status = scan_book(<const char*>view.buf, view.len, &head, book, received_ns)
     PyBuffer_Release(&view)
     return status
-
-
-def use_instructions(str name):
-    global chosen
-    cdef int at
-    for at in range(available_count):
-        if available[at].name.decode() == name:
-            chosen = available[at]
-            return
-    raise ValueError(f"this machine has no {name!r} instructions")

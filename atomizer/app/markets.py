@@ -56,14 +56,14 @@ def day_of(contract: Contract) -> str:
     return "" if contract.is_perpetual else datetime.fromtimestamp(contract.expiry_s, UTC).strftime("%Y%m%d")
 
 
-def check_expiry(expiry: str, listed: Sequence[str]) -> None:
+def check_expiry(expiry: str, listed: Sequence[str], flag: str = "--expiry") -> None:
     """Raises UsageError unless this YYYYMMDD is among those listed; names the nearest of those."""
     if expiry in listed:
         return
     if _DAY.fullmatch(expiry) is None:
-        raise UsageError(f"--expiry {expiry}: not a day: write it as YYYYMMDD")
+        raise UsageError(f"{flag} {expiry}: not a day: write it as YYYYMMDD")
     near = sorted(sorted(listed, key=lambda day: abs(int(day) - int(expiry)))[:NEAREST])
-    raise UsageError(f"--expiry {expiry}: not listed: the nearest are {', '.join(near) or 'none'}")
+    raise UsageError(f"{flag} {expiry}: not listed: the nearest are {', '.join(near) or 'none'}")
 
 
 def _chosen(venue: VenueClient, expiry: str) -> list[str]:

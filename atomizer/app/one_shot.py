@@ -10,6 +10,7 @@ from typing import TypeVar
 from atomizer.app import practice
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.settings import Settings
+from atomizer.domain.ports import MarketListener
 from atomizer.domain.session import Event, VenueClient, Wiring
 from atomizer.errors import AtomizerError
 
@@ -38,6 +39,7 @@ async def client(
     underlyings: Sequence[str],
     *,
     emit: Callable[[Event], None] = lambda _event: None,
+    listeners: Sequence[MarketListener] = (),
     last_nonce: int = 0,
 ) -> AsyncIterator[VenueClient]:
     """A client that has started, and is stopped at the end.
@@ -51,6 +53,7 @@ async def client(
             emit=emit,
             now_ns=time.time_ns,
             max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+            listeners=listeners,
             last_nonce=last_nonce,
         )
     )

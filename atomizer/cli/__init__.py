@@ -13,6 +13,8 @@ COMMANDS = {
     "rfq-responder": ("atomizer.cli.rfq_responder", "Answer RFQs and hedge what is won."),
     "inventory": ("atomizer.cli.inventory", "Positions, marks, Greeks and P&L from the journal."),
     "markets": ("atomizer.cli.markets", "Instruments of a venue, with prices."),
+    "manual-order": ("atomizer.cli.manual_order", "Place one order and say what became of it."),
+    "orders": ("atomizer.cli.orders", "What rests at the venue on our account."),
     "journal": ("atomizer.cli.journal", "Show, verify or export a journal."),
     "config": ("atomizer.cli.config", "Show or check the configuration."),
     "sim": ("atomizer.cli.sim", "The practice venues by themselves."),

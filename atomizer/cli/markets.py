@@ -1,10 +1,11 @@
 """`atomizer markets`: what a venue lists, with prices."""
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+
+from atomizer.cli.common import HELP, exchange_options, format_option, settings_of
 
 if TYPE_CHECKING:
     from atomizer.app.markets import Market
@@ -12,22 +13,20 @@ if TYPE_CHECKING:
     from atomizer.venues.rysk.assets import Asset
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=HELP)
 @click.option("--underlying", default="ETH", show_default=True, help="Of which underlying.")
 @click.option("--expiry", metavar="YYYYMMDD", default="", help="Of one expiry only.")
-@click.option("--exchange", metavar="NAME", help="derive, ccxt:NAME, sim, sim:VENUE; or rysk for its RFQ assets.")
-@click.option("--paper", is_flag=True, help="The practice twin of the exchange.")
-@click.option("--test", is_flag=True, default=None, help="The test network.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@exchange_options
+@format_option
 def command(*, underlying: str, expiry: str, exchange: str | None, paper: bool, test: bool | None, form: str) -> None:
-    """List instruments with bid, ask, mark, volatility and delta. Needs no credentials."""
+    """List instruments with bid, ask, mark, volatility and delta. Needs no credentials.
+
+    `--exchange rysk` lists the tokens on which Rysk's takers ask for quotes.
+    """
     from atomizer.app import markets, one_shot
     from atomizer.cli import rows
-    from atomizer.cli.common import exchange_of
-    from atomizer.config.load import default_file, load
 
-    flags = {"exchange.name": exchange_of(paper=paper, exchange=exchange), "exchange.test_mode": test}
-    settings = load(flags, os.environ, default_file()).settings
+    settings = settings_of(exchange, paper=paper, test=test)
     if settings.exchange.name.venue == "rysk":
         assets = one_shot.run(settings, lambda endpoints: markets.fetch_rysk_assets(settings, endpoints))
         print(rows.render(form, *_asset_table(assets)), end="")

@@ -56,13 +56,13 @@ def command(
 ) -> None:
     """Answer RFQs with signed quotes and hedge what is won. Ctrl-C ends it cleanly; a second one at once."""
     from atomizer.app.practice import venues_for
-    from atomizer.cli.common import exchange_of
+    from atomizer.cli.common import exchange_of, seconds_of
     from atomizer.config.load import default_file, load
 
     flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
     values = {KEYS[name]: value for name, value in flags.items()}
     settings = load(values, os.environ, file or default_file()).settings
-    duration_s = _seconds(duration)
+    duration_s = seconds_of("--for", duration)
     with venues_for(settings, seed) as venues:  # they come up while we import the rest
         from atomizer.app.run import EXIT_ORDERS_MAY_LIVE, Options, run
         from atomizer.cli.report import render_report
@@ -79,14 +79,3 @@ def command(
         print(render_report(report))
         if report.live_orders:
             sys.exit(EXIT_ORDERS_MAY_LIVE)
-
-
-def _seconds(text: str | None) -> float | None:
-    from atomizer.config.units import Seconds
-
-    if text is None:
-        return None
-    try:
-        return Seconds.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--for") from None

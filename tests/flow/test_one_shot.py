@@ -2,9 +2,10 @@
 
 import json
 import subprocess
+from decimal import Decimal
 
 import pytest
-from running import COMMAND, bare, desk
+from running import COMMAND, bare, desk, held
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,80 @@ def test_rysk_assets_are_listed(floor):
     found = rows_of(floor, "markets", "--paper", "--exchange", "rysk", "--format", "json")
     assert {"ETH", "BTC"} <= {row["underlying"] for row in found}
     assert all(row["address"].startswith("0x") for row in found)
+
+
+def manual_order(floor, words, **environment):
+    """(exit code, what became of it) of `atomizer manual-order --json` at the practice venue."""
+    code, out, err = typed(floor, "manual-order", "--paper", "--json", *words.split(), **environment)
+    return code, json.loads(out) if out else err
+
+
+def test_a_manual_order_is_filled_and_booked(floor):
+    """An order that trades is accepted with exit code 0, and our books hold what the venue's ledger holds."""
+    wanted = "--instrument ETH-PERP --side buy --price 3000 --amount 0.7 --time-in-force ioc"
+    code, placed = manual_order(floor, wanted)
+    assert (code, placed["outcome"], placed["state"], placed["filled"]) == (0, "accepted", "filled", "0.7")
+    [theirs] = [each for each in floor.derive_ledger()["positions"] if each["instrument_name"] == "ETH-PERP"]
+    ours = held(floor.inventory()["positions"], "derive")["ETH-PERP"]
+    assert Decimal(ours["position"]) == Decimal(theirs["amount"]) == Decimal("0.7")
+    assert Decimal(ours["average_price_usd"]) == Decimal(placed["average_price"])
+    assert Decimal(ours["fees_usd"]) == Decimal(placed["fees"])
+
+
+def test_a_manual_order_rests_when_the_command_has_ended(floor):
+    """What is accepted and not filled stays at the venue under the label that was told."""
+    code, placed = manual_order(floor, "--instrument ETH-PERP --side buy --price 2500 --amount 0.1 --post-only")
+    assert (code, placed["outcome"], placed["state"]) == (0, "accepted", "open")
+    resting = rows_of(floor, "orders", "--paper", "--json")
+    assert [row["label"] for row in resting] == [placed["client_id"]]
+
+
+def test_variables_stand_in_for_flags_and_flags_beat_them(floor):
+    """What no flag says comes from ORDER_*; a flag beats its variable."""
+    variables = {"ORDER_INSTRUMENT": "ETH-PERP", "ORDER_SIDE": "sell", "ORDER_PRICE": "1", "ORDER_AMOUNT": "0.2"}
+    code, placed = manual_order(floor, "--price 3400", **variables)
+    assert (code, placed["outcome"], placed["state"]) == (0, "accepted", "open")
+    assert (placed["side"], placed["price"], placed["amount"]) == ("sell", "3400", "0.2")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "outcome", "why"),
+    [
+        ("--price 1000 --side sell --post-only", 7, "risk refused", "price_band"),
+        ("--price 2500.001 --side buy", 7, "risk refused", "off_tick"),
+        ("--price 2500 --side buy --amount 9999", 7, "risk refused", "max_size"),
+        ("--price 2990 --side buy --post-only", 6, "refused", "11008"),
+    ],
+)
+def test_a_refusal_says_whose_it_was_and_why(floor, words, code, outcome, why):
+    """Our own gate's no is exit code 7 and nothing is sent, the venue's is 6 with its code."""
+    found = manual_order(floor, f"--instrument ETH-PERP --amount 0.1 {words}")
+    assert (found[0], found[1]["outcome"]) == (code, outcome)
+    assert why in found[1]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("", 2, "missing --instrument, --side, --price, --amount"),
+        ("--instrument ETH --side buy --price 1 --amount 1", 2, "not an instrument name"),
+        ("--instrument ETH-20200131-3000-C --side buy --price 1 --amount 1", 2, "the nearest are"),
+        ("--instrument ETH-PERP --side buy --price nan --amount 1", 2, "--price"),
+        ("--instrument ETH-PERP --side buy --price 1 --amount 1 --post-only --time-in-force ioc", 2, "drop one"),
+        ("--instrument ETH-PERP --side buy --price 1 --amount 1 --exchange rysk", 4, "no orders can be sent there"),
+    ],
+)
+def test_an_order_that_cannot_be_meant_is_refused_before_anything_is_sent(floor, words, code, said):
+    """A wrong flag is exit code 2, wrong configuration 4; the error names it and what to do."""
+    found, out, err = typed(floor, "manual-order", "--paper", *words.split())
+    assert (found, out) == (code, "")
+    assert said in err
+
+
+def test_without_credentials_live_trading_is_refused_with_what_is_missing(floor):
+    """No credentials: exit code 4, all that is missing in one line, and the way to practise."""
+    variables = {"ORDER_INSTRUMENT": "ETH-PERP", "ORDER_SIDE": "buy", "ORDER_PRICE": "1", "ORDER_AMOUNT": "1"}
+    code, _, err = typed(floor, "manual-order", **variables)
+    assert code == 4
+    assert all(name in err for name in ("DERIVE_PRIVATE_KEY", "DERIVE_WALLET_ADDRESS", "DERIVE_SUBACCOUNT_ID"))
+    assert "--paper" in err
