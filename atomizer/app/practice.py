@@ -29,6 +29,8 @@ DERIVE_WALLET = "0x8772185a1516f0d61fC1c2524926BfC69F95d698"
 DERIVE_SUBACCOUNT = 30769
 # Public anvil test key #0: the practice session key of that wallet.
 DERIVE_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+# Public key pair of RFC 8032, test 1: practice Deribit knows its public half as `ed25519_client_id`.
+DERIBIT_ED25519_SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 # Public throw-away key of the Rysk signing vectors: the practice maker.
 RYSK_KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 
@@ -37,6 +39,16 @@ class DeriveEndpoints(msgspec.Struct, frozen=True):
     ws_v2: str
     ws_v3: str
     http: str
+
+
+class DeribitEndpoints(msgspec.Struct, frozen=True):
+    """Addresses, and the public test keys of the practice account."""
+
+    ws: str
+    http: str
+    client_id: str
+    client_secret: str
+    ed25519_client_id: str
 
 
 class RyskEndpoints(msgspec.Struct, frozen=True):
@@ -51,6 +63,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     seed: int
     pid: int
     derive: DeriveEndpoints
+    deribit: DeribitEndpoints
     rysk: RyskEndpoints
 
 

@@ -28,6 +28,7 @@ _PORT = click.IntRange(0, 65535)
 @command.command()
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed, the same day.")
 @click.option("--derive-port", type=_PORT, default=0, help="Port of practice Derive; any free one when left out.")
+@click.option("--deribit-port", type=_PORT, default=0, help="Port of practice Deribit; any free one when left out.")
 @click.option("--rysk-port", type=_PORT, default=0, help="Port of practice Rysk; any free one when left out.")
 @click.option(
     "--endpoints",
@@ -39,9 +40,16 @@ _PORT = click.IntRange(0, 65535)
 )
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 def start(
-    *, seed: int, derive_port: int, rysk_port: int, endpoints: Path | None, rfq_interval: float, exit_with_parent: bool
+    *,
+    seed: int,
+    derive_port: int,
+    deribit_port: int,
+    rysk_port: int,
+    endpoints: Path | None,
+    rfq_interval: float,
+    exit_with_parent: bool,
 ) -> None:
-    """Start the practice venues: Derive and Rysk over one market, on loopback.
+    """Start the practice venues: Derive, Deribit and Rysk over one market, on loopback.
 
     Prints one line of JSON with their addresses once they listen. Ctrl-C or SIGTERM ends them.
     """
@@ -51,6 +59,7 @@ def start(
         Options(
             seed=seed,
             derive_port=derive_port,
+            deribit_port=deribit_port,
             rysk_port=rysk_port,
             endpoints=endpoints,
             rfq_interval_s=rfq_interval,

@@ -21,6 +21,10 @@ import orjson
 import uvloop
 
 from atomizer.errors import UsageError
+from atomizer.sim.deribit import PRACTICE_ACCOUNT as DERIBIT_ACCOUNT
+from atomizer.sim.deribit import REST_PATH, SOCKET_PATH
+from atomizer.sim.deribit import Venue as DeribitVenue
+from atomizer.sim.deribit import serve as serve_deribit
 from atomizer.sim.derive.dialect import V2, V3
 from atomizer.sim.derive.server import serve as serve_derive
 from atomizer.sim.derive.venue import Venue as DeriveVenue
@@ -39,6 +43,7 @@ class Options:
 
     seed: int = 1
     derive_port: int = 0
+    deribit_port: int = 0
     rysk_port: int = 0
     endpoints: Path | None = None
     rfq_interval_s: float = 1.5
@@ -58,32 +63,38 @@ async def _serve(options: Options) -> None:
     start_ns = time.time_ns() // STEP_NS * STEP_NS
     market = Market(options.seed, start_ns, rfq_interval_s=options.rfq_interval_s)
     derive = DeriveVenue(market, seed=options.seed)
+    deribit = DeribitVenue(market, seed=options.seed)
     rysk = RyskServer(RyskVenue(market, start_ns))
     stop = _stop_event(exit_with_parent=options.exit_with_parent)
     async with AsyncExitStack() as stack:
         with _port_of("--derive-port", options.derive_port):
             derive_runner, derive_port = await serve_derive(derive, LOOPBACK, options.derive_port)
         stack.push_async_callback(derive_runner.cleanup)
+        with _port_of("--deribit-port", options.deribit_port):
+            deribit_runner, deribit_port = await serve_deribit(deribit, LOOPBACK, options.deribit_port)
+        stack.push_async_callback(deribit_runner.cleanup)
         with _port_of("--rysk-port", options.rysk_port):
             rysk_port = await rysk.start(options.rysk_port)
         stack.push_async_callback(rysk.stop)
-        stack.enter_context(_announced(_endpoints(options.seed, derive_port, rysk_port), options.endpoints))
+        ports = Ports(derive_port, deribit_port, rysk_port)
+        stack.enter_context(_announced(_endpoints(options.seed, ports), options.endpoints))
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
-        await _until_either(_play(market, derive, rysk), stop.wait())
+        await _until_either(_play(market, derive, deribit, rysk), stop.wait())
 
 
-async def _play(market: Market, derive: DeriveVenue, rysk: RyskServer) -> None:
+async def _play(market: Market, derive: DeriveVenue, deribit: DeribitVenue, rysk: RyskServer) -> None:
     """One market step after the other, each at its time; after a pause (a sleeping laptop) all that were missed.
 
-    RFQs go out half a step later: by then Derive's frames of this step are sent, and the answer times that Rysk
+    RFQs go out half a step later: by then the books' frames of this step are sent, and the answer times that Rysk
     measures are the makers' and not this loop's.
     """
     while True:
         now_ns = time.time_ns()
         step_ns = now_ns - now_ns % STEP_NS
-        events = [] if derive.frozen else market.advance(now_ns)
-        derive.on_market(events, now_ns)
-        derive.publish(now_ns)
+        events = [] if derive.frozen or deribit.frozen else market.advance(now_ns)
+        for venue in (derive, deribit):
+            venue.on_market(events, now_ns)
+            venue.publish(now_ns)
         await _sleep_until(step_ns + STEP_NS // 2)
         rysk.on_market(events)
         await _sleep_until(step_ns + STEP_NS)
@@ -114,8 +125,19 @@ def _port_of(flag: str, port: int) -> Iterator[None]:
         raise UsageError(f"{flag} {port}: {error.strerror}: stop what listens there, or leave the flag out") from error
 
 
-def _endpoints(seed: int, derive_port: int, rysk_port: int) -> dict[str, object]:
-    derive, rysk = f"{LOOPBACK}:{derive_port}", f"{LOOPBACK}:{rysk_port}"
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where each venue listens."""
+
+    derive: int
+    deribit: int
+    rysk: int
+
+
+def _endpoints(seed: int, ports: Ports) -> dict[str, object]:
+    """With the keys of practice Deribit's account, which are public and open nothing else."""
+    derive, deribit, rysk = (f"{LOOPBACK}:{port}" for port in (ports.derive, ports.deribit, ports.rysk))
+    secret_key, asymmetric_key = DERIBIT_ACCOUNT.keys
     return {
         "session": uuid.uuid4().hex,
         "seed": seed,
@@ -124,6 +146,13 @@ def _endpoints(seed: int, derive_port: int, rysk_port: int) -> dict[str, object]
             "ws_v2": f"ws://{derive}{V2.websocket_path}",
             "ws_v3": f"ws://{derive}{V3.websocket_path}",
             "http": f"http://{derive}",
+        },
+        "deribit": {
+            "ws": f"ws://{deribit}{SOCKET_PATH}",
+            "http": f"http://{deribit}{REST_PATH}",
+            "client_id": secret_key.client_id,
+            "client_secret": secret_key.secret,
+            "ed25519_client_id": asymmetric_key.client_id,
         },
         "rysk": {"ws": f"ws://{rysk}/", "http": f"http://{rysk}"},
     }

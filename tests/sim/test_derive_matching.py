@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomizer.sim.derive.matching import Book, Resting, Rule, allocate
+from atomizer.sim.matching import Book, Resting, Rule, allocate
 
 N = 10**9
 LOT = N // 100

@@ -12,11 +12,11 @@ from atomizer.sim.derive import margin
 from atomizer.sim.derive.accounts import Account, Subaccount, open_accounts
 from atomizer.sim.derive.instruments import FeeSchedule, Instrument
 from atomizer.sim.derive.margin import Prices
-from atomizer.sim.derive.matching import Book, Match, Resting
 from atomizer.sim.derive.orders import BalanceChange, Order, PublicTrade, Status, Trade
 from atomizer.sim.derive.stats import Stats
 from atomizer.sim.derive.units import NANOS, NS_PER_MS, NS_PER_S, to_nanos
 from atomizer.sim.market import Event, MakerLadder, Market, TakerOrder
+from atomizer.sim.matching import Book, Match, Resting
 
 _MARGIN_CHECK_NS = NS_PER_S
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from atomizer.sim.derive.matching import Rule
 from atomizer.sim.derive.units import NANOS, NS_PER_S, to_nanos
 from atomizer.sim.market import Listing, MarketState
+from atomizer.sim.matching import Rule
 
 PREMIUM_FEE_CAP_NANOS = 125_000_000  # an option's proportional fee is at most 12.5 % of its premium
 _STRIKE_SHIFT, _CALL_BIT, _STRIKE_SCALE = 32, 95, 10  # option sub_id: strike in 10⁻⁸, and we hold nanos

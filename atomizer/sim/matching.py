@@ -1,6 +1,7 @@
 """One order book and how a trade is shared out. Pure: integers in nanos, no clock, no accounts.
 
-Perpetuals are first in, first out. Options blend (protocol sheet §5, "Matching"): at each price level an incoming size
+All of Deribit and Derive's perpetuals are first in, first out (`FIFO`). Derive's options blend (protocol sheet of
+Derive, §5, "Matching"): at each price level an incoming size
 s is served (1) first in, first out up to max(`fifo_minimum`, s·(1 - `pro_rata_fraction`)), (2) in proportion to what
 then still rests, each share floored to `pro_rata_step`, (3) what the floors left over first in, first out. Whether the
 shares of (2) count sizes before or after (1) is not documented; here it is after.
@@ -10,7 +11,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from atomizer.sim.derive.units import NANOS
+NANOS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class Rule:
     pro_rata_fraction_nanos: int
     pro_rata_step_nanos: int
     lot_nanos: int
+
+
+FIFO = Rule(0, 0, NANOS, 1)
 
 
 @dataclass(slots=True, eq=False)
