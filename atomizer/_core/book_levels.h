@@ -111,9 +111,11 @@ ALWAYS_INLINE int starts_with(const char *text, const char *wanted, unsigned siz
     return memcmp(text, wanted, size) == 0;
 }
 
+/* By moves that may look at memory of any type. */
 ALWAYS_INLINE __m128i two_words(const void *low, const void *high)
 {
-    return _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd((const double *)low), (const double *)high));
+    __m128 first = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)low));
+    return _mm_castps_si128(_mm_loadh_pi(first, (const __m64 *)high));
 }
 
 /* Up to eight digits before the point, with zeros before them, then up to eight behind it, with zeros behind them.
@@ -347,29 +349,33 @@ WITH_AVX2 static void read_actions_avx2(struct run *run, const char *last, const
     read_run(run, last, full, 0, look_avx2, fill_avx2, &constants);
 }
 
-static run_reader *read_quoted_run = read_quoted_plain, *read_action_run = read_actions_plain;
+#endif
 
-/* Take the widest instructions that this machine has. */
-static inline void choose_readers(void)
-{
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
-        read_quoted_run = read_quoted_avx2;
-        read_action_run = read_actions_avx2;
-    }
-}
-
-#else
-
+/* Leaves every level to the caller. */
 static void read_none(struct run *run, const char *last, const struct text_level *full)
 {
 }
 
-static run_reader *read_quoted_run = read_none, *read_action_run = read_none;
+/* All read the same; what one leaves to the caller another may not. */
+struct readers {
+    const char *name;
+    run_reader *quoted, *actions;
+};
 
-static inline void choose_readers(void)
+enum { READER_SETS = 3 };
+
+/* Those of this machine, slowest first; answers how many. */
+static inline int readers_here(struct readers *found)
 {
+    int count = 0;
+    found[count++] = (struct readers){"bytewise", read_none, read_none};
+#if defined(__x86_64__)
+    found[count++] = (struct readers){"plain", read_quoted_plain, read_actions_plain};
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+        found[count++] = (struct readers){"avx2", read_quoted_avx2, read_actions_avx2};
+#endif
+    return count;
 }
 
-#endif
 #endif

@@ -29,6 +29,7 @@ cdef extern from "order_message.h":
     ctypedef struct order_owner:
         uint64_t subaccount_id
         bint nonces_as_text
+        bint is_protected
         order_text signer
         order_text label
 

@@ -16,8 +16,18 @@ class OrderWriter:
     One thread. What is signed and what is printed are the same integers.
     """
 
-    def __new__(cls, signer: Signer, actions: DeriveActions, *, label_prefix: str, nonces_as_text: bool) -> Self:
+    def __new__(
+        cls,
+        signer: Signer,
+        actions: DeriveActions,
+        *,
+        label_prefix: str,
+        nonces_as_text: bool,
+        is_protected: bool = False,
+    ) -> Self:
         """`label_prefix`: what an order's label starts with; its number follows. `nonces_as_text`: API v3.
+
+        `is_protected`: its orders count towards the venue's market maker protection, and go when it trips.
 
         Raises:
             ValueError: the actions name another signer, or the prefix is too long or needs escaping.

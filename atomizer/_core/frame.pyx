@@ -17,6 +17,9 @@ import re
 from atomizer._core.ecdsa import checksum_address
 
 
+# Included by the message; named so that a change in it rebuilds this module.
+cdef extern from "text.h":
+    pass
 cdef extern from "order_message.h" nogil:
     enum:
         ORDER_NAME_SIZE
@@ -63,7 +66,13 @@ cdef class OrderWriter:
     """Signs and writes private/order and private/replace for one owner of orders in one subaccount."""
 
     def __cinit__(
-        self, Signer signer not None, DeriveActions actions not None, *, str label_prefix, bint nonces_as_text
+        self,
+        Signer signer not None,
+        DeriveActions actions not None,
+        *,
+        str label_prefix,
+        bint nonces_as_text,
+        bint is_protected=False,
     ):
         cdef const uint8_t* signing = actions.trade_action + (ACTION_SIGNER + 1) * WORD - ADDRESS_SIZE
         if memcmp(signing, <const char*>signer.address, ADDRESS_SIZE):
@@ -72,6 +81,7 @@ cdef class OrderWriter:
         self.actions = actions
         self.owner.subaccount_id = _subaccount_of(actions)
         self.owner.nonces_as_text = nonces_as_text
+        self.owner.is_protected = is_protected
         _keep_text(&self.owner.signer, checksum_address(signer.address), "signer", ORDER_NAME_SIZE)
         _keep_text(&self.owner.label, label_prefix, "label_prefix", ORDER_LABEL_SIZE)
 

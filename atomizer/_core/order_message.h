@@ -4,7 +4,7 @@
  * {"id":7,"method":"private/order","params":{"instrument_name":"ETH-20270625-6000-C","subaccount_id":75723,
  * "direction":"buy","order_type":"limit","time_in_force":"gtc","limit_price":"215.3","amount":"1.5","max_fee":"12.75",
  * "nonce":"1761000000123456789","signature_expiry_sec":1761003600,"signer":"0xf39F...","signature":"0x...",
- * "reduce_only":false,"label":"mm.3.17"}}
+ * "reduce_only":false,"mmp":true,"label":"mm.3.17"}}
  */
 #ifndef ATOMIZER_ORDER_MESSAGE_H
 #define ATOMIZER_ORDER_MESSAGE_H
@@ -40,6 +40,7 @@ typedef struct {
 typedef struct {
     uint64_t subaccount_id;
     int nonces_as_text;     /* API v3 sends them as strings: they are beyond a JSON double */
+    int is_protected;       /* counts towards the venue's market maker protection */
     order_text signer;      /* 0x and 40 digits */
     order_text label;       /* what the label's number is appended to */
 } order_owner;
@@ -93,8 +94,8 @@ static inline int order_message_put(
     at = order_put_text(at, &owner->signer);
     at = TEXT_PUT(at, "\",\"signature\":\"0x");
     at = text_put_hex(at, signature, ORDER_SIGNATURE_SIZE);
-    at = order->reduce_only ? TEXT_PUT(at, "\",\"reduce_only\":true,\"label\":\"")
-                            : TEXT_PUT(at, "\",\"reduce_only\":false,\"label\":\"");
+    at = order->reduce_only ? TEXT_PUT(at, "\",\"reduce_only\":true,") : TEXT_PUT(at, "\",\"reduce_only\":false,");
+    at = owner->is_protected ? TEXT_PUT(at, "\"mmp\":true,\"label\":\"") : TEXT_PUT(at, "\"mmp\":false,\"label\":\"");
     at = order_put_text(at, &owner->label);
     at = text_put_u64(at, order->label_number);
     *at++ = '"';

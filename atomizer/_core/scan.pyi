@@ -26,3 +26,8 @@ def read_book(frame: bytes | bytearray | memoryview, book: Book, received_ns: in
 
     A connection counts from anywhere: when one is lost, darken its books and set their sequence to 0.
     """
+
+INSTRUCTION_SETS: Final[tuple[str, ...]]  # of this machine, slowest first: bytewise, plain, avx2
+
+def use_instructions(name: str) -> None:
+    """Use one of INSTRUCTION_SETS instead of the fastest, to compare them. ValueError on any other."""

@@ -33,11 +33,19 @@ cdef extern from "book_levels.h" nogil:
         const char* at
         text_level* level
         int only_new
-    void choose_readers()
-    void read_quoted_run(run* run, const char* last, const text_level* full)
-    void read_action_run(run* run, const char* last, const text_level* full)
+    enum:
+        READER_SETS
+    struct readers:
+        const char* name
+        void (*quoted)(run* run, const char* last, const text_level* full) noexcept nogil
+        void (*actions)(run* run, const char* last, const text_level* full) noexcept nogil
+    int readers_here(readers* found)
 
-choose_readers()
+cdef readers available[READER_SETS]
+cdef int available_count = readers_here(available)
+cdef readers chosen = available[available_count - 1]
+
+globals()["INSTRUCTION_SETS"] = tuple([available[at].name.decode() for at in range(available_count)])
 
 # By value of Scan.
 STATUSES = (
@@ -148,9 +156,9 @@ cdef Scan _read_levels(Cursor* cursor, Kind kind, Draft* draft, bint is_bid) noe
             return BAD_VALUE
         levels.at = cursor.at
         if kind == DERIVE_BOOK:
-            read_quoted_run(&levels, cursor.turn, full)
+            chosen.quoted(&levels, cursor.turn, full)
         else:
-            read_action_run(&levels, cursor.turn, full)
+            chosen.actions(&levels, cursor.turn, full)
         cursor.at = levels.at
         if cursor.at[0] == c"]":
             break
@@ -407,3 +415,13 @@ def read_book(frame, Book book not None, int64_t received_ns):
         status = scan_book(<const char*>view.buf, view.len, &head, book, received_ns)
     PyBuffer_Release(&view)
     return status
+
+
+def use_instructions(str name):
+    global chosen
+    cdef int at
+    for at in range(available_count):
+        if available[at].name.decode() == name:
+            chosen = available[at]
+            return
+    raise ValueError(f"this machine has no {name!r} instructions")

@@ -27,18 +27,23 @@ def actions_for(signer_address, subaccount_id=SUBACCOUNT):
 ACTIONS = actions_for(SIGNER.address)
 
 
-def writer_for(profile, label_prefix="mm.3.", signer=SIGNER):
+def writer_for(profile, label_prefix="mm.3.", signer=SIGNER, *, is_protected=False):
     writer = OrderWriter(
         signer,
         ACTIONS,
         label_prefix=label_prefix,
         nonces_as_text=isinstance(profile.nonce_on_wire(1), str),
+        is_protected=is_protected,
     )
     assert writer.add_instrument(NAME, ASSET, SUB_ID) == 0
     return writer
 
 
-WRITERS = {profile: writer_for(profile) for profile in (V2_TESTNET, V3_TESTNET)}
+WRITERS = {
+    (profile, is_protected): writer_for(profile, is_protected=is_protected)
+    for profile in (V2_TESTNET, V3_TESTNET)
+    for is_protected in (False, True)
+}
 
 positive = st.one_of(
     st.integers(1, 2**63 - 1),
@@ -76,7 +81,7 @@ ORDER = {
 }
 
 
-def said_by_the_codec(order, profile, signature):
+def said_by_the_codec(order, profile, signature, *, is_protected):
     placed = OrderPlaced(
         now_ns=0,
         venue="derive",
@@ -88,6 +93,7 @@ def said_by_the_codec(order, profile, signature):
         amount_nanos=order["amount_nanos"],
         time_in_force=LIVES[order["life"]],
         reduce_only=order["reduce_only"],
+        is_protected=is_protected,
     )
     terms = codec.SignedTerms(order["max_fee_nanos"], order["expiry_s"], signature)
     params = codec.build_order(placed, profile, SUBACCOUNT, checksum_address(SIGNER.address), terms)
@@ -108,10 +114,12 @@ def digest_of(order):
 
 
 @given(orders, st.sampled_from(list(WRITERS)))
-def test_any_message_is_the_codecs_to_the_byte(order, profile):
+def test_any_message_is_the_codecs_to_the_byte(order, owner):
     """An order message has the very bytes that the venue's codec makes of the same order and signature."""
     signature = "0x" + SIGNER.sign(digest_of(order)).hex()
-    assert bytes(WRITERS[profile].write(**order)) == said_by_the_codec(order, profile, signature)
+    profile, is_protected = owner
+    said = said_by_the_codec(order, profile, signature, is_protected=is_protected)
+    assert bytes(WRITERS[owner].write(**order)) == said
 
 
 @given(orders)
@@ -126,9 +134,9 @@ def test_any_message_carries_the_signature_of_what_it_says(order):
 
 
 @given(orders, st.integers(1, 2**64 - 1), st.sampled_from(list(WRITERS)))
-def test_replacement_names_the_nonce_to_cancel(order, replaces_nonce, profile):
+def test_replacement_names_the_nonce_to_cancel(order, replaces_nonce, owner):
     """A replacement is the same order under another method, with the nonce of the old one as a number."""
-    writer = WRITERS[profile]
+    writer = WRITERS[owner]
     placed = json.loads(bytes(writer.write(**order)))
     replaced = json.loads(bytes(writer.write(**order, replaces_nonce=replaces_nonce)))
     assert replaced == placed | {
@@ -205,7 +213,7 @@ def test_what_cannot_be_an_order_is_refused(field, value):
 def test_what_is_beyond_64_bits_is_refused(field, value):
     """A value that does not fit is an error, never a wrapped number."""
     with pytest.raises(OverflowError):
-        WRITERS[V2_TESTNET].write(**ORDER | {field: value})
+        WRITERS[V2_TESTNET, False].write(**ORDER | {field: value})
 
 
 @pytest.mark.parametrize("prefix", ['mm"', "mm\\", "mm 1", "mm\n", "mm\u00e9", "m" * 49, None])

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atomizer._core.book import CAPACITY, Book
-from atomizer._core.scan import STATUSES, UNREAD, channel_of, read_book
+from atomizer._core.scan import INSTRUCTION_SETS, STATUSES, UNREAD, channel_of, read_book, use_instructions
 from tests.reference.reference_scan import orjson_levels, slow_scan
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "data"
@@ -81,23 +81,28 @@ def book_at(sequence, *, dark=False):
 starts = st.sampled_from([(0, False), (56_592, False), (56_593, False), (8_973_366_012, False), (8_973_366_012, True)])
 
 
-def scanned(frame, start=(0, False)):
-    """The status in words and the book, from either end of fenced memory; held against the slow way."""
+def readings(frame, start):
+    """Status and book by every set of instructions, from either end of fenced memory; the fastest set comes last."""
     sequence, dark = start
-    books = [book_at(sequence, dark=dark) for _ in range(3)]
-    before = state(books[2])
-    statuses = [
-        read_book(FENCED.at_the_end(frame), books[0], NOW_NS),
-        read_book(FENCED.at_the_start(frame), books[1], NOW_NS),
-    ]
-    assert statuses[0] == statuses[1]
-    assert state(books[0]) == state(books[1])
-    if statuses[0] >= UNREAD:
-        assert state(books[0]) == before
+    for name in INSTRUCTION_SETS:
+        use_instructions(name)
+        for put in (FENCED.at_the_end, FENCED.at_the_start):
+            book = book_at(sequence, dark=dark)
+            yield read_book(put(frame), book, NOW_NS), book
+
+
+def scanned(frame, start=(0, False)):
+    """The status in words and the book; the same by all instructions, and held against the slow way."""
+    slow = book_at(start[0], dark=start[1])
+    before = state(slow)
+    (status, book), *others = readings(frame, start)
+    assert [(other, state(read)) for other, read in others] == [(status, state(book))] * len(others)
+    if status >= UNREAD:
+        assert state(book) == before
     else:
-        assert STATUSES[statuses[0]] == slow_scan(frame, books[2], NOW_NS)
-        assert state(books[0]) == state(books[2])
-    return STATUSES[statuses[0]], books[0]
+        assert STATUSES[status] == slow_scan(frame, slow, NOW_NS)
+        assert state(book) == state(slow)
+    return STATUSES[status], book
 
 
 # --- frames as the venues write them
@@ -418,3 +423,10 @@ def test_any_bytes_at_all(frame):
     """No bytes do harm."""
     scanned(frame)
     channel_of(frame)
+
+
+def test_only_what_the_machine_has_can_be_used():
+    """Instructions are those of this machine, every machine can do without any, and an unknown name is refused."""
+    assert INSTRUCTION_SETS[0] == "bytewise"
+    with pytest.raises(ValueError, match="no 'mmx' instructions"):
+        use_instructions("mmx")
