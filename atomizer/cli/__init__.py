@@ -14,6 +14,7 @@ COMMANDS = {
     "inventory": ("atomizer.cli.inventory", "Positions, marks, Greeks and P&L from the journal."),
     "markets": ("atomizer.cli.markets", "Instruments of a venue, with prices."),
     "manual-order": ("atomizer.cli.manual_order", "Place one order and say what became of it."),
+    "test-order": ("atomizer.cli.test_order", "Whether an order would work, step by step."),
     "orders": ("atomizer.cli.orders", "What rests at the venue on our account."),
     "journal": ("atomizer.cli.journal", "Show, verify or export a journal."),
     "config": ("atomizer.cli.config", "Show or check the configuration."),

@@ -4,8 +4,17 @@ import json
 import subprocess
 from decimal import Decimal
 
+import aiohttp
+import msgspec
 import pytest
+from aiohttp import web
 from running import COMMAND, bare, desk, held
+
+from atomizer.app import custody, practice
+from atomizer.app.manual import Outcome, Ticket, place_one
+from atomizer.cli.order_view import EXIT_CODES
+from atomizer.config.load import load
+from atomizer.domain.trading import OrderState, Side
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +155,96 @@ def test_without_credentials_live_trading_is_refused_with_what_is_missing(floor)
     assert code == 4
     assert all(name in err for name in ("DERIVE_PRIVATE_KEY", "DERIVE_WALLET_ADDRESS", "DERIVE_SUBACCOUNT_ID"))
     assert "--paper" in err
+
+
+def steps_of(floor, *words, **environment):
+    """(exit code, {step: (result, found)}) of a check in steps."""
+    code, out, err = typed(floor, *words, "--json", **environment)
+    assert out, err
+    return code, {row["step"]: (row["result"], row["detail"]) for row in json.loads(out)}
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_an_order_is_checked_to_the_end_and_gone(floor, version):
+    """`test-order --live` signs what the venue would have us sign, places, cancels and sees it gone; nothing rests."""
+    before = rows_of(floor, "orders", "--paper", "--json")
+    code, steps = steps_of(floor, "test-order", "--paper", "--live", DERIVE_API_VERSION=version)
+    assert code == 0, steps
+    assert list(steps) == ["listing", "risk gate", "signature", "place", "cancel", "verify"]
+    assert {result for result, _ in steps.values()} == {"ok"}
+    after = rows_of(floor, "orders", "--paper", "--json")
+    assert [row["order_id"] for row in after] == [row["order_id"] for row in before]
+
+
+def test_a_check_without_live_sends_no_order(floor):
+    """Without --live nothing is placed, and the step says so."""
+    code, steps = steps_of(floor, "test-order", "--paper", "--instrument", "ETH-PERP", "--side", "sell")
+    assert (code, steps["live order"][0]) == (0, "skipped")
+
+
+def test_an_order_that_the_gate_refuses_is_not_tried_live(floor):
+    """A step that fails keeps the real order from being placed; the exit code is the gate's."""
+    code, steps = steps_of(floor, "test-order", "--paper", "--live", "--price", "99999")
+    assert (code, steps["risk gate"][0], steps["live order"][0]) == (7, "FAILED", "skipped")
+    assert steps["signature"][0] == "ok"
+
+
+class Swallower:
+    """Stands before practice Derive's HTTP: forwards, and loses the answers of the methods that it is told to."""
+
+    def __init__(self, base, lost):
+        self._base, self._lost = base, lost
+        self.port = 0
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_post("/{room}/{name}", self._on_request)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_error):
+        await self._session.close()
+        await self._runner.cleanup()
+
+    async def _on_request(self, request):
+        headers = {name: value for name, value in request.headers.items() if name.lower().startswith("x-")}
+        url, body = self._base + request.path, await request.read()
+        async with self._session.post(url, data=body, headers=headers) as answer:
+            text = await answer.read()
+        if request.match_info["name"] in self._lost:
+            request.transport.abort()
+        return web.Response(body=text, content_type="application/json")
+
+
+async def placed_behind(floor, swallower, price_nanos):
+    """What becomes of a resting order when that stands between us and the venue."""
+    url = f"ws://127.0.0.1:{swallower.port}/ws"
+    endpoints = msgspec.convert(floor.endpoints, practice.Endpoints)
+    endpoints = msgspec.structs.replace(
+        endpoints, session="behind", derive=msgspec.structs.replace(endpoints.derive, ws_v2=url)
+    )
+    directory = str(floor.directory / "behind")
+    settings = load({"exchange.name": "sim", "journal.directory": directory}, {}, None).settings
+    ticket = Ticket(instrument="BTC-PERP", side=Side.BUY, price_nanos=price_nanos, amount_nanos=10**7)
+    return await place_one(settings, endpoints, ticket, lambda _line: None)
+
+
+async def test_a_lost_answer_is_resolved_by_asking(floor):
+    """When the answer to an order is lost, its nonce is burned and the venue asked: it is known, none rests."""
+    async with Swallower(floor.endpoints["derive"]["http"], {"order"}) as swallower:
+        placed = await placed_behind(floor, swallower, 80_000 * 10**9)
+    assert (placed.outcome, placed.state) == (Outcome.ACCEPTED, OrderState.CANCELLED)
+    assert placed.client_id not in {row["label"] for row in rows_of(floor, "orders", "--paper", "--json")}
+
+
+async def test_what_cannot_be_found_out_is_unknown(floor, monkeypatch):
+    """When asking does not help either, the outcome is unknown and never a guess: the order may well rest."""
+    monkeypatch.setattr(custody, "ROUND_S", 0.001)
+    lost = {"order", "cancel_by_nonce", "get_order_history"}
+    async with Swallower(floor.endpoints["derive"]["http"], lost) as swallower:
+        placed = await placed_behind(floor, swallower, 80_001 * 10**9)
+    assert (placed.outcome, EXIT_CODES[placed.outcome]) == (Outcome.UNKNOWN, 9)
