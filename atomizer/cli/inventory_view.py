@@ -50,8 +50,12 @@ _EXACT_HEADERS = (
     "realized_usd",
     "unrealized_usd",
     "fees_usd",
+    "funding_usd",
     "net_usd",
     "cash_usd",
+    "currency",
+    "average_price",
+    "cash",
     "mark_age_s",
 )
 
@@ -131,6 +135,9 @@ def _exact_row(row: InventoryRow) -> dict[str, str | float | None]:
         **_exact_greeks(row.greeks),
         **_exact_profit(row),
         "cash_usd": format_e18(row.cash_e18),
+        "currency": row.currency,
+        "average_price": _exact(row.own_average_e18),
+        "cash": format_e18(row.own_cash_e18),
         "mark_age_s": None if row.mark_age_ns is None else row.mark_age_ns / NANOS,
     }
 
@@ -159,6 +166,7 @@ def _exact_profit(figures: InventoryRow | InventoryTotal) -> dict[str, str | Non
         "realized_usd": _exact(figures.realized_e18),
         "unrealized_usd": _exact(figures.unrealized_e18),
         "fees_usd": _exact(figures.fees_e18),
+        "funding_usd": _exact(figures.funding_e18),
         "net_usd": _exact(figures.net_e18),
     }
 

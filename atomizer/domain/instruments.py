@@ -92,6 +92,11 @@ def parse_name(name: str) -> Contract:
     return Contract(underlying, _expiry_s(day), strike_nanos, OptionType(kind))
 
 
+def is_option_name(name: str) -> bool:
+    """Told by its dashes, so that it costs nothing and takes any text: ETH-20250530-3000-C, but ETH-PERP."""
+    return name.count("-") > 1
+
+
 def _expiry_s(day: str) -> int:
     expiry = datetime.strptime(day, "%Y%m%d").replace(hour=EXPIRY_HOUR_UTC, tzinfo=UTC)
     return int(expiry.timestamp())

@@ -10,7 +10,10 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from atomizer.domain.instruments import USD, Contract, parse_name
+from atomizer.domain.instruments import USD, Contract, is_option_name
+
+RFQ_STRATEGY = "rfq"  # of trades that name a quote by its nonce
+FOREIGN_STRATEGY = "foreign"
 
 
 class Side(IntEnum):
@@ -173,14 +176,49 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     index_nanos: int = 0  # the venue's USD for one coin when it traded; 0 is unknown
 
     @property
+    def strategy(self) -> str:
+        """Whose it is: its order's, `rfq` when it answers a quote, `foreign` when it is nobody's of ours."""
+        owner, dot, _ = self.client_id.partition(".")
+        if dot and owner:
+            return owner
+        return RFQ_STRATEGY if self.client_id.isdigit() else FOREIGN_STRATEGY
+
+    @property
     def is_amount_usd(self) -> bool:
         """Whether `amount_nanos` counts USD (an inverse future) instead of coins."""
-        return self.currency != USD and not parse_name(self.instrument).is_option
+        return self.currency != USD and not is_option_name(self.instrument)
 
     @property
     def notional_e18(self) -> int:
         """Price x amount: what the trade pays in `currency`, unless the amount is in USD."""
         return self.price_nanos * self.amount_nanos
+
+
+class FundingPaid(msgspec.Struct, frozen=True, kw_only=True, tag="funding"):
+    """A venue paid us funding on a future, or took it. `payment_id` is unique per venue."""
+
+    now_ns: int
+    venue: str
+    payment_id: str
+    instrument: str
+    amount_e18: int  # in `currency`; below 0 when we paid
+    venue_time_ns: int
+    currency: str = USD
+    index_nanos: int = 0  # the venue's USD for one coin of it; 0 is unknown
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, tag="settlement"):
+    """An instrument expired at this delivery price of its underlying: whatever a venue held of it for us is closed.
+
+    Cash-settled: worth its intrinsic value. `is_physical`: the coins themselves changed hands against the strike. What
+    we got or gave is then on the wallet and no position; the P&L is the same, with the coins at the delivery price.
+    """
+
+    now_ns: int
+    venue: str
+    instrument: str
+    price_nanos: int  # USD for one coin
+    is_physical: bool = False
 
 
 class HedgeOpened(msgspec.Struct, frozen=True, kw_only=True, tag="hedge"):
@@ -239,7 +277,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     @property
     def is_amount_usd(self) -> bool:
         """Whether amounts of the instrument count USD (an inverse future) instead of coins."""
-        return self.currency != USD and not parse_name(self.instrument).is_option
+        return self.currency != USD and not is_option_name(self.instrument)
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,6 +328,8 @@ Record = (
     | CancelSent
     | OrderUpdate
     | Fill
+    | FundingPaid
+    | Settled
     | HedgeOpened
     | HedgeClosed
     | PositionsCompared

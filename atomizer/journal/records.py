@@ -2,7 +2,7 @@
 
 import msgspec
 
-from atomizer.domain.trading import Fill, Record
+from atomizer.domain.trading import Fill, FundingPaid, Record
 from atomizer.errors import JournalError
 
 _encoder = msgspec.msgpack.Encoder()
@@ -18,7 +18,9 @@ def encode_record(record: Record) -> bytes:
     """
     try:
         if isinstance(record, Fill):
-            return _encode_fill(record)
+            return _encode_money(record, "fee_e18", record.fee_e18)
+        if isinstance(record, FundingPaid):
+            return _encode_money(record, "amount_e18", record.amount_e18)
         return _encoder.encode(record)
     except (OverflowError, TypeError, UnicodeEncodeError) as error:
         raise JournalError(f"cannot write {type(record).__name__}: {error}") from error
@@ -36,8 +38,8 @@ def decode_record(payload: bytes) -> Record:
         raise JournalError(f"not a record that this version knows: {error}") from error
 
 
-def _encode_fill(fill: Fill) -> bytes:
-    # MessagePack integers end at 64 bits, which in 10⁻¹⁸ USD is eighteen dollars: the fee travels as text.
-    fields = msgspec.structs.asdict(fill)
-    fields["fee_e18"] = str(fill.fee_e18)
-    return _encoder.encode({"type": Fill.__struct_config__.tag, **fields})
+def _encode_money(record: Record, field: str, money_e18: int) -> bytes:
+    # MessagePack integers end at 64 bits, which in 10⁻¹⁸ USD is eighteen dollars: money travels as text.
+    fields = msgspec.structs.asdict(record)
+    fields[field] = str(money_e18)
+    return _encoder.encode({"type": record.__struct_config__.tag, **fields})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from atomizer.domain.instruments import parse_name
+from atomizer.domain.instruments import NANOS, USD, parse_name
 from atomizer.domain.trading import Mark
 from atomizer.portfolio.exposure import Greeks, position_greeks
 from atomizer.portfolio.portfolio import Portfolio
@@ -18,7 +18,7 @@ class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str
     underlying: str
     amount_nanos: int
-    average_e18: int | None
+    average_e18: int | None  # USD, as everything but what says otherwise
     mark_nanos: int | None
     mark_venue: str  # whose mark it is; empty without one
     mark_age_ns: int | None  # since that venue stamped it
@@ -26,12 +26,18 @@ class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):
     realized_e18: int
     unrealized_e18: int | None
     fees_e18: int
+    funding_e18: int
     cash_e18: int
+    currency: str  # what the instrument is paid in
+    own_average_e18: int | None  # average price as the instrument is priced
+    own_cash_e18: int  # in `currency`
 
     @property
     def net_e18(self) -> int | None:
-        """Realized and unrealized less fees; None when the position has no mark."""
-        return None if self.unrealized_e18 is None else self.realized_e18 + self.unrealized_e18 - self.fees_e18
+        """Realized, unrealized and funding less fees; None when the position has no mark."""
+        if self.unrealized_e18 is None:
+            return None
+        return self.realized_e18 + self.unrealized_e18 - self.fees_e18 + self.funding_e18
 
 
 class InventoryTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +52,7 @@ class InventoryTotal(msgspec.Struct, frozen=True, kw_only=True):
     realized_e18: int
     unrealized_e18: int | None
     fees_e18: int
+    funding_e18: int
     net_e18: int | None
     unknown: tuple[str, ...]  # instruments, sorted, that have no mark or lack a Greek
 
@@ -79,24 +86,34 @@ def inventory_summary(rows: Sequence[InventoryRow]) -> Summary:
 
 
 def _row(position: Position, mark: Mark | None, now_ns: int) -> InventoryRow:
-    unrealized_e18 = 0 if position.amount_nanos == 0 else None
-    if mark is not None:
-        unrealized_e18 = position.unrealized_e18(mark.mark_nanos)
+    net_e18 = position.net_at(mark)
+    unrealized_e18 = None
+    if net_e18 is not None:
+        unrealized_e18 = net_e18 - position.realized_e18 + position.fees_e18 - position.funding_e18
     return InventoryRow(
         venue=position.venue,
         instrument=position.instrument,
         underlying=parse_name(position.instrument).underlying,
         amount_nanos=position.amount_nanos,
-        average_e18=position.average_e18,
-        mark_nanos=mark.mark_nanos if mark is not None else None,
+        average_e18=position.average_usd_e18,
+        mark_nanos=_usd_nanos(mark) if mark is not None else None,
         mark_venue=mark.venue if mark is not None else "",
         mark_age_ns=max(now_ns - mark.venue_time_ns, 0) if mark is not None else None,
         greeks=position_greeks(position.instrument, position.amount_nanos, mark),
         realized_e18=position.realized_e18,
         unrealized_e18=unrealized_e18,
         fees_e18=position.fees_e18,
+        funding_e18=position.funding_e18,
         cash_e18=position.cash_e18,
+        currency=position.currency,
+        own_average_e18=position.average_e18,
+        own_cash_e18=position.own_cash_e18,
     )
+
+
+def _usd_nanos(mark: Mark) -> int:
+    in_coins = mark.currency != USD and not mark.is_amount_usd
+    return mark.mark_nanos * mark.index_nanos // NANOS if in_coins else mark.mark_nanos
 
 
 def _total(label: str, rows: Sequence[InventoryRow]) -> InventoryTotal:
@@ -107,6 +124,7 @@ def _total(label: str, rows: Sequence[InventoryRow]) -> InventoryTotal:
         realized_e18=sum(row.realized_e18 for row in rows),
         unrealized_e18=_sum_known([row.unrealized_e18 for row in rows]),
         fees_e18=sum(row.fees_e18 for row in rows),
+        funding_e18=sum(row.funding_e18 for row in rows),
         net_e18=_sum_known([row.net_e18 for row in rows]),
         unknown=tuple(sorted({row.instrument for row in rows if row.net_e18 is None or not row.greeks.is_known})),
     )

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from atomizer.domain.trading import Fill, Mark, Record
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.trading import Fill, FundingPaid, Mark, Record, Settled
 from atomizer.portfolio.exposure import Exposure, net_exposure
 from atomizer.portfolio.positions import Position
 
@@ -13,7 +14,9 @@ class Portfolio:
     def __init__(self) -> None:
         self._positions: dict[tuple[str, str], Position] = {}
         self._marks: dict[str, dict[str, Mark]] = {}
-        self._amounts: dict[str, int] = {}  # by contract, over all venues
+        self._amounts: dict[str, int] = {}  # by contract, in coins over all venues
+        self._coins: dict[tuple[str, str], int] = {}  # what each position has in that sum
+        self._payments: set[tuple[str, str]] = set()
         self._holders: dict[str, list[Position]] = {}  # by contract
         self._nets: dict[tuple[str, str], int] = {}  # P&L of each position that has one, and their sum
         self._net_e18 = 0
@@ -28,6 +31,10 @@ class Portfolio:
             case Fill():
                 self._book(record)
                 return True
+            case FundingPaid():
+                return self._pay(record)
+            case Settled():
+                return self._settle(record)
             case Mark():
                 return self._apply_mark(record)
             case _:
@@ -52,11 +59,11 @@ class Portfolio:
         return own if own is not None else max(marks.values(), key=_age_key, default=None)
 
     def amount_nanos(self, instrument: str) -> int:
-        """Net signed amount of a contract over all venues."""
+        """Net signed amount of a contract over all venues, in coins."""
         return self._amounts.get(instrument, 0)
 
     def watch(self, on_amount: Callable[[str, int], None]) -> None:
-        """Tell of the net signed amount of each contract over all venues: now, and after every fill."""
+        """Tell of the net signed amount of each contract over all venues, in coins: now, and whenever it changes."""
         self._on_amount = on_amount
         for instrument, amount_nanos in self._amounts.items():
             on_amount(instrument, amount_nanos)
@@ -80,21 +87,52 @@ class Portfolio:
         marks[mark.venue] = mark
         for position in self._holders.get(mark.instrument, ()):
             self._value(position)
+            if mark.is_amount_usd and mark.venue == position.venue:
+                self._count(position)
         return True
 
     def _book(self, fill: Fill) -> None:
-        position = self._position(fill.venue, fill.instrument)
+        position = self._position(fill.venue, fill.instrument, fill.currency)
         position.book(fill)
         self._value(position)
-        amount_nanos = self.amount_nanos(fill.instrument) + fill.side * fill.amount_nanos
-        self._amounts[fill.instrument] = amount_nanos
-        self._on_amount(fill.instrument, amount_nanos)
+        self._count(position, fill.price_nanos)
 
-    def _position(self, venue: str, instrument: str) -> Position:
+    def _pay(self, funding: FundingPaid) -> bool:
+        key = funding.venue, funding.payment_id
+        if key in self._payments:
+            return False
+        self._payments.add(key)
+        position = self._position(funding.venue, funding.instrument, funding.currency)
+        position.pay(funding)
+        self._value(position)
+        return True
+
+    def _settle(self, settled: Settled) -> bool:
+        position = self.position(settled.venue, settled.instrument)
+        if position is None or not position.settle(settled):
+            return False
+        self._value(position)
+        self._count(position)
+        return True
+
+    def _count(self, position: Position, price_nanos: int = 0) -> None:
+        """Keep the coins of each contract: for an inverse future what its USD are at its mark, or the price traded."""
+        key = position.venue, position.instrument
+        coins_nanos = position.amount_nanos
+        if position.is_amount_usd:
+            mark = self._marks.get(position.instrument, {}).get(position.venue)
+            price_nanos = mark.mark_nanos if mark is not None else price_nanos
+            coins_nanos = coins_nanos * NANOS // price_nanos if price_nanos > 0 else 0
+        amount_nanos = self.amount_nanos(position.instrument) + coins_nanos - self._coins.get(key, 0)
+        self._coins[key] = coins_nanos
+        self._amounts[position.instrument] = amount_nanos
+        self._on_amount(position.instrument, amount_nanos)
+
+    def _position(self, venue: str, instrument: str, currency: str) -> Position:
         key = (venue, instrument)
         position = self._positions.get(key)
         if position is None:
-            position = self._positions[key] = Position(venue, instrument)
+            position = self._positions[key] = Position(venue, instrument, currency)
             self._holders.setdefault(instrument, []).append(position)
         return position
 
@@ -102,10 +140,10 @@ class Portfolio:
         """Keep the sum of all P&L: asked for with every mark, so not added up anew."""
         key = position.venue, position.instrument
         self._net_e18 -= self._nets.pop(key, 0)
-        mark = self.mark(*key)
-        if mark is not None or position.amount_nanos == 0:
-            self._nets[key] = position.net_e18(mark.mark_nanos if mark is not None else 0)
-            self._net_e18 += self._nets[key]
+        net_e18 = position.net_at(self.mark(*key))
+        if net_e18 is not None:
+            self._nets[key] = net_e18
+            self._net_e18 += net_e18
 
 
 def _age_key(mark: Mark) -> tuple[int, int, str]:

@@ -16,7 +16,7 @@ import msgspec
 
 from atomizer._core.book import Book
 from atomizer._core.fixed import NO_PRICE
-from atomizer.domain.instruments import NANOS, USD, Instrument
+from atomizer.domain.instruments import NANOS, USD, Instrument, is_option_name
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark, Side
 
@@ -171,7 +171,7 @@ class _Line:
     def __init__(self, name: str, underlying: _Underlying) -> None:
         self.name = name
         self.underlying = underlying
-        self.is_option = _is_option(name)
+        self.is_option = is_option_name(name)
         self.amount = _Reach()
         self.farthest = 0  # what of `amount` is in the underlying's sum
         self.flights: set[_Flight] = set()
@@ -360,14 +360,9 @@ def _mark_ns(line: _Line) -> int:
     return line.mark_ns
 
 
-def _is_option(name: str) -> bool:
-    """By its dashes: ETH-20250530-3000-C, and futures are ETH-PERP or ETH-20250530."""
-    return name.count("-") > 1
-
-
 def _units(name: str, mark: Mark | None) -> tuple[_Units, int]:
     """(Greeks of one unit in nanos, stamp of the mark)."""
-    if not _is_option(name):
+    if not is_option_name(name):
         return (NANOS, 0, 0), _ALWAYS_NS
     # One sum asks for all four: it is never finite when one of them is not.
     if mark is None or not math.isfinite(mark.delta + mark.gamma + mark.vega + mark.theta):

@@ -212,4 +212,4 @@ def test_any_part_of_any_journal_can_be_folded(records, cut):
     """Folding any records, cut anywhere, never raises, and books each fill once."""
     state = fold(records[:cut])
     trades = {(r.venue, r.trade_id): r for r in reversed(records[:cut]) if isinstance(r, Fill)}
-    assert sum(p.fees_e18 for p in state.portfolio.positions()) == sum(fill.fee_e18 for fill in trades.values())
+    assert sum(p.own_fees_e18 for p in state.portfolio.positions()) == sum(fill.fee_e18 for fill in trades.values())

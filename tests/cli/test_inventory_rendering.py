@@ -26,7 +26,11 @@ ROW = InventoryRow(
     realized_e18=-1_234_567 * E18 - 5 * 10**15,
     unrealized_e18=30 * E18,
     fees_e18=1_234_567_890_123_456_789,
+    funding_e18=0,
     cash_e18=-5,
+    currency="USD",
+    own_average_e18=100 * E18 + 1,
+    own_cash_e18=-5,
 )
 BTC = structs.replace(ROW, instrument="BTC-PERP", underlying="BTC", amount_nanos=-250_000_000, greeks=Greeks(-0.25))
 UNMARKED = structs.replace(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reference.generators import RECORDS
 
 from atomizer.domain.instruments import NANOS
-from atomizer.domain.trading import Fill, Mark, Side
+from atomizer.domain.trading import Fill, FundingPaid, Mark, Settled, Side
 from atomizer.portfolio.exposure import Greeks
 from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 from atomizer.portfolio.portfolio import Portfolio
@@ -73,7 +73,10 @@ def test_net_greeks_add_up_by_underlying():
     assert portfolio.amount_nanos(CALL) == 2 * NANOS
 
 
-@given(st.lists(RECORDS, max_size=20), st.lists(RECORDS, max_size=20))
+IN_COINS = RECORDS.filter(lambda record: not getattr(record, "is_amount_usd", False))
+
+
+@given(st.lists(IN_COINS, max_size=20), st.lists(IN_COINS, max_size=20))
 def test_whoever_watches_knows_every_amount(before, after):
     """A watcher is told what is held when it begins and every change since: the sum of all venues' positions."""
     portfolio = fold(*before)
@@ -84,7 +87,7 @@ def test_whoever_watches_knows_every_amount(before, after):
     held = {}
     for position in portfolio.positions():
         held[position.instrument] = held.get(position.instrument, 0) + position.amount_nanos
-    assert told == held
+    assert {name: amount for name, amount in told.items() if amount} == {name: n for name, n in held.items() if n}
     assert all(portfolio.amount_nanos(name) == amount for name, amount in held.items())
 
 
@@ -130,6 +133,50 @@ def test_running_profit_is_what_the_rows_add_up_to(records):
         portfolio.apply(record)
         total = inventory_summary(inventory_rows(portfolio, now_ns=9)).total
         assert portfolio.net_e18 == total.net_e18
+
+
+def test_an_inverse_future_is_counted_in_coins():
+    """USD of an inverse future are coins at its mark, and each newer mark of its venue tells of them anew."""
+    portfolio, told = Portfolio(), {}
+    portfolio.watch(told.__setitem__)
+    perpetual = fill("BTC-PERP", amount=50_000, price=50_000, venue="deribit")
+    portfolio.apply(msgspec.structs.replace(perpetual, currency="BTC", index_nanos=50_000 * NANOS))
+    assert told == {"BTC-PERP": NANOS}
+    portfolio.apply(fill("BTC-PERP", amount=1, price=50_000))
+    portfolio.apply(msgspec.structs.replace(mark("BTC-PERP", 100_000, "deribit"), currency="BTC"))
+    assert told == {"BTC-PERP": NANOS * 3 // 2}
+
+
+def test_a_mark_in_a_coin_values_a_position_in_usd():
+    """What was bought for USD is worth what the contract's coin price is in USD, and the other way round."""
+    coins = msgspec.structs.replace(mark(venue="deribit"), mark_nanos=NANOS // 20, currency="ETH")
+    portfolio = fold(coins, fill(venue="rysk"))
+    assert portfolio.net_e18 == 25 * E18
+    inverse = msgspec.structs.replace(fill(venue="deribit"), price_nanos=NANOS // 25, currency="ETH")
+    assert fold(mark(price=125), inverse).net_e18 is None  # the coin's price at the trade is not known
+    inverse = msgspec.structs.replace(inverse, index_nanos=2000 * NANOS)
+    assert fold(mark(price=125), inverse).net_e18 == 45 * E18
+
+
+def test_funding_is_booked_once():
+    """Funding is income of its position, and the same payment changes nothing the second time."""
+    paid = FundingPaid(
+        now_ns=3, venue="derive", payment_id="p", instrument="ETH-PERP", amount_e18=-2 * E18, venue_time_ns=3
+    )
+    portfolio = fold(fill("ETH-PERP"), mark("ETH-PERP", 100))
+    assert portfolio.apply(paid)
+    assert not portfolio.apply(paid)
+    assert portfolio.net_e18 == -2 * E18
+
+
+def test_expiry_closes_what_is_open_once():
+    """A settlement closes every position of its venue and instrument at the delivery price, and no other's."""
+    portfolio = fold(fill(amount=2), fill(venue="rysk"))
+    settled = Settled(now_ns=9, venue="derive", instrument=CALL, price_nanos=3150 * NANOS)
+    assert portfolio.apply(settled)
+    assert not portfolio.apply(settled)
+    assert portfolio.position("derive", CALL).realized_e18 == 2 * 50 * E18
+    assert portfolio.amount_nanos(CALL) == NANOS
 
 
 def test_an_older_mark_changes_nothing():
@@ -192,7 +239,7 @@ def test_any_records_can_be_folded(records):
     """No record makes the portfolio raise, and every fill given is booked."""
     portfolio = fold(*records)
     fills = [record for record in records if isinstance(record, Fill)]
-    assert sum(position.fees_e18 for position in portfolio.positions()) == sum(fill.fee_e18 for fill in fills)
+    assert sum(position.own_fees_e18 for position in portfolio.positions()) == sum(fill.fee_e18 for fill in fills)
 
 
 def test_rows_are_plain_values():

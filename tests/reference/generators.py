@@ -6,6 +6,7 @@ from atomizer.domain.instruments import Contract, OptionType
 from atomizer.domain.trading import (
     CancelSent,
     Fill,
+    FundingPaid,
     HedgeClosed,
     HedgeOpened,
     Mark,
@@ -20,6 +21,7 @@ from atomizer.domain.trading import (
     Rfq,
     RunStarted,
     RunStopped,
+    Settled,
     Side,
     TimeInForce,
 )
@@ -40,6 +42,7 @@ _BY_FIELD = {
     "time_in_force": st.sampled_from(TimeInForce),
     "nonce": NONCES,
     "fee_e18": MONEY,
+    "amount_e18": MONEY,
     "code": st.none() | INT64,
     "differing": st.lists(WORDS, max_size=3).map(tuple),
 }
@@ -54,6 +57,8 @@ KINDS = (
     CancelSent,
     OrderUpdate,
     Fill,
+    FundingPaid,
+    Settled,
     HedgeOpened,
     HedgeClosed,
     PositionsCompared,
