@@ -51,13 +51,15 @@ def tie(ours: Iterable[Position], theirs: Sequence[LedgerPosition]) -> Tie:
 def _compare(position: Position, venue: LedgerPosition) -> Iterable[Difference]:
     # Unrealized in exact arithmetic of e18 marks: mark x amount / 10⁹, which is whole when the mark has nine decimals.
     unrealized_e18 = venue.mark_price_e18 * position.amount_nanos // NANOS - position.cost_e18
-    figures = (
-        ("position", position.amount_nanos * E18_PER_NANO, venue.amount_e18),
-        ("average price", position.average_e18 or 0, venue.average_price_e18),
-        ("realized", position.realized_e18, venue.realized_pnl_e18),
-        ("unrealized", unrealized_e18, venue.unrealized_pnl_e18),
-        ("fees", position.fees_e18, venue.total_fees_e18),
-    )
+    figures = [("position", position.amount_nanos * E18_PER_NANO, venue.amount_e18)]
+    if venue.is_comparable:
+        figures += [
+            ("average price", position.average_e18 or 0, venue.average_price_e18),
+            ("realized", position.realized_e18, venue.realized_pnl_e18),
+            ("unrealized", unrealized_e18, venue.unrealized_pnl_e18),
+        ]
+    if venue.is_comparable and venue.total_fees_e18 is not None:
+        figures.append(("fees", position.fees_e18, venue.total_fees_e18))
     for figure, ours, theirs in figures:
         if ours != theirs:
             yield Difference(position.instrument, figure, format_e18(ours), format_e18(theirs))

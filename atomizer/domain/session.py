@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from atomizer.domain.instruments import USD
 from atomizer.domain.ports import MarketListener, MarketView, OrderVenue
 from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate, Side
 
@@ -29,7 +30,7 @@ Event = OrderUpdate | Fill | Connected | Lost
 
 
 class LedgerPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """A position as the venue's own ledger has it; all e18, amounts signed, money in USD, prices without fees."""
+    """A position as the venue's own ledger has it; all e18, amounts signed, prices without fees."""
 
     instrument: str
     amount_e18: int
@@ -37,7 +38,10 @@ class LedgerPosition(msgspec.Struct, frozen=True, kw_only=True):
     mark_price_e18: int
     realized_pnl_e18: int
     unrealized_pnl_e18: int
-    total_fees_e18: int
+    total_fees_e18: int | None  # None where the venue does not keep them with the position
+    currency: str = USD  # what it pays in, and so what the rest counts: see `domain.instruments.Instrument`
+    # False: its averages and profits are rounded, or count from the last settlement. Only amounts compare with ours.
+    is_comparable: bool = True
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):

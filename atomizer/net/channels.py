@@ -83,6 +83,13 @@ class Channels:
         for channel in leaving:
             self._feeds.pop(channel, None)
 
+    async def renew(self, channels: Collection[str]) -> None:
+        """Leave these and listen again, for a feed that needs to be told everything anew."""
+        feeds = {channel: self._feeds[channel] for channel in channels if channel in self._feeds}
+        if feeds:
+            await self.leave(feeds)
+            await self.listen(feeds, speaks_first=True)
+
     async def all_heard(self, within_s: float) -> None:
         """Wait until every channel that speaks first has spoken, at most this long."""
         try:

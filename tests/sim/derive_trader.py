@@ -73,15 +73,7 @@ def sign_order(params, record, dialect, wallet, key):
             params["direction"] == "buy",
         ],
     )
-    return sign_typed(params, data, dialect.network, dialect.network.trade_module, wallet=wallet, key=key)
-
-
-def sign_action(params, data, trader, module):
-    """A trader's signature over any module's data."""
-    return sign_typed(params, data, trader.dialect.network, module, wallet=trader.account.wallet, key=trader.key)
-
-
-def sign_typed(params, data, network, module, *, wallet, key):
+    network = dialect.network
     domain = {
         "name": "Matching",
         "version": "1.0",
@@ -91,7 +83,7 @@ def sign_typed(params, data, network, module, *, wallet, key):
     message = {
         "subaccountId": params["subaccount_id"],
         "nonce": int(params["nonce"]),
-        "module": module,
+        "module": network.trade_module,
         "data": data,
         "expiry": params["signature_expiry_sec"],
         "owner": wallet,

@@ -67,16 +67,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """One side of a trade, as its owner sees it. `order_id` is the quote's when an RFQ made it."""
+    """One side of a trade, as its owner sees it."""
 
     trade_id: str
-    order_id: str
-    wallet: str
-    subaccount_id: int
-    instrument: Instrument
-    is_buy: bool
-    label: str
-    mmp: bool
+    order: Order
     transaction_id: str
     price: int
     amount: int
@@ -87,8 +81,6 @@ class Trade:
     realized_e18: int
     realized_with_fees_e18: int
     timestamp_ms: int
-    quote_id: str | None = None
-    rfq_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +95,6 @@ class PublicTrade:
     mark: int
     index: int
     timestamp_ms: int
-    quote_id: str | None = None
-    rfq_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

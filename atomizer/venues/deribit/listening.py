@@ -1,0 +1,91 @@
+"""What we listen to at Deribit, and keeping it so: new listings, gone ones, and books that lost their sequence."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from atomizer.domain.ports import MarketListener
+from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
+from atomizer.net.channels import Channels, Feed
+from atomizer.net.rpc import Rpc
+from atomizer.venues.deribit.market import BookKind, MarketData
+from atomizer.venues.deribit.opening import fetch_listings, subscribe, unsubscribe
+from atomizer.venues.deribit.profile import VENUE
+
+log = logging.getLogger(__name__)
+
+LISTINGS_EVERY_S: Final = 300  # new expiries and strikes appear while we run
+AGAIN_AFTER_S: Final = 0.5  # at the least, between two snapshots of one book
+
+
+class Listening:
+    """Market data and its channels, of one connection after another."""
+
+    def __init__(
+        self, rpc: Rpc, underlyings: Sequence[str], listeners: Sequence[MarketListener], books: BookKind
+    ) -> None:
+        self._rpc = rpc
+        self._underlyings = underlyings
+        self._lost_books: set[str] = set()
+        self._lost_a_book = asyncio.Event()
+        self.market = MarketData(self._on_book_lost, listeners, books)
+        self.channels = Channels(VENUE, partial(subscribe, rpc), partial(unsubscribe, rpc))
+
+    def forget(self) -> None:
+        """The connection is gone: every book is dark."""
+        self.market.darken()
+        self.channels.forget()
+        self._lost_books.clear()
+
+    async def listen_privately(self, feeds: Mapping[str, Feed]) -> None:
+        """Raises Refused when one of them is not to be had: without it we would not know our own orders."""
+        refused = await self.channels.listen(feeds, speaks_first=False)
+        if refused:
+            raise Refused(VENUE, "; ".join(f"{name}: {words}" for name, words in refused.items()), request="subscribe")
+
+    async def listen_to_new(self, feeds: Mapping[str, Feed], *, speaks_first: bool) -> None:
+        """Subscribe to those that we do not listen to yet; one that is not to be had is a warning."""
+        new = {channel: feed for channel, feed in feeds.items() if channel not in self.channels.names}
+        if new:
+            for channel, words in (await self.channels.listen(new, speaks_first=speaks_first)).items():
+                log.warning("%s: not subscribed to %s: %s", VENUE, channel, words)
+
+    async def refresh(self) -> None:
+        """Ask what is listed; subscribe to what is new of it, and leave what is gone."""
+        before = self.market.feeds().keys()
+        self.market.replace_listings(await fetch_listings(self._rpc, self._underlyings))
+        feeds = self.market.feeds()
+        gone = [channel for channel in before - feeds.keys() if channel in self.channels.names]
+        if gone:
+            await self.channels.leave(gone)
+        await self.listen_to_new(feeds, speaks_first=True)
+        await self.listen_to_new(self.market.volatility_feeds(), speaks_first=False)
+
+    async def keep_listings(self, is_open: Callable[[], bool]) -> None:
+        while True:
+            await asyncio.sleep(LISTINGS_EVERY_S)
+            if is_open():  # else the next opening refreshes
+                try:
+                    await self.refresh()
+                except (VenueError, BadFrame, ConfigError) as error:
+                    log.warning("%s: the list of instruments stays as it was: %s", VENUE, error)
+
+    async def keep_books(self, drop: Callable[[], None]) -> None:
+        """Ask anew for each book that lost its sequence, and for no other."""
+        while True:
+            await self._lost_a_book.wait()
+            self._lost_a_book.clear()
+            lost = sorted(self._lost_books)
+            self._lost_books.clear()
+            try:
+                await self.channels.renew(lost)
+            except (VenueError, BadFrame) as error:
+                log.warning("%s: %d books could not be asked for again: %s", VENUE, len(lost), error)
+                drop()
+            await asyncio.sleep(AGAIN_AFTER_S)
+
+    def _on_book_lost(self, channel: str) -> None:
+        self._lost_books.add(channel)
+        self._lost_a_book.set()

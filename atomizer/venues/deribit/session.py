@@ -1,0 +1,353 @@
+"""A trading session at Deribit: connect, log in, protect, listen, trade, and come back after a loss.
+
+Implements `VenueSession` and `ProtectingVenue`. What the venue says is emitted as it comes, duplicates included; the
+order table is who knows better. We never log out: Deribit keeps orders after a polite logout, and cancels them when the
+socket is gone.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from random import Random
+from typing import Any, Final
+
+from atomizer._core.book import Book
+from atomizer._core.scan import channel_of
+from atomizer.domain.instruments import Instrument
+from atomizer.domain.ports import MarketListener
+from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
+from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
+from atomizer.errors import BadFrame, VenueError
+from atomizer.net.backoff import Backoff
+from atomizer.net.channels import Feed, Notice
+from atomizer.net.clock import ClockOffset
+from atomizer.net.connection import Connection
+from atomizer.net.rpc import NANOS_PER_S, Rpc
+from atomizer.net.websocket import CloseReason
+from atomizer.venues.deribit.account_codec import Standing, parse_positions, parse_standing, parse_trip
+from atomizer.venues.deribit.auth import Credentials
+from atomizer.venues.deribit.blocks import BlockDesk
+from atomizer.venues.deribit.budgets import Budgets
+from atomizer.venues.deribit.codec import Heartbeat, Login, build_request, parse_message
+from atomizer.venues.deribit.listening import Listening
+from atomizer.venues.deribit.market import BookKind, MarketData
+from atomizer.venues.deribit.opening import (
+    check_clock,
+    currencies_of,
+    fetch_standings,
+    introduce,
+    log_in,
+    may_quote_blocks,
+    protect,
+    renew,
+)
+from atomizer.venues.deribit.orders import OrderDesk
+from atomizer.venues.deribit.profile import VENUE, Profile
+from atomizer.venues.deribit.quoting import QuoteDesk
+
+log = logging.getLogger(__name__)
+
+FIRST_MESSAGES_WITHIN_S: Final = 5
+HOUSEKEEPING_S: Final = 0.1
+RENEW_AT: Final = 0.8  # of a login's life
+
+
+class DeribitSession:
+    """One account's presence at one deployment.
+
+    `emit` is called synchronously, from the socket's callback or from our housekeeping; what it raises ends the session
+    and comes out of `wait`. `now_ns` is the wall clock.
+    """
+
+    name = VENUE
+
+    def __init__(
+        self,
+        profile: Profile,
+        credentials: Credentials,
+        *,
+        underlyings: Sequence[str],
+        emit: Callable[[Event], None],
+        now_ns: Callable[[], int],
+        listeners: Sequence[MarketListener] = (),
+        last_nonce: int = 0,
+        max_clock_offset_ns: int = NANOS_PER_S,
+        books: BookKind = BookKind.RAW,
+        random: Random | None = None,
+    ) -> None:
+        self._profile = profile
+        self._credentials = credentials
+        self._underlyings = tuple(underlyings)
+        self._emit = emit
+        self._now_ns = now_ns
+        self._last_nonce = last_nonce
+        self._max_clock_offset_ns = max_clock_offset_ns
+        self._connection = Connection(
+            VENUE,
+            profile.url,
+            on_open=self._on_open,
+            on_text=self._on_text,
+            on_lost=self._on_lost,
+            backoff=Backoff(random or Random()),  # noqa: S311  jitter, not a secret
+        )
+        self._budgets = Budgets()
+        self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
+        self._listening = Listening(self._rpc, self._underlyings, listeners, books)
+        self._market, self._channels = self._listening.market, self._listening.channels
+        self._orders = OrderDesk(self._rpc, self._market, emit=emit, now_ns=now_ns)
+        self._login: Login | None = None
+        self._renew_at_s = 0.0
+        self._chores: list[asyncio.Task[None]] = []
+        self.quotes = QuoteDesk(self._rpc, emit=emit, now_ns=now_ns)
+        self.blocks = BlockDesk(self._rpc)
+        self.standings: dict[str, Standing] = {}  # by currency
+        self.clock_offset: ClockOffset | None = None
+        self.bad_frames: Counter[str] = Counter()
+
+    # --- life
+
+    async def start(self) -> None:
+        """Everything up to `Connected`.
+
+        Raises:
+            ConfigError: the key, its scopes, the underlyings or this machine's clock will not do: says which.
+            VenueError, BadFrame: the venue said no, could not be reached or not be understood.
+        """
+        self._do(self._keep_house())
+        try:
+            await self._connection.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._do(self._listening.keep_listings(lambda: self.is_open))
+        self._do(self._listening.keep_books(self._connection.drop))
+        self._do(self._keep_login())
+        self._do(self._connection.wait())
+
+    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
+        self._chores.append(asyncio.create_task(chore))
+
+    async def wait(self) -> None:
+        """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
+        if not self._chores:
+            return
+        ended, _ = await asyncio.wait(self._chores, return_when=asyncio.FIRST_COMPLETED)
+        for chore in ended:
+            if not chore.cancelled():
+                chore.result()
+
+    async def stop(self) -> None:
+        """Leave by closing the socket, never by a logout: so the venue cancels what still rests."""
+        for chore in self._chores:
+            chore.cancel()
+        if self._chores:
+            await asyncio.wait(self._chores)
+        await self._connection.stop()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new orders may leave."""
+        return self._orders.is_open
+
+    # --- MarketView
+
+    def instrument(self, name: str) -> Instrument | None:
+        listing = self._market.listing(name)
+        return listing.instrument if listing is not None else None
+
+    def book(self, name: str) -> Book | None:
+        return self._market.book(name)
+
+    def mark(self, name: str) -> Mark | None:
+        return self._market.mark(name)
+
+    @property
+    def market(self) -> MarketData:
+        """Tickers, indices and the USD view, beyond what every venue has."""
+        return self._market
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all listed instruments."""
+        return self._market.names
+
+    # --- OrderVenue
+
+    def next_nonce(self, now_ns: int) -> int:
+        self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
+        return self._last_nonce
+
+    def place(self, order: OrderPlaced, now_ns: int) -> None:
+        """Send; the outcome comes as `OrderUpdate`. The intent must be in the journal before."""
+        self._orders.place(order, now_ns)
+
+    def replace(self, order: OrderPlaced, now_ns: int) -> None:
+        """Cancel one order, and place the other once that has ended; its intent must be in the journal before."""
+        self._orders.replace(order, now_ns)
+
+    def cancel(self, cancel: CancelSent, now_ns: int) -> None:  # noqa: ARG002  the port's signature
+        self._orders.cancel(cancel)
+
+    async def open_orders(self) -> list[OrderUpdate]:
+        return await self._orders.open_orders()
+
+    async def fills_since(self, since_ms: int) -> list[Fill]:
+        return await self._orders.fills_since(since_ms, currencies_of(self._underlyings))
+
+    async def resolve(self, order: OrderPlaced) -> None:
+        """End an unknown outcome: see `OrderDesk.resolve`."""
+        await self._orders.resolve(order)
+
+    async def cancel_all(self, instrument: str = "") -> None:
+        """Cancel everything of this account, or of one instrument; ask `open_orders` whether it is gone."""
+        await self._orders.cancel_all(instrument)
+
+    @property
+    def orders(self) -> OrderDesk:
+        """Edits and the narrower cancels, beyond what every venue has."""
+        return self._orders
+
+    # --- ProtectingVenue
+
+    async def protect(self, wanted: Protection) -> ProtectionState:
+        return await self.quotes.protect(self._market.index_of(wanted.underlying), wanted)
+
+    async def protections(self) -> list[ProtectionState]:
+        indices = {self._market.index_of(underlying): underlying for underlying in self._underlyings}
+        return await self.quotes.protections(indices)
+
+    async def reset_protection(self, underlying: str) -> None:
+        await self.quotes.reset(self._market.index_of(underlying))
+
+    # --- the venue's own ledger
+
+    async def positions(self) -> list[LedgerPosition]:
+        """What the venue holds for us, in its own figures."""
+        return parse_positions(await self._rpc.ask("private/get_positions", {"currency": "any"}))
+
+    # --- opening
+
+    async def _on_open(self) -> None:
+        await introduce(self._rpc)
+        self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
+        login = await log_in(self._rpc, self._profile, self._credentials, self._now_ns())
+        self._keep(login)
+        await protect(self._rpc)
+        standings, limits = await fetch_standings(self._rpc)
+        self._budgets.adopt(limits)
+        self.standings = {standing.currency: standing for standing in standings}
+        await self._listen(login)
+        await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
+        self._orders.is_open = True
+        self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
+
+    async def _listen(self, login: Login) -> None:
+        feeds: dict[str, Feed] = {
+            "user.changes.any.any.raw": self._private(self._orders.on_changes),
+            "user.portfolio.any": self._on_portfolio,
+        }
+        if may_quote_blocks(login):
+            feeds["block_rfq.maker.any"] = self.blocks.on_rfq
+            feeds["block_rfq.maker.quotes.any"] = self.blocks.on_quotes
+        await self._listening.listen_privately(feeds)
+        for order in await self._orders.open_orders():
+            self._emit(order)
+        await self._listening.refresh()
+        trips: dict[str, Feed] = {f"user.mmp_trigger.{index}": self._on_trip for index in self._market.index_names()}
+        await self._listening.listen_to_new(trips, speaks_first=False)
+
+    # --- what comes
+
+    def _on_text(self, text: memoryview) -> None:
+        now_ns = self._now_ns()
+        channel = channel_of(text)
+        where = channel or "frame"
+        try:
+            feed = self._market.book_feed(channel) if channel is not None else None
+            if channel is not None and feed is not None and feed.on_frame(text, now_ns):
+                self._channels.has_spoken(channel)
+                return
+            message = parse_message(text)
+            if isinstance(message, Notice):
+                where = message.channel
+                self._channels.on_notice(message, now_ns)
+            elif isinstance(message, Heartbeat):
+                self._on_heartbeat(message)
+            else:
+                self._rpc.on_answer(message)
+        except BadFrame as error:
+            self._count(error, where)
+
+    def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        if heartbeat.wants_answer:
+            self._rpc.send("public/test", {}, _ignore)
+
+    def _on_portfolio(self, data: Any, _now_ns: int) -> None:
+        standing = parse_standing(data)
+        self.standings[standing.currency] = standing
+
+    def _on_trip(self, data: Any, _now_ns: int) -> None:
+        trip = parse_trip(data)
+        log.warning("%s: market maker protection of %s has tripped", VENUE, trip.index_name)
+        self.quotes.on_trip(trip)
+
+    def _private(self, feed: Feed) -> Feed:
+        """A private channel that we cannot read leaves us not knowing our own orders: start over and ask."""
+
+        def guarded(data: object, now_ns: int) -> None:
+            try:
+                feed(data, now_ns)
+            except BadFrame as error:
+                log.error("%s: unreadable private message, connecting again: %s", VENUE, error)  # noqa: TRY400
+                self._connection.drop()
+                raise
+
+        return guarded
+
+    def _on_lost(self, reason: CloseReason) -> None:
+        was_open = self._orders.is_open
+        self._orders.forget()
+        self._listening.forget()
+        self._login = None
+        self._rpc.cut_off()
+        if was_open:
+            self._emit(Lost(now_ns=self._now_ns(), venue=VENUE, reason=reason))
+
+    def _count(self, error: BadFrame, where: str) -> None:
+        self.bad_frames[error.reason] += 1
+        if self.bad_frames[error.reason] == 1:  # a broken feed must not flood the log; the counter goes on
+            log.warning("%s %.80s: %s; further ones are only counted as %s", VENUE, where, error, error.reason)
+
+    # --- chores
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(HOUSEKEEPING_S):
+                    await self._orders.wake.wait()
+            except TimeoutError:
+                pass
+            self._orders.wake.clear()
+            self._rpc.expire()
+            self._orders.flush()
+
+    def _keep(self, login: Login) -> None:
+        self._login = login
+        self._renew_at_s = asyncio.get_running_loop().time() + login.expires_in_s * RENEW_AT
+
+    async def _keep_login(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            login = self._login
+            if login is None or asyncio.get_running_loop().time() < self._renew_at_s:
+                continue
+            try:
+                self._keep(await renew(self._rpc, self._profile, self._credentials, login, self._now_ns()))
+            except (VenueError, BadFrame) as error:
+                log.warning("%s: the login could not be renewed, connecting again: %s", VENUE, error)
+                self._connection.drop()
+
+
+def _ignore(_result: object, _fault: object) -> None:
+    """The answer to our sign of life."""
