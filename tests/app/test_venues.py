@@ -16,6 +16,7 @@ ENDPOINTS = practice.Endpoints(
     1,
     1,
     practice.DeriveEndpoints("ws://127.0.0.1:1/ws", "ws://127.0.0.1:1/v3/ws", "http://127.0.0.1:1"),
+    practice.DeribitEndpoints("ws://127.0.0.1:3/ws/api/v2", "http://127.0.0.1:3", "id", "secret", "ed25519"),
     practice.RyskEndpoints("ws://127.0.0.1:2/", "http://127.0.0.1:2"),
 )
 DERIVE = {"DERIVE_WALLET_ADDRESS": practice.DERIVE_WALLET, "DERIVE_SUBACCOUNT_ID": "7"}
