@@ -6,15 +6,22 @@ from libc.stdint cimport uint8_t
 
 
 cdef extern from "keccak_f1600.h" nogil:
-    ctypedef void (*keccak256_function)(const uint8_t*, size_t, uint8_t*) noexcept nogil
-    keccak256_function keccak256_choose() noexcept
+    enum:
+        KECCAK_SETS
+    ctypedef struct keccak256_instructions:
+        const char* name
+        void (*hash)(const uint8_t* data, size_t length, uint8_t* digest) noexcept nogil
+    int keccak256_here(keccak256_instructions* found) noexcept
 
-# Chosen once for this processor; never written again, so it is read without the GIL.
-cdef keccak256_function _keccak256 = keccak256_choose()
+cdef keccak256_instructions available[KECCAK_SETS]
+cdef int available_count = keccak256_here(available)
+cdef keccak256_instructions chosen = available[available_count - 1]
+
+globals()["INSTRUCTION_SETS"] = tuple([available[at].name.decode() for at in range(available_count)])
 
 
 cdef void keccak256_into(const uint8_t* data, size_t length, uint8_t* digest) noexcept nogil:
-    _keccak256(data, length, digest)
+    chosen.hash(data, length, digest)
 
 
 def keccak256(data):
@@ -22,6 +29,16 @@ def keccak256(data):
     cdef bytes digest = PyBytes_FromStringAndSize(NULL, 32)
     cdef Py_buffer view
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    _keccak256(<const uint8_t*>view.buf, view.len, <uint8_t*>PyBytes_AS_STRING(digest))
+    chosen.hash(<const uint8_t*>view.buf, view.len, <uint8_t*>PyBytes_AS_STRING(digest))
     PyBuffer_Release(&view)
     return digest
+
+
+def use_instructions(str name):
+    global chosen
+    cdef int at
+    for at in range(available_count):
+        if available[at].name.decode() == name:
+            chosen = available[at]
+            return
+    raise ValueError(f"this machine has no {name!r} instructions")
