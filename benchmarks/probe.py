@@ -24,7 +24,7 @@ def probe(stem: str) -> ModuleType:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(HERE / f"{stem}.pyx", folder)
-        for header in HEADERS.glob("*.h"):
+        for header in [*HEADERS.glob("*.h"), *HERE.glob("*.h")]:
             shutil.copy(header, folder)
         subprocess.run(  # noqa: S603  our own file
             [sys.executable, "-m", "Cython.Build.Cythonize", "--quiet", "--inplace", folder / f"{stem}.pyx"],
