@@ -11,6 +11,8 @@ AtomizerError                exit 1
 │   ├── Refused                       the venue said no
 │   ├── Disconnected                  the connection is gone; nothing is known of what was in flight
 │   └── OutcomeUnknown                sent, no answer: ask or burn the nonce, never resend
+├── OrdersMayLive            exit 9   we end, and could not prove at the venue that nothing of ours rests
+├── Killed                   exit 7   the kill latch is set
 ├── BadFrame                          bytes from outside that we will not act on
 └── JournalError                      no order may leave
 ```
@@ -62,6 +64,18 @@ class Disconnected(VenueError):
 
 class OutcomeUnknown(VenueError):
     """Sent, no answer: ask or burn the nonce, never resend."""
+
+
+class OrdersMayLive(AtomizerError):
+    """We end, and could not prove at the venue that nothing of ours rests there."""
+
+    exit_code = 9
+
+
+class Killed(AtomizerError):
+    """The kill latch is set: nothing trades until a person has looked and cleared it."""
+
+    exit_code = 7
 
 
 class BadFrame(AtomizerError):

@@ -16,6 +16,7 @@ log = logging.getLogger("atomizer.trades")
 
 ROUNDS = 5
 ROUND_S = 0.5
+CANCEL_WITHIN_S = 10.0  # a reconnect included
 GRACE_NS = 2_000_000_000  # an order this young may still be on its way when the venue is asked
 OVERLAP_MS = 60_000  # fills are asked for from before our oldest doubt, since clocks differ
 
@@ -85,8 +86,12 @@ class Custody:
                 return
 
     async def cancel_own(self) -> int:
-        """Cancel what is ours until the venue shows none of it; answers how many orders may still live."""
-        for _ in range(ROUNDS):
+        """Cancel what is ours until the venue shows none of it; answers how many orders may still live.
+
+        The connection may be on its way back meanwhile, so it is tried until `CANCEL_WITHIN_S` are over.
+        """
+        deadline_s = asyncio.get_running_loop().time() + CANCEL_WITHIN_S
+        while asyncio.get_running_loop().time() < deadline_s:
             try:
                 found = await self.reconcile()
             except VenueError as error:
@@ -98,7 +103,11 @@ class Custody:
                 for client_id in resting:
                     self._cancel(client_id)
             await asyncio.sleep(ROUND_S)
-        return max(sum(1 for _ in self._ledger.state.orders.live(self._venue.name)), 1)
+        return max(self.live(), 1)
+
+    def live(self) -> int:
+        """How many orders of ours may rest or trade there, by our books alone."""
+        return sum(1 for _ in self._ledger.state.orders.live(self._venue.name))
 
     def _cancel(self, client_id: str) -> None:
         now_ns = self._clock_ns()

@@ -56,19 +56,20 @@ class Hedging:
         if isinstance(opened, Verdict):
             self._tell_waiting(fill.trade_id, opened)
             return
-        self._ledger.write(opened)
+        if not self._decide(opened):
+            return
         words = opened.side.word, format_nanos(opened.amount_nanos), opened.instrument
         log.info("hedge of trade %s: %s %s %s", fill.trade_id, *words)
         self._step(opened, now_ns)
 
     def on_update(self, update: OrderUpdate) -> None:
         """News of an order of ours; when it is the end of a hedge's order, the hedge goes on."""
-        if self._ledger.write(update):
+        if self._ledger.learn(update):
             self._go_on(update.client_id)
 
     def on_fill(self, fill: Fill) -> None:
         """A trade of a hedge order."""
-        if self._ledger.write(fill):
+        if self._ledger.learn(fill):
             words = fill.side.word, format_nanos(fill.amount_nanos), fill.instrument, format_nanos(fill.price_nanos)
             log.info("hedge order %s: filled %s %s %s at %s", fill.client_id, *words)
             self._go_on(fill.client_id)
@@ -98,7 +99,8 @@ class Hedging:
         filled_nanos = self._ledger.state.orders.hedged_nanos(hedge.trade_id)
         step = self._hedger.next_order(hedge, filled_nanos, len(orders), now_ns)
         if isinstance(step, HedgeClosed):
-            self._ledger.write(step)
+            if not self._decide(step):
+                return
             self._waiting.pop(hedge.trade_id, None)
             self.done += 1
             log.info("hedge of trade %s: %s", hedge.trade_id, step.detail)
@@ -108,6 +110,15 @@ class Hedging:
             verdict = self._place(step, now_ns)
             if not verdict.allowed:
                 self._tell_waiting(hedge.trade_id, verdict)
+
+    def _decide(self, record: HedgeOpened | HedgeClosed) -> bool:
+        """Write a decision down; one that cannot be written is not taken, and the next start takes it."""
+        try:
+            self._ledger.write(record)
+        except JournalError as error:
+            self._gate.shut(str(error))
+            return False
+        return True
 
     def _place(self, plan: OrderPlan, now_ns: int) -> Verdict:
         instrument = self._venue.instrument(plan.instrument)

@@ -31,6 +31,7 @@ from atomizer.orders.client_ids import ClientIds
 from atomizer.orders.table import Order
 from atomizer.risk.exposure import RunningExposure, as_flight
 from atomizer.risk.gate import Gate
+from atomizer.risk.latch import KillLatch
 from atomizer.risk.rules import Proposal
 
 STRATEGY: Final = "manual"
@@ -233,12 +234,14 @@ async def manual_desk(
 
     Raises:
         ConfigError: credentials are missing or will not do.
+        Killed: the kill latch is set.
         JournalError: a trader of this account is running.
         VenueError, BadFrame: the venue could not be asked.
     """
     underlying = _underlying(instrument)
     account = account_at(settings.exchange.name, settings, endpoints)
     directory = book_directory(settings, account, endpoints)
+    KillLatch(directory).check()
     ledger = Ledger(directory, identity_of(account, directory))
     try:
         exposure = RunningExposure()

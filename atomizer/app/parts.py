@@ -11,6 +11,7 @@ from atomizer.config.settings import Risk, Settings
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.errors import ConfigError
+from atomizer.risk.breaker import Breaker, BreakerLimits
 from atomizer.risk.limits import Limits
 from atomizer.strategies.hedger import HedgeMode, Hedger, HedgerParams
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge, FixedPricer, Pricer
@@ -42,6 +43,17 @@ def build_limits(risk: Risk) -> Limits:
         max_mark_age_ns=risk.max_mark_age.ns,
         max_daily_loss_e18=risk.max_daily_loss.nanos * NANOS,
         max_drawdown_e18=risk.max_drawdown.nanos * NANOS,
+    )
+
+
+def build_breaker(settings: Settings) -> Breaker:
+    risk = settings.risk
+    return Breaker(
+        BreakerLimits(
+            max_rejects=risk.max_rejects,
+            max_silence_ns=risk.max_silence.ns,
+            max_clock_step_ns=risk.max_clock_offset.ns,
+        )
     )
 
 

@@ -121,7 +121,7 @@ class Quoting:
         if request is None:
             log.info("rfq %s: answer %s to a quote that is not in play", answer.rfq_id, answer.outcome)
             return
-        self._ledger.write(answer)
+        self._ledger.learn(answer)
         if answer.outcome is QuoteOutcome.REFUSED:
             self._withdraw(answer.rfq_id)
             log.warning("rfq %s: quote failed: %s", answer.rfq_id, answer.detail)
@@ -151,7 +151,7 @@ class Quoting:
         except BadFrame as error:
             log.error("trade %s: %s: not booked, ask the venue", fill.trade_id, error)  # noqa: TRY400  one line, no trace
             return
-        if self._ledger.write(fill):
+        if self._ledger.learn(fill):
             self.won += 1
             self._withdraw(quote.rfq_id)
             self.on_won(fill)
@@ -190,7 +190,7 @@ class Quoting:
             return
         self.quoted += 1
         self._tell(rfq_id)
-        self._ledger.write(request.rfq)
+        self._ledger.learn(request.rfq)
         self._requests[rfq_id] = request
         if len(self._requests) > KEPT_REQUESTS:
             self._requests.popitem(last=False)

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
-import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 import uvloop
@@ -19,18 +20,21 @@ from atomizer.app.access import Access, responder_access
 from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
+from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S, Trader
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.secrets import forbid_core_dumps
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
-from atomizer.errors import AtomizerError, ConfigError, VenueError
+from atomizer.errors import AtomizerError, ConfigError, OrdersMayLive, VenueError
+from atomizer.risk.latch import KillLatch
 
 log = logging.getLogger("atomizer")
 
-EXIT_ORDERS_MAY_LIVE = 9
-EXIT_SECOND_SIGNAL = 130
+END_WITHIN_S = 30.0  # from the end of trading to the end of the process, whatever hangs
+
+T = TypeVar("T")
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -54,14 +58,19 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def run(
-    settings: Settings, options: Options, venues: practice.PracticeVenues | None, say: Callable[[str], None]
-) -> Report:
-    """Trade until told to stop; everything that was started here is stopped again.
+    settings: Settings,
+    options: Options,
+    venues: practice.PracticeVenues | None,
+    say: Callable[[str], None],
+    stopping: Stopping,
+) -> Report | None:
+    """Trade until told to stop; everything that was started here is stopped again. None when nothing was begun yet.
 
     `venues` are practice venues that were begun for this run; None when it needs none, or uses those that run already.
 
     Raises:
         AtomizerError: the run could not begin, or broke beyond repair (then its orders were still cancelled first).
+        OrdersMayLive: the same, and the cancels could not be verified.
     """
     forbid_core_dumps()
     _check(settings, options)
@@ -71,7 +80,7 @@ def run(
     with ExitStack() as stack:
         logs = Logs(Path("logs"), options.log_level, console=options.log_console)
         stack.callback(logs.stop)
-        return uvloop.run(_run(settings, options, venues, say, stack=stack, others=others))
+        return uvloop.run(_run(settings, options, venues, say, stopping, stack=stack, others=others))
 
 
 async def _run(
@@ -79,41 +88,85 @@ async def _run(
     options: Options,
     venues: practice.PracticeVenues | None,
     say: Callable[[str], None],
+    stopping: Stopping,
     *,
     stack: ExitStack,
     others: set[int],
-) -> Report:
-    stop = _stop_on_signals()
-    access = await _reach(settings, venues, say)
+) -> Report | None:
+    stop = stopping.event()
+    access = await _unless(stop, _reach(settings, venues, say))
+    if access is None:
+        if venues is not None:
+            venues.stop()  # else the thread that waits for them keeps us
+        return None
     directory = access.directory / "dry-run" if options.dry_run else access.directory
+    latch = KillLatch(directory)
+    latch.check()
     ledger = Ledger(directory, access.identity)
-    if ledger.journal.torn_bytes:
-        say(f"the journal ended in {ledger.journal.torn_bytes} torn bytes, kept in {ledger.journal.torn_path}")
-    if ledger.journal.taken_over:
-        say(f"the last run died: its newest {ledger.journal.taken_over} records were taken over from memory")
-    if ledger.journal.head_on_disk:
-        say(f"the journal's head lies on the disk, where a quote may wait for it: {ledger.journal.head_on_disk}")
-    trader = Trader(settings, access, ledger, time.time_ns)
+    for line in ledger.journal.findings():
+        say(line)
     stack.callback(ledger.journal.close)
-    await trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None)
-    say(_banner(settings, access, options))
+    trader = Trader(settings, access, ledger, latch, time.time_ns)
     writer = SnapshotWriter(directory / "snapshot")
     stack.callback(writer.close)
-    trader.publish(writer)
-    picture = asyncio.create_task(_publish(trader, writer))
-    stack.callback(practice.stop_child, _draw(directory / "snapshot", others))
-    sweeper = _settle(options, say)
-    if options.duration_s is not None:
-        asyncio.get_running_loop().call_later(options.duration_s, stop.set)
+    picture = asyncio.create_task(_publish(trader, writer, stopping))  # to the end, so that a drain is seen to move
+    sweeper = None
     try:
-        await trader.trade(stop)
-    finally:
-        live_orders = await trader.drain()
-        picture.cancel()
-        trader.publish(writer)
-        tie = await _tie(trader)
-        await trader.close()
+        await _unless(stop, trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None))
+        if trader.phase == "quoting":
+            say(_banner(settings, access, options))
+            stack.callback(practice.stop_child, _draw(directory / "snapshot", others))
+            sweeper = _settle(options, say)
+            if options.duration_s is not None:
+                asyncio.get_running_loop().call_later(options.duration_s, stop.set)
+            await trader.trade(stop)
+    except AtomizerError as error:
+        if live_orders := await _end(trader, writer, stack):
+            raise OrdersMayLive(f"{error}; {live_orders} of our orders may still be live: look at the venue") from error
+        raise
+    live_orders = await _end(trader, writer, stack)
+    tie = await _tie(trader)
+    picture.cancel()
+    await trader.close()
+    if not (trader.has_connected or live_orders):
+        return None
     return Report(trader, live_orders, tie, time.time_ns(), sweeper)
+
+
+async def _end(trader: Trader, writer: SnapshotWriter, stack: ExitStack) -> int:
+    """Drain, within a time in which an operator waits; answers how many orders may still be live."""
+    stack.enter_context(_end_within(END_WITHIN_S))
+    live_orders = await trader.drain()
+    trader.publish(writer)
+    return live_orders
+
+
+@contextmanager
+def _end_within(seconds: float) -> Iterator[None]:
+    """End the process when this takes longer: a disk or a thread that hangs must not hold an operator up."""
+
+    def end() -> None:
+        log.error("the end took longer than %s s: ended hard", seconds)
+        os._exit(OrdersMayLive.exit_code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work answers; None when the stop came first and it was given up."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+    return None if task.cancelled() else task.result()
 
 
 async def _reach(settings: Settings, venues: practice.PracticeVenues | None, say: Callable[[str], None]) -> Access:
@@ -147,25 +200,12 @@ def _banner(settings: Settings, access: Access, options: Options) -> str:
     )
 
 
-def _stop_on_signals() -> asyncio.Event:
-    """Set on the first SIGINT or SIGTERM; the second one ends the process at once."""
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(EXIT_SECOND_SIGNAL)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    return stop
-
-
-async def _publish(trader: Trader, writer: SnapshotWriter) -> None:
+async def _publish(trader: Trader, writer: SnapshotWriter, stopping: Stopping) -> None:
     while True:
-        await asyncio.sleep(PICTURE_EVERY_S)
         trader.publish(writer)
+        if stopping.is_kill_asked:
+            trader.kill("signal SIGUSR1")
+        await asyncio.sleep(PICTURE_EVERY_S)
 
 
 def _draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:

@@ -84,7 +84,7 @@ class RyskCustody:
                 # When only the premium differs we hold what we think we hold: a question of accounts, not of risk.
                 if theirs.amount_e18 != ours.amount_e18:
                     in_doubt.append(name)
-            self._ledger.write(PositionsCompared(now_ns=asked_ns, venue=VENUE, differing=tuple(in_doubt)))
+            self._ledger.learn(PositionsCompared(now_ns=asked_ns, venue=VENUE, differing=tuple(in_doubt)))
             self._tell(lines)
 
     async def follow(self) -> None:

@@ -3,12 +3,14 @@
 start      journal → hedge venue → reconcile → RFQ venue
 trading    events from the two venues; timers for hedges, the picture, the disk and the reconciliation
 drain      no new quotes → auctions and hedges end → gate shut → own orders cancelled → verified gone at the venue
+kill       gate shut, latch set → drain without waiting for anything
 """
 
 import asyncio
 import logging
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 
 from atomizer.app.access import Access
@@ -16,7 +18,7 @@ from atomizer.app.custody import Custody
 from atomizer.app.feed import Tape, build_snapshot, market_marks
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
-from atomizer.app.parts import build_fused, build_hedger, build_limits, build_responder
+from atomizer.app.parts import build_breaker, build_fused, build_hedger, build_limits, build_responder
 from atomizer.app.quoting import QuoteSender, Quoting
 from atomizer.app.rysk_custody import RyskCustody
 from atomizer.config.settings import Settings
@@ -28,6 +30,7 @@ from atomizer.errors import BadFrame, JournalError, VenueError
 from atomizer.orders.table import Order
 from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
 from atomizer.risk.gate import Gate
+from atomizer.risk.latch import KillLatch
 from atomizer.venues.rysk.auth import NonceClock
 from atomizer.venues.rysk.session import RyskSession
 
@@ -35,6 +38,8 @@ log = logging.getLogger("atomizer")
 
 PICTURE_EVERY_S = 0.25
 HEDGES_EVERY_S = 0.25
+WATCH_EVERY_S = 0.25
+LATCH_WITHIN_S = 2.0  # a disk that takes longer to keep the kill latch is not waited for
 PUMP_EVERY_S = 0.1  # how long a record is in memory only
 RECONCILE_EVERY_S = 30.0
 SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
@@ -44,7 +49,9 @@ DRAIN_WITHIN_S = 12.0
 class Trader:
     """One run. Make it, `start`, `trade` until told, `drain`."""
 
-    def __init__(self, settings: Settings, access: Access, ledger: Ledger, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, access: Access, ledger: Ledger, latch: KillLatch, clock_ns: Callable[[], int]
+    ) -> None:
         self.settings = settings
         self.access = access
         self.ledger = ledger
@@ -55,6 +62,13 @@ class Trader:
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
         self._gate = Gate(build_limits(settings.risk), ledger.state.losses)
+        self._breaker = build_breaker(settings)
+        self._latch = latch
+        self._latching: asyncio.Task[None] | None = None
+        self.has_connected = False  # without that nothing can have been sent
+        self.halted = asyncio.Event()  # the run must end, and not because it was asked to
+        self.killed = ""  # why nothing may trade any more, of this run or another
+        ledger.on_failed = lambda why: self.kill(f"journal: {why}")
         self._timers: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
@@ -141,9 +155,11 @@ class Trader:
         if self.hedging is not None:
             self.hedging.on_update(update)
         else:
-            self.ledger.write(update)
+            self.ledger.learn(update)
         if update.state is OrderState.UNKNOWN:
             self._errand(self.custody.resolve(update.client_id))
+        elif update.state is OrderState.REFUSED and update.code is not None:
+            self._breaker.on_reject(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
     def on_fill(self, fill: Fill) -> None:
         if not self.ledger.state.orders.has_fill(fill.venue, fill.trade_id):
@@ -151,7 +167,7 @@ class Trader:
         if self.hedging is not None:
             self.hedging.on_fill(fill)
         else:
-            self.ledger.write(fill)
+            self.ledger.learn(fill)
 
     def _on_maker_open(self) -> None:
         if self._quotes_leave and self.phase == "quoting":
@@ -163,28 +179,28 @@ class Trader:
         """Connect, make both accounts agree, then take RFQs. `sender` stands in for the maker's socket (dry run).
 
         Raises:
-            AtomizerError: why this run cannot begin; nothing is left running.
+            AtomizerError: why this run cannot begin; `drain` and `close` all the same.
         """
         self.ledger.write(
             RunStarted(now_ns=self._clock_ns(), run=self.run, venue=self.venue.name, account=self.access.venue.account)
         )
         self._quotes_leave = sender is None
+        self._every(WATCH_EVERY_S, self._watch)
+        self._every(PUMP_EVERY_S, self._pump)
+        self._every(self.settings.journal.sync_every, self._sync)
         await self.venue.start()
-        try:
-            await self.custody.reconcile()
-            await self.rysk.start()
-            if self._quotes_leave:
-                await self.rysk_custody.reconcile()
-            self.quoting.sender = sender if sender is not None else self.rysk
-        except BaseException:
-            await asyncio.gather(self.rysk.stop(), self.venue.stop())
-            raise
+        self.has_connected = True
+        await self.custody.reconcile()
+        await self.rysk.start()
+        if self._quotes_leave:
+            await self.rysk_custody.reconcile()
+        if self.killed:
+            return
+        self.quoting.sender = sender if sender is not None else self.rysk
         self.phase = "quoting"
         self._on_maker_open()
         if self.hedging is not None:
             self._every(HEDGES_EVERY_S, self._tick_hedges)
-        self._every(PUMP_EVERY_S, self._pump)
-        self._every(self.settings.journal.sync_every, self._sync)
         self._every(self.settings.risk.check_interval, self._write_marks)
         self._every(RECONCILE_EVERY_S, self.custody.reconcile)
         if self._quotes_leave:
@@ -194,6 +210,7 @@ class Trader:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
         waits = {
             asyncio.ensure_future(stop.wait()),
+            asyncio.ensure_future(self.halted.wait()),
             asyncio.ensure_future(self.venue.wait()),
             asyncio.ensure_future(self.rysk.wait()),
             *self._timers,
@@ -204,23 +221,44 @@ class Trader:
         for wait in done:
             wait.result()
 
+    def kill(self, cause: str) -> None:
+        """Let nothing leave from this moment on, and end the run. Nothing trades here until the latch is cleared."""
+        if self.killed:
+            return
+        self.killed = cause
+        self._gate.shut(f"killed: {cause}")
+        self.quoting.sender = None
+        self.halted.set()
+        log.error("KILLED: %s: the gate is shut, own orders are being cancelled", cause)
+        self._latching = asyncio.create_task(self._set_latch(cause))
+
+    async def _set_latch(self, cause: str) -> None:
+        """In another thread: a disk that hangs may be why, and the cancels must not wait for it."""
+        try:
+            await asyncio.to_thread(self._latch.set, cause, self._clock_ns())
+            await asyncio.to_thread(self._latch.sync)
+        except OSError as error:
+            # The next start may not know, unless what stopped this one stops that, too.
+            log.error("the kill latch could not be kept: %s", error)  # noqa: TRY400  one line, no trace
+
     async def drain(self) -> int:
-        """End the run; answers how many of our orders could not be proven gone."""
+        """End the run, from whatever state; answers how many of our orders could not be proven gone."""
+        was_quoting = self.phase == "quoting"
         self.phase = "draining"
         self.quoting.sender = None
-        await self._wait_for_auctions_and_hedges()
+        if was_quoting:
+            await self._wait_for_auctions_and_hedges()
         self._gate.shut("stopping")
         for task in (*self._timers, *self._errands):
             task.cancel()
         await self.rysk.stop()
-        live = await self.custody.cancel_own()
+        live = await self.custody.cancel_own() if self.has_connected else self.custody.live()
         self.phase = "stopped" if live == 0 else "stopped, orders may live"
         await self._write_marks()
-        try:
-            self.ledger.write(RunStopped(now_ns=self._clock_ns(), run=self.run, live_orders=live))
-            self.ledger.journal.sync()
-        except JournalError as error:
-            log.error("%s", error)  # noqa: TRY400  one line, no trace
+        self.ledger.learn(RunStopped(now_ns=self._clock_ns(), run=self.run, live_orders=live))
+        await self._sync()
+        if self._latching is not None:
+            await asyncio.wait([self._latching], timeout=LATCH_WITHIN_S)
         return live
 
     async def close(self) -> None:
@@ -249,6 +287,8 @@ class Trader:
         deadline_s = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
         is_reconciled = not self._quotes_leave
         while asyncio.get_running_loop().time() < deadline_s:
+            if self.killed:
+                return
             if not self.quoting.auctions_open(self._clock_ns(), SETTLING_NS):
                 if not is_reconciled:
                     await _attempt(self.rysk_custody.reconcile())
@@ -270,16 +310,34 @@ class Trader:
             self.hedging.tick()
 
     async def _pump(self) -> None:
-        await asyncio.to_thread(self.ledger.journal.pump)
+        await self._move(self.ledger.journal.pump)
 
     async def _sync(self) -> None:
-        await asyncio.to_thread(self.ledger.journal.sync)
+        await self._move(self.ledger.journal.sync)
+
+    async def _move(self, records: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(records)
+        except JournalError as error:
+            self.kill(f"journal: {error}")
+
+    async def _watch(self) -> None:
+        """Whether anything says that nothing may trade any more."""
+        if await asyncio.to_thread(self._latch.is_set):
+            self.kill(self._latch.cause())
+        elif cause := self._breaker.look(
+            wall_ns=self._clock_ns(),
+            steady_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+            is_hearing=self.venue.is_open,
+            refusals={reason.value: count for reason, count in self._gate.refusals.items()},
+        ):
+            self.kill(cause)
 
     async def _write_marks(self) -> None:
         """The marks of what we hold, so that the books can be valued without the venue."""
         for name in sorted(market_marks(self.ledger.state)):
             if mark := self.venue.mark(name):
-                self.ledger.write(mark)
+                self.ledger.learn(mark)
 
     def books_live(self) -> int:
         books = (self.venue.book(name) for name in self.venue.names)

@@ -16,6 +16,7 @@ COMMANDS = {
     "manual-order": ("atomizer.cli.manual_order", "Place one order and say what became of it."),
     "test-order": ("atomizer.cli.test_order", "Whether an order would work, step by step."),
     "orders": ("atomizer.cli.orders", "What rests at the venue on our account."),
+    "kill": ("atomizer.cli.kill", "Stop everything, cancel own orders, and keep it stopped."),
     "journal": ("atomizer.cli.journal", "Show, verify or export a journal."),
     "config": ("atomizer.cli.config", "Show or check the configuration."),
     "sim": ("atomizer.cli.sim", "The practice venues by themselves."),

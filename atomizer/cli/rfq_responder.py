@@ -55,16 +55,20 @@ def command(
     **flags: Any,
 ) -> None:
     """Answer RFQs with signed quotes and hedge what is won. Ctrl-C ends it cleanly; a second one at once."""
+    from atomizer.app.stopping import Stopping
+
+    stopping = Stopping()
     from atomizer.app.practice import venues_for
     from atomizer.cli.common import exchange_of, seconds_of
     from atomizer.config.load import default_file, load
+    from atomizer.errors import Killed, OrdersMayLive
 
     flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
     values = {KEYS[name]: value for name, value in flags.items()}
     settings = load(values, os.environ, file or default_file()).settings
     duration_s = seconds_of("--for", duration)
     with venues_for(settings, seed) as venues:  # they come up while we import the rest
-        from atomizer.app.run import EXIT_ORDERS_MAY_LIVE, Options, run
+        from atomizer.app.run import Options, run
         from atomizer.cli.report import render_report
 
         level = log_level or ("debug" if debug else "info")
@@ -75,7 +79,12 @@ def command(
             log_console=verbose or debug,
             performance=performance_mode,
         )
-        report = run(settings, options, venues, lambda text: click.echo(text, err=True))
+        report = run(settings, options, venues, lambda text: click.echo(text, err=True), stopping)
+        if report is None:
+            click.echo("stopped before anything was sent", err=True)
+            return
         print(render_report(report))
         if report.live_orders:
-            sys.exit(EXIT_ORDERS_MAY_LIVE)
+            sys.exit(OrdersMayLive.exit_code)
+        if report.trader.killed:
+            raise Killed(f"killed: {report.trader.killed}: look at the positions, then `atomizer kill --clear`")

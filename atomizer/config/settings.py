@@ -75,6 +75,9 @@ class Risk(msgspec.Struct, frozen=True):
     max_daily_loss: Positive = Positive(100_000)  # since 00:00 UTC
     max_drawdown: Positive = Positive(250_000)  # from the best that the P&L ever was
     check_interval: Seconds = Seconds(10)  # how often positions are marked and losses counted
+    # Beyond these the kill latch is set.
+    max_rejects: Annotated[int, Meta(ge=1)] = 100  # orders that venues refuse, in any minute
+    max_silence: Seconds = Seconds(300)  # without a connection to the venue whose books we price from
 
 
 class Journal(msgspec.Struct, frozen=True):

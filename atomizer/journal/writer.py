@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,15 @@ class JournalWriter:
     def last_sequence(self) -> int:
         """Sequence of the last record appended; 0 when there is none."""
         return self._next_sequence - 1
+
+    def findings(self) -> Iterator[str]:
+        """What opening it found that people should know, in words."""
+        if self.torn_bytes:
+            yield f"the journal ended in {self.torn_bytes} torn bytes, kept in {self.torn_path}"
+        if self.taken_over:
+            yield f"the last run died: its newest {self.taken_over} records were taken over from memory"
+        if self.head_on_disk:
+            yield f"the journal's head lies on the disk, where a quote may wait for it: {self.head_on_disk}"
 
     def append(self, record: Record) -> int:
         """Store one record in the head and answer its sequence. No disk is touched, and nothing is waited for.

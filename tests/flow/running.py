@@ -23,7 +23,7 @@ def bare(**environment: str) -> dict[str, str]:
 
 
 def trader(directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
-    """`atomizer rfq-responder` with these flags and nothing else in its environment."""
+    """`atomizer rfq-responder` of this tree with these flags, and nothing else in its environment."""
     return subprocess.Popen(
         [*COMMAND, "rfq-responder", *flags],
         stdout=subprocess.PIPE,
