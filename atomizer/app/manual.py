@@ -19,12 +19,12 @@ from atomizer.app.custody import Custody
 from atomizer.app.ledger import Ledger
 from atomizer.app.markets import check_expiry, day_of
 from atomizer.app.parts import build_limits
-from atomizer.app.venues import VenueAccount, account_at
+from atomizer.app.venues import VenueAccount, VenueClient, account_at
 from atomizer.config.mode import mode_of
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import Contract, Instrument, parse_name
 from atomizer.domain.reasons import Verdict
-from atomizer.domain.session import Event, VenueClient
+from atomizer.domain.session import Event
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.errors import UsageError
 from atomizer.orders.client_ids import ClientIds

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from atomizer.app import one_shot, practice, reach_rysk
-from atomizer.app.venues import public_at
+from atomizer.app.venues import VenueClient, public_at
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import Contract, Instrument
-from atomizer.domain.session import VenueClient
 from atomizer.domain.trading import Mark
 from atomizer.errors import UsageError
 from atomizer.net import http

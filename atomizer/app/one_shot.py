@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from atomizer.app import practice
+from atomizer.app.venues import VenueClient
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.settings import Settings
 from atomizer.domain.ports import MarketListener
-from atomizer.domain.session import Event, VenueClient, Wiring
+from atomizer.domain.session import Event, Wiring
 from atomizer.errors import AtomizerError
 
 T = TypeVar("T")

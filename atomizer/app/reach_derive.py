@@ -5,13 +5,18 @@ from collections.abc import Callable
 
 from atomizer._core.ecdsa import Signer
 from atomizer.app import practice
-from atomizer.app.venues import VenueAccount
+from atomizer.app.public_socket import Speech
+from atomizer.app.venues import VenueAccount, VenueClient
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.secrets import has_secret, take_key, wipe
 from atomizer.config.settings import Settings
-from atomizer.domain.session import VenueClient, VenueSession, Wiring
+from atomizer.domain.session import VenueSession, Wiring
 from atomizer.errors import ConfigError
 from atomizer.venues.derive.auth import Credentials
+from atomizer.venues.derive.budgets import Budgets
+from atomizer.venues.derive.codec import build_request, parse_message
+from atomizer.venues.derive.market_codec import ticker_channel
+from atomizer.venues.derive.opening import subscribe
 from atomizer.venues.derive.profile import VENUE, Profile, choose_profile
 from atomizer.venues.derive.rest import DeriveRest
 from atomizer.venues.derive.session import DeriveSession
@@ -42,6 +47,19 @@ def account(settings: Settings, endpoints: practice.Endpoints | None, _variant: 
 def public(settings: Settings, endpoints: practice.Endpoints | None, _variant: str) -> Callable[[Wiring], VenueClient]:
     profile = profile_of(settings, endpoints)
     return lambda wiring: DeriveRest(profile, None, wiring)
+
+
+def speech(settings: Settings, endpoints: practice.Endpoints | None, _variant: str) -> Speech:
+    return Speech(
+        venue=VENUE,
+        url=profile_of(settings, endpoints).url,
+        build_request=build_request,
+        parse_message=parse_message,
+        budget_of=Budgets().of,
+        subscribe=subscribe,
+        ticker_channel=ticker_channel,
+        ping="public/get_time",
+    )
 
 
 def profile_of(settings: Settings, endpoints: practice.Endpoints | None) -> Profile:

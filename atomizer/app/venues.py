@@ -11,15 +11,38 @@ from typing import Final, Protocol
 import msgspec
 
 from atomizer.app.practice import Endpoints
+from atomizer.app.public_socket import Speech
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.settings import Settings
 from atomizer.config.units import VenueName
-from atomizer.domain.session import VenueClient, VenueSession, Wiring
+from atomizer.domain.session import OpenOrder, VenueSession, Wiring
+from atomizer.domain.trading import OrderPlaced
 from atomizer.errors import ConfigError
+from atomizer.net.clock import ClockOffset
 
 VENUES: Final = {
     "derive": "atomizer.app.reach_derive",
 }
+
+
+class VenueClient(VenueSession, Protocol):
+    """A presence for one command: the same account, prices when asked for. Public things work without credentials."""
+
+    keeps_orders: bool  # whether an order may rest when the command has ended
+    clock_offset: ClockOffset | None  # measured by `start`
+
+    async def fetch_prices(self, names: Iterable[str]) -> None:
+        """Bring mark and touch of these instruments up to now."""
+
+    async def validate(self, order: OrderPlaced) -> str:
+        """What the venue says to this order without placing it, in words.
+
+        Raises:
+            Refused: it would not take it, or would have us sign something else.
+        """
+
+    async def resting(self) -> list[OpenOrder]:
+        """What rests on this account, whoever placed it."""
 
 
 class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +69,9 @@ class Reach(Protocol):
     def public(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> Callable[[Wiring], VenueClient]:
         """The way to what the venue tells everybody."""
 
+    def speech(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> Speech:
+        """How to speak on a socket that nobody logs in on."""
+
 
 def account_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> VenueAccount:
     """Our account at the venue of this name, which no socket has been opened to yet.
@@ -62,6 +88,11 @@ def account_at(name: VenueName, settings: Settings, endpoints: Endpoints | None)
 def public_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> Callable[[Wiring], VenueClient]:
     """The way to the public part of the venue of this name: listings and prices, without credentials."""
     return _reach(name).public(settings, endpoints, name.variant)
+
+
+def speech_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> Speech:
+    """How the venue of this name is spoken to on a socket that nobody logs in on."""
+    return _reach(name).speech(settings, endpoints, name.variant)
 
 
 def missing_at(name: VenueName, settings: Settings) -> list[str]:

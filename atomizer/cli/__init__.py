@@ -15,6 +15,8 @@ COMMANDS = {
     "markets": ("atomizer.cli.markets", "Instruments of a venue, with prices."),
     "manual-order": ("atomizer.cli.manual_order", "Place one order and say what became of it."),
     "test-order": ("atomizer.cli.test_order", "Whether an order would work, step by step."),
+    "test-connection": ("atomizer.cli.test_connection", "Whether one exchange works from here."),
+    "test-exchange": ("atomizer.cli.test_exchange", "Whether exchanges work from here, one or all."),
     "orders": ("atomizer.cli.orders", "What rests at the venue on our account."),
     "kill": ("atomizer.cli.kill", "Stop everything, cancel own orders, and keep it stopped."),
     "journal": ("atomizer.cli.journal", "Show, verify or export a journal."),

@@ -1,6 +1,6 @@
 """A session at any venue: what it tells, and what the wiring may ask of it. Strategies see the ports, not this."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -101,22 +101,3 @@ class VenueSession(MarketView, OrderVenue, Protocol):
 
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
-
-
-class VenueClient(VenueSession, Protocol):
-    """A presence for one command: the same account, prices when asked for. Public things work without credentials."""
-
-    keeps_orders: bool  # whether an order may rest when the command has ended
-
-    async def fetch_prices(self, names: Iterable[str]) -> None:
-        """Bring mark and touch of these instruments up to now."""
-
-    async def validate(self, order: OrderPlaced) -> str:
-        """What the venue says to this order without placing it, in words.
-
-        Raises:
-            Refused: it would not take it, or would have us sign something else.
-        """
-
-    async def resting(self) -> list[OpenOrder]:
-        """What rests on this account, whoever placed it."""

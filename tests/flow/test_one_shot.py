@@ -1,6 +1,7 @@
 """Commands that do one thing and end, typed as an operator would, against practice venues."""
 
 import json
+import os
 import subprocess
 from decimal import Decimal
 
@@ -248,3 +249,39 @@ async def test_what_cannot_be_found_out_is_unknown(floor, monkeypatch):
     async with Swallower(floor.endpoints["derive"]["http"], lost) as swallower:
         placed = await placed_behind(floor, swallower, 80_001 * 10**9)
     assert (placed.outcome, EXIT_CODES[placed.outcome]) == (Outcome.UNKNOWN, 9)
+
+
+def test_every_practice_exchange_works_from_here(floor):
+    """`test-exchange --all` goes through every exchange: no step fails, each logs in and measures its latency."""
+    code, out, err = typed(floor, "test-exchange", "--all", "--paper", "--json")
+    assert code == 0, out + err
+    rows = json.loads(out)
+    assert {row["result"] for row in rows} <= {"ok", "skipped"}
+    for exchange in {row["exchange"] for row in rows}:
+        done = {row["step"]: row["detail"] for row in rows if row["exchange"] == exchange and row["result"] == "ok"}
+        assert {"DNS", "TLS", "public call", "login", "private read", "latency"} <= done.keys(), exchange
+        assert "p99" in done["latency"]
+
+
+def test_an_exchange_that_is_not_there_is_said_to_be_so(tmp_path):
+    """When nothing listens, the step that found out says so and the exit code is 6."""
+    endpoints = tmp_path / "state" / "sim" / "endpoints.json"
+    endpoints.parent.mkdir(parents=True)
+    nobody = {"ws": "ws://127.0.0.1:9/", "http": "http://127.0.0.1:9"}
+    derive = {"ws_v2": "ws://127.0.0.1:9/ws", "ws_v3": "ws://127.0.0.1:9/v3/ws", "http": "http://127.0.0.1:9"}
+    deribit = nobody | {"client_id": "", "client_secret": "", "ed25519_client_id": ""}
+    venues = {"derive": derive, "deribit": deribit, "rysk": nobody}
+    endpoints.write_text(json.dumps({"session": "none", "seed": 1, "pid": os.getpid(), **venues}))
+    command = [*COMMAND, "test-connection", "--paper", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=bare(), timeout=60)
+    assert done.returncode == 6
+    steps = {row["step"]: row for row in json.loads(done.stdout)}
+    assert (steps["DNS"]["result"], steps["TLS"]["result"]) == ("ok", "FAILED")
+    assert "127.0.0.1:9" in steps["TLS"]["detail"]
+
+
+@pytest.mark.parametrize(("words", "code"), [("", 2), ("--all --name derive", 2), ("--name kraken", 4)])
+def test_one_exchange_or_all_must_be_named(floor, words, code):
+    """Neither, both, or one that there is not: an error before anything is asked."""
+    found, out, _ = typed(floor, "test-exchange", *words.split())
+    assert (found, out) == (code, "")
