@@ -73,7 +73,15 @@ def sign_order(params, record, dialect, wallet, key):
             params["direction"] == "buy",
         ],
     )
-    network = dialect.network
+    return sign_typed(params, data, dialect.network, dialect.network.trade_module, wallet=wallet, key=key)
+
+
+def sign_action(params, data, trader, module):
+    """A trader's signature over any module's data."""
+    return sign_typed(params, data, trader.dialect.network, module, wallet=trader.account.wallet, key=trader.key)
+
+
+def sign_typed(params, data, network, module, *, wallet, key):
     domain = {
         "name": "Matching",
         "version": "1.0",
@@ -83,7 +91,7 @@ def sign_order(params, record, dialect, wallet, key):
     message = {
         "subaccountId": params["subaccount_id"],
         "nonce": int(params["nonce"]),
-        "module": network.trade_module,
+        "module": module,
         "data": data,
         "expiry": params["signature_expiry_sec"],
         "owner": wallet,

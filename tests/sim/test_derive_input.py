@@ -61,7 +61,7 @@ def raw(trader, text):
         ('{"id":1,"method":"public/get_time","params":[]}', -32600),
         ('{"id":1,"method":"public/get_time","params":null}', -32600),
         ('{"id":1,"method":"nonsense"}', -32601),
-        ('{"id":1,"method":"private/send_rfq","params":{}}', -32601),
+        ('{"id":1,"method":"private/set_fee","params":{}}', -32601),
         ('{"id":1,"method":"subscribe","params":{}}', -32602),
         ('{"id":1,"method":"subscribe","params":{"channels":["a",1]}}', -32602),
     ],

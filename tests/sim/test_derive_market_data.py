@@ -50,7 +50,7 @@ def test_generations_have_their_own_methods(guest, dialect):
     """v2 lists by currency, v3 lists all that is live; neither knows the other's method."""
     foreign = "public/get_instruments" if dialect is V3 else "public/get_all_live_instruments"
     assert guest.code(foreign) == -32601
-    assert guest.code("private/send_rfq", subaccount_id=30769) == -32601
+    assert guest.code("private/set_fee", subaccount_id=30769) == -32601
 
 
 def test_instrument_record_says_how_to_trade(desk, dialect, guest):
@@ -124,7 +124,7 @@ def test_subscribe_answers_for_each_channel(guest, dialect):
         "trades.spot.ETH",
         "trades.option.DOGE",
         "30770.orders",
-        "30769.quotes",
+        "30769.positions",
         "nonsense",
     ]
     result = guest.ok("subscribe", channels=good + bad)

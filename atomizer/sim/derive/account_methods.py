@@ -8,7 +8,7 @@ from atomizer.sim.derive.channels import currencies
 from atomizer.sim.derive.codes import Rejection
 from atomizer.sim.derive.methods import Call, Method
 from atomizer.sim.derive.mmp import Protection
-from atomizer.sim.derive.orders import Status
+from atomizer.sim.derive.orders import Status, Trade
 from atomizer.sim.derive.params import paged
 from atomizer.sim.derive.units import MAX_INT64, e18_text
 from atomizer.sim.derive.wire_account import (
@@ -53,19 +53,26 @@ def get_trade_history(call: Call) -> dict[str, Any]:
     """Own trades, latest first."""
     subaccounts, (low, high) = _subjects(call), _period(call)
     name, order_id = call.params.text("instrument_name", ""), call.params.text("order_id", "")
-    from_quotes = call.params.text("quote_id", "is_not_quote") != "is_not_quote"  # there are no RFQ trades here
+    quote_id = call.params.text("quote_id", "")
     found = [
         trade
         for subaccount in subaccounts
         for trade in subaccount.trades
         if low <= trade.timestamp_ms <= high
-        and name in {"", trade.order.request.instrument.name}
-        and order_id in {"", trade.order.order_id}
-        and not from_quotes
+        and name in {"", trade.instrument.name}
+        and order_id in {"", trade.order_id}
+        and _is_of_quote(trade, quote_id)
     ]
     page, pagination = paged(call.params, found[::-1])
     trades = [trade_shape(trade, call.dialect, call.now_ns) for trade in page]
     return {"subaccount_id": subaccounts[0].subaccount_id, "trades": trades, "pagination": pagination}
+
+
+def _is_of_quote(trade: Trade, wanted: str) -> bool:
+    """`wanted` is a quote's id, one of the two words for all or none of them, or nothing."""
+    if wanted in {"is_quote", "is_not_quote"}:
+        return (trade.quote_id is not None) == (wanted == "is_quote")
+    return wanted in {"", trade.quote_id}
 
 
 def _subjects(call: Call) -> list[Subaccount]:
@@ -106,7 +113,7 @@ def get_account(call: Call) -> dict[str, Any]:
         "wallet": wallet.address,
         "subaccount_ids": list(wallet.subaccounts),
         "cancel_on_disconnect": wallet.cancel_on_disconnect,
-        "is_rfq_maker": False,
+        "is_rfq_maker": wallet.is_rfq_maker,
         "websocket_matching_tps": limits.matching_tps,
         "websocket_non_matching_tps": limits.non_matching_tps,
         "websocket_option_tps": limits.instrument_tps,

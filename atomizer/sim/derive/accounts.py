@@ -7,6 +7,7 @@ from atomizer.sim.derive.instruments import Instrument
 from atomizer.sim.derive.ledger import Position
 from atomizer.sim.derive.mmp import Protection
 from atomizer.sim.derive.orders import BalanceChange, Order, Trade
+from atomizer.sim.derive.rfqs import Quote, Rfq
 from atomizer.sim.derive.units import E18, NANOS
 
 CASH = "USDC"
@@ -28,6 +29,7 @@ class Account:
     session_keys: tuple[SessionKey, ...]
     subaccount_id: int
     deposit: Decimal  # USDC
+    is_rfq_maker: bool = False  # of the wallet: whether it may see and answer RFQs
 
 
 # The owner of the protocol sheet's signing vectors, with the public anvil key #0 as session key: never fund either.
@@ -36,6 +38,7 @@ PRACTICE_ACCOUNT = Account(
     session_keys=(SessionKey("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", 4_102_444_800),),
     subaccount_id=30769,
     deposit=Decimal(1_000_000),
+    is_rfq_maker=True,
 )
 
 
@@ -71,6 +74,9 @@ class Subaccount:
     open_orders: dict[str, Order] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
+    rfqs: dict[str, Rfq] = field(default_factory=dict)
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    open_quotes: dict[str, Quote] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
 
     def position(self, instrument: Instrument, now_ms: int) -> Position:
@@ -110,6 +116,7 @@ class Wallet:
     subaccounts: dict[int, Subaccount] = field(default_factory=dict)
     used_nonces: set[int] = field(default_factory=set)
     cancel_on_disconnect: bool = False
+    is_rfq_maker: bool = False
 
 
 def open_accounts(accounts: tuple[Account, ...], now_ms: int) -> dict[str, Wallet]:
@@ -118,6 +125,7 @@ def open_accounts(accounts: tuple[Account, ...], now_ms: int) -> dict[str, Walle
     for account in accounts:
         wallet = wallets.setdefault(account.wallet.lower(), Wallet(account.wallet))
         wallet.keys.update({key.address.lower(): key.expiry_s for key in account.session_keys})
+        wallet.is_rfq_maker = wallet.is_rfq_maker or account.is_rfq_maker
         deposit_e18 = int(account.deposit * E18)
         wallet.subaccounts[account.subaccount_id] = Subaccount(
             account.subaccount_id, account.wallet, now_ms, deposit_e18

@@ -62,11 +62,11 @@ def admit(engine: Engine, request: OrderRequest, dialect: Dialect, now_ns: int) 
     """
     wallet = engine.wallets[request.wallet.lower()]
     subaccount = engine.subaccounts[request.subaccount_id]
-    _check_instrument(request.instrument, now_ns)
+    check_instrument(request.instrument, now_ns)
     check_signed_by(signed_order(request, dialect).digests.typed_data_hash, request.signature, request.signer)
     check_key(wallet, request.signer, now_ns)
     _check_times(request, dialect, now_ns)
-    _check_nonce(wallet, request.nonce, dialect, now_ns)
+    check_nonce(wallet, request.nonce, dialect, now_ns)
     _check_kind(request)
     amount, price = _check_increments(request)
     _check_far_off(engine, request, price)
@@ -101,7 +101,7 @@ def check_key(wallet: Wallet, signer: str, now_ns: int) -> None:
         raise Rejection(codes.KEY_EXPIRED)
 
 
-def _check_instrument(instrument: Instrument, now_ns: int) -> None:
+def check_instrument(instrument: Instrument, now_ns: int) -> None:
     if not instrument.is_active or instrument.is_expired(now_ns):
         raise Rejection(codes.NOT_LIVE, instrument.name)
 
@@ -116,7 +116,7 @@ def _check_times(request: OrderRequest, dialect: Dialect, now_ns: int) -> None:
         raise Rejection(codes.SIGNATURE_EXPIRY, f"Order must expire in {_LONGEST_LIFE_S} sec or less")
 
 
-def _check_nonce(wallet: Wallet, nonce: int, dialect: Dialect, now_ns: int) -> None:
+def check_nonce(wallet: Wallet, nonce: int, dialect: Dialect, now_ns: int) -> None:
     digits = str(nonce)
     fewest, most = dialect.nonce_digits
     now_s = now_ns // NS_PER_S

@@ -25,7 +25,8 @@ _BOOK = re.compile(r"orderbook\.([^.]+)\.(1|10|100)\.(1|10|20|100)")
 _TICKER = re.compile(r"(ticker|ticker_slim)\.([^.]+)\.(100|1000)")
 _TAPE = re.compile(r"trades\.([^.]+)(?:\.([^.]+))?")
 _SPOT = re.compile(r"spot_feed\.([^.]+)")
-_PRIVATE = re.compile(r"([0-9]{1,18})\.(orders|trades|balances)", re.ASCII)
+_PRIVATE = re.compile(r"([0-9]{1,18})\.(orders|trades|balances|quotes)", re.ASCII)
+_RFQS = re.compile(r"(0x[0-9a-fA-F]{40})\.rfqs", re.ASCII)
 _BOOK_INTERVAL_NS = 100 * NS_PER_MS
 _BOOK_REFRESH_NS = NS_PER_S
 _SPOT_INTERVAL_NS = NS_PER_S
@@ -173,11 +174,8 @@ class Channels:
             return Topic(Kind.SPOT, match[1], _SPOT_INTERVAL_NS)
         if match := _TAPE.fullmatch(name):
             self._check_tape(match[1], match[2])
-        elif match := _PRIVATE.fullmatch(name):
-            if wallet is None or int(match[1]) not in wallet.subaccounts:
-                raise Rejection(codes.CHANNELS, "14022: Subscription to a private channel failed")
         else:
-            raise Rejection(codes.CHANNELS, "Unknown channel")
+            _check_private(name, wallet)
         return Topic(Kind.EVENTS)
 
     def _check_tape(self, subject: str, currency: str | None) -> None:
@@ -195,6 +193,19 @@ class Channels:
     def _check_currency(self, currency: str) -> None:
         if currency not in currencies(self._engine):
             raise Rejection(codes.CHANNELS, f"{codes.NO_SUCH_CURRENCY}: Currency not found")
+
+
+def _check_private(name: str, wallet: Wallet | None) -> None:
+    if match := _PRIVATE.fullmatch(name):
+        is_own = wallet is not None and int(match[1]) in wallet.subaccounts
+    elif match := _RFQS.fullmatch(name):
+        is_own = wallet is not None and match[1] in {wallet.address, wallet.address.lower()}
+    else:
+        raise Rejection(codes.CHANNELS, "Unknown channel")
+    if not is_own:
+        raise Rejection(codes.CHANNELS, "14022: Subscription to a private channel failed")
+    if name.endswith(".rfqs") and wallet is not None and not wallet.is_rfq_maker:
+        raise Rejection(codes.CHANNELS, f"{codes.NOT_RFQ_MAKER}: Not authorized as RFQ maker")
 
 
 def currencies(engine: Engine) -> list[str]:

@@ -33,6 +33,14 @@ MAX_FEE: Final = 11023
 REDUCE_ONLY_TIME: Final = 11024
 REDUCE_ONLY: Final = 11025
 EXPECTED_FILLED: Final = 11028
+DUPLICATE_LEGS: Final = 11100
+NO_SUCH_RFQ: Final = 11101
+NO_SUCH_QUOTE: Final = 11102
+LEGS_DIFFER: Final = 11103
+NOT_OPEN: Final = 11104
+QUOTE_MISMATCH: Final = 11105
+COUNTERPARTY: Final = 11106
+COST_BAND: Final = 11107
 NO_SUCH_INSTRUMENT: Final = 12001
 NO_SUCH_CURRENCY: Final = 12002
 CHANNELS: Final = 13000
@@ -45,6 +53,8 @@ WALLET_MISMATCH: Final = 14020
 NO_WALLET: Final = 14021
 SIGNER_UNKNOWN: Final = 14023
 SUBJECT_MISSING: Final = 14025
+NOT_RFQ_MAKER: Final = 14027
+CROSS_CURRENCY: Final = 14028
 KEY_EXPIRED: Final = 14030
 
 MESSAGES: Final[dict[int, str]] = {
@@ -77,6 +87,14 @@ MESSAGES: Final[dict[int, str]] = {
     REDUCE_ONLY_TIME: "Reduce only not supported with this time in force",
     REDUCE_ONLY: "Reduce only reject",
     EXPECTED_FILLED: "Replaced order filled amount does not match expected state.",
+    DUPLICATE_LEGS: "Leg instruments are not unique",
+    NO_SUCH_RFQ: "RFQ not found",
+    NO_SUCH_QUOTE: "Quote not found",
+    LEGS_DIFFER: "Quote leg does not match RFQ leg",
+    NOT_OPEN: "Requested quote or RFQ is not open",
+    QUOTE_MISMATCH: "Requested quote ID references a different RFQ ID",
+    COUNTERPARTY: "Invalid RFQ counterparty",
+    COST_BAND: "Quote maker total cost too high",
     NO_SUCH_INSTRUMENT: "Instrument not found",
     NO_SUCH_CURRENCY: "Currency not found",
     CHANNELS: "Invalid channels",
@@ -89,6 +107,8 @@ MESSAGES: Final[dict[int, str]] = {
     NO_WALLET: "Wallet not provided",
     SIGNER_UNKNOWN: "Signer in on-chain related request is not wallet owner or registered session key",
     SUBJECT_MISSING: "The private request is missing a wallet or subaccount_id param",
+    NOT_RFQ_MAKER: "Not authorized as RFQ maker",
+    CROSS_CURRENCY: "Cross currency RFQ not supported",
     KEY_EXPIRED: "Session key expired",
 }
 

@@ -20,6 +20,9 @@ V3_TESTNET = Network(
     trade_module="0xB8D20c2B7a1Ad2EE33Bc50eF10876eD3035b5e7b",
     rfq_module="0x9371352CCef6f5b36EfDFE90942fFE622Ab77F1D",
 )
+# A quote counts as expired when its signature has this much life left or less (protocol sheet §2); v3 documents no
+# such margin, only that a signature must outlive the RFQ's window, so one engine uses one figure.
+QUOTE_MARGIN_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Dialect:
     manager: str  # the standard manager's contract
     decimal_places: int
     order_life_s: int  # a signature must outlive the order's arrival by this
+    quote_life_s: int  # the same for quotes and executions
     nonce_is_text: bool
     nonce_digits: tuple[int, int]  # fewest and most; the first ten are the signing time in unix seconds
     nonce_past_s: int  # how far that time may lie back, and
@@ -61,6 +65,7 @@ V2 = Dialect(
     manager="0x28bE681F7bEa6f465cbcA1D25A2125fe7533391C",
     decimal_places=18,
     order_life_s=300,
+    quote_life_s=310,
     nonce_is_text=False,
     nonce_digits=(13, 16),  # milliseconds and up to three more
     nonce_past_s=3600,
@@ -82,6 +87,7 @@ V3 = Dialect(
     manager="0x28c9ddF9A3B29c2E6a561c1BC520954e5A33de5D",
     decimal_places=12,
     order_life_s=10,
+    quote_life_s=660,
     nonce_is_text=True,
     nonce_digits=(19, 19),  # nanoseconds
     nonce_past_s=90 * 86_400,

@@ -12,7 +12,8 @@ from atomizer.sim.derive import margin
 from atomizer.sim.derive.accounts import Account, Subaccount, open_accounts
 from atomizer.sim.derive.instruments import FeeSchedule, Instrument
 from atomizer.sim.derive.margin import Prices
-from atomizer.sim.derive.orders import BalanceChange, Order, PublicTrade, Status, Trade
+from atomizer.sim.derive.orders import BalanceChange, Order, OrderRequest, PublicTrade, Status, Trade
+from atomizer.sim.derive.rfqs import Quote, QuoteRequest, Rfq
 from atomizer.sim.derive.stats import Stats
 from atomizer.sim.derive.units import NANOS, NS_PER_MS, NS_PER_S, to_nanos
 from atomizer.sim.market import Event, MakerLadder, Market, TakerOrder
@@ -29,6 +30,30 @@ class Output:
     trades: list[Trade] = field(default_factory=list)
     public_trades: list[PublicTrade] = field(default_factory=list)
     balances: list[BalanceChange] = field(default_factory=list)
+    rfqs: dict[str, Rfq] = field(default_factory=dict)
+    quotes: dict[str, Quote] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Party:
+    """Who trades, by which order or quote."""
+
+    order_id: str
+    request: OrderRequest | QuoteRequest
+    quote_id: str | None = None
+    rfq_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Deal:
+    """What one side does."""
+
+    instrument: Instrument
+    is_buy: bool
+    price: int
+    amount: int
+    fee_e18: int
+    is_maker: bool
 
 
 class Engine:
@@ -89,7 +114,7 @@ class Engine:
                 self._book(order).add(
                     Resting(order.order_id, owner, request.is_buy, order.limit_price, order.remaining)
                 )
-        return [trade for trade in self._output.trades[first:] if trade.order is order]
+        return [trade for trade in self._output.trades[first:] if trade.order_id == order.order_id]
 
     def close(self, order: Order, status: Status, reason: str, now_ns: int) -> None:
         """Take an open order out of the market for good."""
@@ -177,18 +202,17 @@ class Engine:
         for match in matches:
             self._trade(instrument, is_buy, match, now_ns, taker)
         trades = self._output.trades[first:]
-        for order in [trade.order for trade in trades]:
-            if order.status is Status.OPEN and not order.remaining:
+        for trade in trades:
+            order = self._open_orders.get(trade.order_id)
+            if order is not None and not order.remaining:
                 self.close(order, Status.FILLED, "", now_ns)
-        for trade in trades:  # only now: protection acts after the whole trade, never in the middle of it
-            self._protect(trade, now_ns)
+        self.protect(trades, now_ns)
         return sum(match.amount for match in matches)
 
     def _trade(self, instrument: Instrument, is_buy: bool, match: Match, now_ns: int, taker: Order | None) -> None:
         prices = self.prices(instrument)
         trade_id, price = self.new_id(), match.resting.price
-        self.stats[instrument.name].add(now_ns, price, match.amount, prices.index)
-        self._output.public_trades.append(
+        self.show_trade(
             PublicTrade(
                 trade_id=trade_id,
                 instrument=instrument,
@@ -198,7 +222,8 @@ class Engine:
                 mark=prices.mark,
                 index=prices.index,
                 timestamp_ms=now_ns // NS_PER_MS,
-            )
+            ),
+            now_ns,
         )
         maker = self._open_orders.get(match.resting.key)
         if maker is not None:
@@ -206,52 +231,115 @@ class Engine:
         if taker is not None:
             self._fill(taker, trade_id, match, prices, now_ns, is_maker=False)
 
+    def show_trade(self, trade: PublicTrade, now_ns: int) -> None:
+        """On the tape and in the statistics."""
+        self.stats[trade.instrument.name].add(now_ns, trade.price, trade.amount, trade.index)
+        self._output.public_trades.append(trade)
+
     def _fill(self, order: Order, trade_id: str, match: Match, prices: Prices, now_ns: int, *, is_maker: bool) -> None:
         """Book one side of a trade."""
         request, price, amount = order.request, match.resting.price, match.amount
-        instrument, subaccount = request.instrument, self.subaccounts[request.subaccount_id]
+        instrument = request.instrument
         fee_e18 = instrument.proportional_fee_e18(is_maker=is_maker, index=prices.index, price=price, amount=amount)
         if not is_maker and not order.filled:
             fee_e18 += instrument.base_fee_nanos * NANOS
-        booked = subaccount.book_fill(
-            instrument, is_buy=request.is_buy, price=price, amount=amount, fee_e18=fee_e18, now_ms=now_ns // NS_PER_MS
-        )
         order.filled += amount
         order.cost_e18 += price * amount
         order.fee_e18 += fee_e18
         self._touch(order, now_ns)
+        deal = _Deal(instrument, request.is_buy, price, amount, fee_e18, is_maker)
+        self._book_trade(_Party(order.order_id, request), trade_id, deal, now_ns)
+
+    def _book_trade(self, party: _Party, trade_id: str, deal: _Deal, now_ns: int) -> Trade:
+        request, subaccount = party.request, self.subaccounts[party.request.subaccount_id]
+        booked = subaccount.book_fill(
+            deal.instrument,
+            is_buy=deal.is_buy,
+            price=deal.price,
+            amount=deal.amount,
+            fee_e18=deal.fee_e18,
+            now_ms=now_ns // NS_PER_MS,
+        )
+        prices = self.prices(deal.instrument)
         trade = Trade(
             trade_id=trade_id,
-            order=order,
+            order_id=party.order_id,
+            wallet=request.wallet,
+            subaccount_id=request.subaccount_id,
+            instrument=deal.instrument,
+            is_buy=deal.is_buy,
+            label=request.label,
+            mmp=request.mmp,
             transaction_id=self.new_id(),
-            price=price,
-            amount=amount,
-            fee_e18=fee_e18,
+            price=deal.price,
+            amount=deal.amount,
+            fee_e18=deal.fee_e18,
             mark=prices.mark,
             index=prices.index,
-            is_maker=is_maker,
+            is_maker=deal.is_maker,
             realized_e18=booked.realized_e18,
             realized_with_fees_e18=booked.realized_with_fees_e18,
             timestamp_ms=now_ns // NS_PER_MS,
+            quote_id=party.quote_id,
+            rfq_id=party.rfq_id,
         )
         subaccount.trades.append(trade)
         self._output.trades.append(trade)
         self._output.balances += booked.changes("trade")
+        return trade
 
-    def _protect(self, trade: Trade, now_ns: int) -> None:
-        request = trade.order.request
-        subaccount, currency = self.subaccounts[request.subaccount_id], request.instrument.underlying
-        protection = subaccount.protections.get(currency)
-        if protection is None or not request.mmp:
-            return
-        delta_e18 = round(self.market.state(request.instrument.name).delta * NANOS) * trade.amount
-        if protection.on_fill(now_ns, trade.amount * NANOS, delta_e18 if request.is_buy else -delta_e18):
-            tagged = [
-                order
-                for order in subaccount.open_orders.values()
-                if order.request.mmp and order.request.instrument.underlying == currency
-            ]
-            self.cancel_all(tagged, "mmp_trigger", now_ns)
+    def protect(self, trades: Iterable[Trade], now_ns: int) -> None:
+        """Protection acts after the whole trade, never in the middle of it."""
+        for trade in trades:
+            subaccount, currency = self.subaccounts[trade.subaccount_id], trade.instrument.underlying
+            protection = subaccount.protections.get(currency)
+            if protection is None or not trade.mmp:
+                continue
+            delta_e18 = round(self.market.state(trade.instrument.name).delta * NANOS) * trade.amount
+            if protection.on_fill(now_ns, trade.amount * NANOS, delta_e18 if trade.is_buy else -delta_e18):
+                self._pull(subaccount, currency, now_ns)
+
+    def _pull(self, subaccount: Subaccount, currency: str, now_ns: int) -> None:
+        """Protection has tripped: every protected order and quote in the currency goes."""
+        tagged = [
+            order
+            for order in subaccount.open_orders.values()
+            if order.request.mmp and order.request.instrument.underlying == currency
+        ]
+        self.cancel_all(tagged, "mmp_trigger", now_ns)
+        for quote in list(subaccount.open_quotes.values()):
+            if quote.request.mmp and quote.request.legs[0].instrument.underlying == currency:
+                self.close_quote(quote, Status.CANCELLED, "mmp_trigger", now_ns)
+
+    # Quotes
+
+    def close_quote(self, quote: Quote, status: Status, reason: str, now_ns: int) -> None:
+        """An open quote ends for good."""
+        quote.status, quote.cancel_reason = status, reason
+        del self.subaccounts[quote.request.subaccount_id].open_quotes[quote.quote_id]
+        self.touch_quote(quote, now_ns)
+
+    def touch_quote(self, quote: Quote, now_ns: int) -> None:
+        quote.updated_ms = now_ns // NS_PER_MS
+        self._output.quotes[quote.quote_id] = quote
+
+    def touch_rfq(self, rfq: Rfq, now_ns: int) -> None:
+        rfq.updated_ms = now_ns // NS_PER_MS
+        self._output.rfqs[rfq.rfq_id] = rfq
+
+    def book_quote(self, quote: Quote, trade_ids: list[str], fees_e18: list[int], now_ns: int) -> None:
+        """Book one side's legs of an executed quote."""
+        request = quote.request
+        trades = []
+        for (instrument, is_buy, price, amount), trade_id, fee_e18 in zip(
+            request.trades(), trade_ids, fees_e18, strict=True
+        ):
+            party = _Party(quote.quote_id, request, quote.quote_id, quote.rfq.rfq_id)
+            match = _Deal(instrument, is_buy, price, amount, fee_e18, quote.is_maker)
+            trades.append(self._book_trade(party, trade_id, match, now_ns))
+        self.subaccounts[request.subaccount_id].open_quotes.pop(quote.quote_id, None)
+        self.touch_quote(quote, now_ns)
+        self.protect(trades, now_ns)
 
     def _cancel_underpaying(self, instrument: Instrument, *, is_buy: bool, limit: int, now_ns: int) -> None:
         """A resting order about to be met, whose signed fee no longer covers its maker fee, leaves instead."""

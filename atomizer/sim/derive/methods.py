@@ -13,6 +13,7 @@ from atomizer.sim.derive.engine import Engine
 from atomizer.sim.derive.instruments import Instrument
 from atomizer.sim.derive.limits import Rate, RateLimits
 from atomizer.sim.derive.params import Params
+from atomizer.sim.derive.rfq_engine import Rfqs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Call:
     """One request on its way through a handler. `connection` is None over REST, `caller` None before login."""
 
     engine: Engine
+    rfqs: Rfqs
     limits: RateLimits
     dialect: Dialect
     params: Params

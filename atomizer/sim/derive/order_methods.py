@@ -191,7 +191,7 @@ def cancel(call: Call) -> dict[str, Any]:
 
 def cancel_by_nonce(call: Call) -> dict[str, int]:
     """Cancels, or else burns the nonce: an order in flight that still arrives with it is refused."""
-    subaccount, instrument, nonce = call.subaccount(), call.instrument(), _nonce_to_cancel(call)
+    subaccount, instrument, nonce = call.subaccount(), call.instrument(), call.params.any_nonce("nonce")
     if not call.dialect.is_v3:
         call.check_wallet()
     call.wallet.used_nonces.add(nonce)
@@ -201,14 +201,6 @@ def cancel_by_nonce(call: Call) -> dict[str, int]:
         if candidate.request.nonce == nonce and candidate.request.instrument is instrument
     ]
     return {"cancelled_orders": call.engine.cancel_all(orders, "user_request", call.now_ns)}
-
-
-def _nonce_to_cancel(call: Call) -> int:
-    """v3's specification has an integer here, its clients send the text that they signed with: both are taken."""
-    try:
-        return call.params.nonce("nonce")
-    except Rejection:
-        return call.params.integer("nonce")
 
 
 def cancel_by_instrument(call: Call) -> dict[str, int]:

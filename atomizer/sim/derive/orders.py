@@ -67,10 +67,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """One side of a trade, as its owner sees it."""
+    """One side of a trade, as its owner sees it. `order_id` is the quote's when an RFQ made it."""
 
     trade_id: str
-    order: Order
+    order_id: str
+    wallet: str
+    subaccount_id: int
+    instrument: Instrument
+    is_buy: bool
+    label: str
+    mmp: bool
     transaction_id: str
     price: int
     amount: int
@@ -81,6 +87,8 @@ class Trade:
     realized_e18: int
     realized_with_fees_e18: int
     timestamp_ms: int
+    quote_id: str | None = None
+    rfq_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,8 @@ class PublicTrade:
     mark: int
     index: int
     timestamp_ms: int
+    quote_id: str | None = None
+    rfq_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

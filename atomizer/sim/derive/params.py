@@ -87,6 +87,13 @@ class Params:
             raise _invalid(name, "Not a decimal integer.")
         return int(value)
 
+    def any_nonce(self, name: str) -> int:
+        """Where v3's specification has an integer and its clients send the text that they signed: both are taken."""
+        try:
+            return self.nonce(name)
+        except Rejection:
+            return self.integer(name)
+
     def texts(self, name: str) -> list[str]:
         value = self._raw.get(name)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

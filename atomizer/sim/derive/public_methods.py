@@ -115,7 +115,7 @@ def _rfq_debug(call: Call, data: bytes) -> dict[str, str]:
         raise Rejection(codes.NO_SUCH_SUBACCOUNT)
     action = Action(
         subaccount_id=subaccount.subaccount_id,
-        nonce=call.params.nonce("nonce"),
+        nonce=call.params.any_nonce("nonce"),
         module=call.dialect.network.rfq_module,
         data=data,
         expiry_s=call.params.integer("signature_expiry_sec"),

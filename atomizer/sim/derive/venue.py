@@ -23,14 +23,19 @@ from atomizer.sim.derive.instruments import FeeSchedule
 from atomizer.sim.derive.limits import Rate, RateLimits, Windows
 from atomizer.sim.derive.methods import Call, Method
 from atomizer.sim.derive.order_methods import ORDER_METHODS
+from atomizer.sim.derive.orders import Status
 from atomizer.sim.derive.params import Params
 from atomizer.sim.derive.public_methods import PUBLIC_METHODS
+from atomizer.sim.derive.rfq_engine import Rfqs, visible_to
+from atomizer.sim.derive.rfq_methods import RFQ_METHODS
+from atomizer.sim.derive.rfq_takers import RfqTakers
 from atomizer.sim.derive.rpc import build_error, build_result, parse_json, parse_params, parse_request, request_id_of
 from atomizer.sim.derive.session_methods import Subscriptions
 from atomizer.sim.derive.units import NS_PER_MS, e18_text
 from atomizer.sim.derive.wire_account import balance_shape, order_shape, position_shape, trade_shape
 from atomizer.sim.derive.wire_market import public_trade
-from atomizer.sim.market import Event, Market
+from atomizer.sim.derive.wire_rfq import quote_shape, rfq_shape
+from atomizer.sim.market import Event, Market, RfqArrival
 
 HTTP_OK, HTTP_FORBIDDEN, HTTP_TOO_MANY = 200, 403, 429
 
@@ -63,9 +68,12 @@ class Venue:
     ) -> None:
         self.frozen = False
         self._engine = Engine(market, accounts, fees or FeeSchedule(), seed=seed, now_ns=market.now_ns)
+        self._rfqs = Rfqs(self._engine)
+        self._takers = RfqTakers(self._engine, self._rfqs)
         self._limits = limits or RateLimits()
         self._channels = Channels(self._engine)
-        self._methods = PUBLIC_METHODS | ORDER_METHODS | ACCOUNT_METHODS | Subscriptions(self._channels).methods()
+        self._methods = PUBLIC_METHODS | ORDER_METHODS | ACCOUNT_METHODS | RFQ_METHODS
+        self._methods |= Subscriptions(self._channels).methods()
         self._wallet_windows: dict[str, Windows] = {}
         self._remote_windows: dict[str, Windows] = {}
         self._sockets: Counter[str] = Counter()
@@ -74,7 +82,7 @@ class Venue:
 
     def connect(self, now_ns: int, dialect: Dialect = V2, remote: str = "") -> Connection:
         """Raises Rejection -32100 when `remote` has too many sockets already."""
-        self._engine.sweep(now_ns)
+        self._sweep(now_ns)
         if self._sockets[remote] >= self._limits.connections:
             raise Rejection(codes.TOO_MANY_CONNECTIONS)
         self._sockets[remote] += 1
@@ -92,6 +100,8 @@ class Venue:
         if wanted:
             for subaccount in wallet.subaccounts.values():
                 self._engine.cancel_all(list(subaccount.open_orders.values()), "cancel_on_disconnect", now_ns)
+                for quote in list(subaccount.open_quotes.values()):
+                    self._engine.close_quote(quote, Status.CANCELLED, "cancel_on_disconnect", now_ns)
             self._tell(now_ns)
 
     def receive(self, connection: Connection, text: str | bytes, now_ns: int) -> None:
@@ -140,12 +150,15 @@ class Venue:
         """What happened in the market, in order."""
         if not self.frozen:
             for event in events:
-                self._engine.on_event(event, now_ns)
+                if isinstance(event, RfqArrival):
+                    self._takers.on_arrival(event, now_ns)
+                else:
+                    self._engine.on_event(event, now_ns)
             self._tell(now_ns)
 
     def publish(self, now_ns: int) -> None:
         """The publishing tick, every hundred milliseconds: what time alone does, then snapshots that are due."""
-        self._engine.sweep(now_ns)
+        self._sweep(now_ns)
         self._tell(now_ns)
         self._channels.publish(now_ns)
 
@@ -174,6 +187,11 @@ class Venue:
 
     # Inside
 
+    def _sweep(self, now_ns: int) -> None:
+        self._engine.sweep(now_ns)
+        self._rfqs.sweep(now_ns)
+        self._takers.decide(now_ns)
+
     def _method(self, name: str, dialect: Dialect) -> Method:
         method = self._methods.get(name)
         if method is None or dialect.name not in method.dialects:
@@ -183,10 +201,10 @@ class Venue:
     def _call(
         self, dialect: Dialect, raw: dict[str, Any], now_ns: int, caller: Wallet | None, connection: Connection | None
     ) -> Call:
-        return Call(self._engine, self._limits, dialect, Params(raw, dialect), now_ns, caller, connection)
+        return Call(self._engine, self._rfqs, self._limits, dialect, Params(raw, dialect), now_ns, caller, connection)
 
     def _run(self, method: Method, call: Call) -> Any:
-        self._engine.sweep(call.now_ns)
+        self._sweep(call.now_ns)
         if method.is_private and call.caller is None:
             raise Rejection(codes.NO_WALLET)
         result = method.handle(call)
@@ -239,11 +257,17 @@ class Venue:
                 send(f"trades.{name}", [trade], public_trade)
         for number in self._engine.subaccounts:
             orders = [order for order in output.orders.values() if order.request.subaccount_id == number]
-            trades = [trade for trade in output.trades if trade.order.request.subaccount_id == number]
+            trades = [trade for trade in output.trades if trade.subaccount_id == number]
             send(f"{number}.orders", orders, order_shape)
             send(f"{number}.trades", trades, partial(trade_shape, now_ns=now_ns))
             changes = [change for change in output.balances if change.subaccount_id == number]
             send(f"{number}.balances", changes, balance_shape)
+            quotes = [quote for quote in output.quotes.values() if quote.request.subaccount_id == number]
+            send(f"{number}.quotes", quotes, quote_shape)
+        for lower, wallet in self._engine.wallets.items():
+            if wallet.is_rfq_maker:
+                for address in {lower, wallet.address}:
+                    send(f"{address}.rfqs", list(visible_to(output.rfqs.values(), address)), rfq_shape)
 
 
 def _check_wait(wait_ms: int) -> None:

@@ -59,15 +59,14 @@ def order_shape(order: Order, dialect: Dialect) -> dict[str, Any]:
 
 def trade_shape(trade: Trade, dialect: Dialect, now_ns: int) -> dict[str, Any]:
     settled = now_ns // NS_PER_MS >= trade.timestamp_ms + _SETTLES_AFTER_MS
-    request = trade.order.request
     shape: dict[str, Any] = {
         "trade_id": trade.trade_id,
-        "order_id": trade.order.order_id,
-        "subaccount_id": request.subaccount_id,
-        "instrument_name": request.instrument.name,
-        "direction": "buy" if request.is_buy else "sell",
-        "label": request.label,
-        "quote_id": None,
+        "order_id": trade.order_id,
+        "subaccount_id": trade.subaccount_id,
+        "instrument_name": trade.instrument.name,
+        "direction": "buy" if trade.is_buy else "sell",
+        "label": trade.label,
+        "quote_id": trade.quote_id,
         "timestamp": trade.timestamp_ms,
         "trade_price": nanos_text(trade.price),
         "trade_amount": nanos_text(trade.amount),
@@ -80,12 +79,12 @@ def trade_shape(trade: Trade, dialect: Dialect, now_ns: int) -> dict[str, Any]:
         "realized_pnl": e18_text(trade.realized_with_fees_e18),
         "realized_pnl_excl_fees": e18_text(trade.realized_e18),
         "is_transfer": False,
-        "wallet": request.wallet,
+        "wallet": trade.wallet,
         "tx_hash": None,
     }
     if dialect.is_v3:
         status = {"batch_status": "Settled" if settled else "Batching", "op_uuid": trade.transaction_id}
-        return {**shape, "rfq_id": None, **status}
+        return {**shape, "rfq_id": trade.rfq_id, **status}
     return {**shape, "tx_status": "settled" if settled else "requested", "transaction_id": trade.transaction_id}
 
 

@@ -212,9 +212,9 @@ def public_trade(trade: PublicTrade, dialect: Dialect) -> dict[str, Any]:
         "mark_price": nanos_text(trade.mark),
         "index_price": nanos_text(trade.index),
         "direction": "buy" if trade.is_buy else "sell",
-        "quote_id": None,
+        "quote_id": trade.quote_id,
     }
-    return {**shape, "rfq_id": None} if dialect.is_v3 else shape
+    return {**shape, "rfq_id": trade.rfq_id} if dialect.is_v3 else shape
 
 
 def spot_feed(engine: Engine, currency: str, now_ns: int) -> dict[str, Any]:
