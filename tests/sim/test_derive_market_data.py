@@ -271,3 +271,20 @@ def test_expired_options_settle_at_the_index(desk, guest):
         for expired in (False, True)
     ]
     assert counts[0] < counts[1]
+
+
+def test_the_tape_can_be_read_back(desk, guest):
+    """What has traded is in the public history and in its candles; expiries are listed with no price yet."""
+    desk.ladder(asks=[(1, 5), (2, 5)])
+    desk.take(is_buy=True, amount="7", ticks=3)
+    history = guest.ok("public/get_trade_history", instrument_name=PERP)
+    assert [row["trade_amount"] for row in history["trades"]] == ["2", "5"]
+    assert history["pagination"] == {"count": 2, "num_pages": 1}
+    assert guest.ok("public/get_trade_history", currency="BTC")["trades"] == []
+    window = {"start_timestamp": 0, "end_timestamp": desk.now_ns // SECOND, "period": 60}
+    (candle,) = guest.ok("public/get_tradingview_chart_data", instrument_name=PERP, **window)
+    low, high = text(desk.at(1)), text(desk.at(2))
+    assert (candle["open_price"], candle["high_price"], candle["low_price"]) == (low, high, low)
+    assert (candle["close_price"], candle["volume_contracts"]) == (high, "7")
+    expiries = guest.ok("public/get_option_settlement_prices", currency="ETH")["expiries"]
+    assert [row["price"] for row in expiries] == [None] * 5

@@ -27,6 +27,7 @@ _SNAPSHOTS = {
     Kind.TICKER,
     Kind.INCREMENTAL_TICKER,
     Kind.QUOTE,
+    Kind.CHART,
     Kind.PRICE_INDEX,
     Kind.PRICE_STATISTICS,
     Kind.VOLATILITY_INDEX,
@@ -206,12 +207,7 @@ class Channels:
         """What a channel has to say now."""
         engine, topic = self._engine, channel.topic
         if topic.instrument:
-            instrument = engine.instruments[topic.instrument]
-            if topic.kind is Kind.GROUPED_BOOK:
-                return _grouped(engine, instrument, topic, now_ns)
-            if topic.kind is Kind.QUOTE:
-                return wire_market.quote(engine, instrument, now_ns)
-            return wire_market.ticker(engine, instrument, now_ns)
+            return _of_instrument(engine, engine.instruments[topic.instrument], topic, now_ns)
         if topic.kind is Kind.PORTFOLIO:
             wanted = [each for each in CURRENCIES if topic.subject.upper() in {each, "ANY"}]
             return [portfolio_shape(engine, engine.holders[channel.user_id], each) for each in wanted]
@@ -279,6 +275,16 @@ def _changes(before: Levels, after: Levels) -> dict[str, list[list[Any]]]:
         if (is_bid, price) not in after:
             rows["bids" if is_bid else "asks"].append(["delete", number(price), 0.0])
     return rows
+
+
+def _of_instrument(engine: Engine, instrument: Instrument, topic: Topic, now_ns: int) -> dict[str, Any]:
+    if topic.kind is Kind.GROUPED_BOOK:
+        return _grouped(engine, instrument, topic, now_ns)
+    if topic.kind is Kind.CHART:
+        return wire_market.last_candle(engine, instrument, topic.subject, now_ns)
+    if topic.kind is Kind.QUOTE:
+        return wire_market.quote(engine, instrument, now_ns)
+    return wire_market.ticker(engine, instrument, now_ns)
 
 
 def _grouped(engine: Engine, instrument: Instrument, topic: Topic, now_ns: int) -> dict[str, Any]:

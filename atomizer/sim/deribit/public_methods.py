@@ -11,7 +11,7 @@ from atomizer.sim.deribit.instruments import PERPETUAL_EXPIRY_MS, Instrument, ex
 from atomizer.sim.deribit.limits import Rate
 from atomizer.sim.deribit.methods import Call, Method
 from atomizer.sim.deribit.orders import PublicTrade
-from atomizer.sim.deribit.units import NANOS, number
+from atomizer.sim.deribit.units import number
 
 _DEFAULT_COUNT = 10
 _CURRENCY_NAMES = {"BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin"}
@@ -157,23 +157,17 @@ def get_funding_rate_history(call: Call) -> list[dict[str, Any]]:
 
 
 def get_tradingview_chart_data(call: Call) -> dict[str, Any]:
-    """Candles of what traded here; `resolution` in minutes or "1D"."""
-    resolution = call.params["resolution"]
-    width_ms = 86_400_000 if resolution == "1D" else int(resolution) * 60_000
-    rows: dict[int, list[PublicTrade]] = {}
-    for trade in call.engine.tapes[call.instrument().name].trades:
-        if call.params["start_timestamp"] <= trade.timestamp_ms <= call.params["end_timestamp"]:
-            rows.setdefault(trade.timestamp_ms // width_ms * width_ms, []).append(trade)
-    return {
-        "status": "ok" if rows else "no_data",
-        "ticks": list(rows),
-        "open": [number(trades[0].price) for trades in rows.values()],
-        "close": [number(trades[-1].price) for trades in rows.values()],
-        "high": [number(max(trade.price for trade in trades)) for trades in rows.values()],
-        "low": [number(min(trade.price for trade in trades)) for trades in rows.values()],
-        "volume": [number(sum(trade.amount for trade in trades)) for trades in rows.values()],
-        "cost": [sum(trade.price * trade.amount for trade in trades) / NANOS / NANOS for trades in rows.values()],
-    }
+    """Candles of what traded here."""
+    params, instrument = call.params, call.instrument()
+    trades = [
+        trade
+        for trade in call.engine.tapes[instrument.name].trades
+        if params["start_timestamp"] <= trade.timestamp_ms <= params["end_timestamp"]
+    ]
+    rows = wire_market.candles(trades, params["resolution"])
+    columns = {"ticks": "tick"} | {name: name for name in ("open", "high", "low", "close", "volume", "cost")}
+    shape: dict[str, Any] = {name: [row[key] for row in rows] for name, key in columns.items()}
+    return {"status": "ok" if rows else "no_data", **shape}
 
 
 def last_trades(call: Call, trades: Iterable[PublicTrade], shape: Callable[[PublicTrade], Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     INCREMENTAL_TICKER = "incremental_ticker"
     QUOTE = "quote"
     TRADES = "trades"
+    CHART = "chart.trades"
     PRICE_INDEX = "deribit_price_index"
     PRICE_STATISTICS = "deribit_price_statistics"
     VOLATILITY_INDEX = "deribit_volatility_index"
@@ -60,8 +61,8 @@ PRIVATE = {
 class Topic:
     """`instrument` is a name, or empty for all of `instrument_kind` and `currency` ("any" is every one).
 
-    `subject` is an index or a currency. `interval_ns` 0 is as it happens; for a grouped book `group` is in ticks, 0 is
-    none.
+    `subject` is an index, a currency or a candle's width. `interval_ns` 0 is as it happens; for a grouped book `group`
+    is in ticks, 0 is none.
     """
 
     kind: Kind
@@ -125,6 +126,10 @@ def _rows(kind: str, instrument_kind: str | None, currency: str | None, instrume
     )
 
 
+def _chart(instrument: str, resolution: str) -> Topic:
+    return Topic(Kind.CHART, _SECOND, instrument=instrument, subject=resolution)
+
+
 def _of_index(kind: str, index: str) -> Topic:
     return Topic(Kind(kind), _SECOND, subject=index)
 
@@ -157,6 +162,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[..., Topic]], ...] = (
         ),
         _rows,
     ),
+    (re.compile(r"chart\.trades\.([^.]+)\.(1|3|5|10|15|30|60|120|180|360|720|1D)"), _chart),
     (re.compile(rf"{_INDEX_KINDS}\.([a-z]+_[a-z]+)"), _of_index),
     (re.compile(r"instrument\.state\.([^.]+)\.([^.]+)"), _instrument_state),
     (re.compile(r"user\.portfolio\.([^.]+)"), _portfolio),
@@ -173,7 +179,7 @@ def _is_listed(engine: Engine, topic: Topic) -> bool:
         return False
     if topic.kind is Kind.PORTFOLIO or topic.kind.startswith("block_rfq"):
         return topic.subject.upper() in {*CURRENCIES, "ANY"}
-    return not topic.subject or topic.subject in {*indexes, "all"}
+    return not topic.subject or topic.kind is Kind.CHART or topic.subject in {*indexes, "all"}
 
 
 def topic_of(engine: Engine, name: str) -> Topic | None:

@@ -1,5 +1,6 @@
 """Public shapes: instruments, tickers, order books, summaries, the tape. Protocol sheet §3 and §7."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from atomizer.sim.deribit.engine import Engine
@@ -10,6 +11,7 @@ from atomizer.sim.deribit.units import NANOS, NS_PER_MS, number
 _GREEK_PLACES = 5
 _IV_PLACES = 2
 _WHOLE_BOOK = 1_000_000
+_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 _FUNDING = 0.0  # this venue charges none
 
 Levels = list[tuple[int, int]]
@@ -238,6 +240,37 @@ def trade_shape(trade: PublicTrade) -> dict[str, Any]:
     if trade.block_rfq_id is not None:
         shape |= {"block_rfq_id": trade.block_rfq_id, "block_trade_id": f"BLOCK-{trade.block_rfq_id}"}
     return shape
+
+
+def candles(trades: Iterable[PublicTrade], resolution: str) -> list[dict[str, float]]:
+    """Oldest first; `resolution` in minutes, or "1D". Volume in amounts, cost in price x amount."""
+    width_ms = _DAY_MS if resolution == "1D" else int(resolution) * _MINUTE_MS
+    buckets: dict[int, list[PublicTrade]] = {}
+    for trade in trades:
+        buckets.setdefault(trade.timestamp_ms // width_ms * width_ms, []).append(trade)
+    return [
+        {
+            "tick": tick,
+            "open": number(rows[0].price),
+            "high": number(max(row.price for row in rows)),
+            "low": number(min(row.price for row in rows)),
+            "close": number(rows[-1].price),
+            "volume": number(sum(row.amount for row in rows)),
+            "cost": sum(row.price * row.amount for row in rows) / NANOS / NANOS,
+        }
+        for tick, rows in buckets.items()
+    ]
+
+
+def last_candle(engine: Engine, instrument: Instrument, resolution: str, now_ns: int) -> dict[str, float]:
+    """The candle of now; flat at the last price, or the mark, while nothing has traded in it."""
+    tape, mark = engine.tapes[instrument.name], engine.view(instrument).mark
+    width_ms = _DAY_MS if resolution == "1D" else int(resolution) * _MINUTE_MS
+    tick = now_ns // NS_PER_MS // width_ms * width_ms
+    found = candles((trade for trade in tape.trades if trade.timestamp_ms >= tick), resolution)
+    flat = number(tape.last_price or mark)
+    empty = {"tick": tick, "open": flat, "high": flat, "low": flat, "close": flat, "volume": 0.0, "cost": 0.0}
+    return found[-1] if found else empty
 
 
 def volatility(engine: Engine, base: str) -> float:

@@ -4,6 +4,7 @@ It trusts its callers: an order that reaches `place` has passed `admission`.
 """
 
 import uuid
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -20,6 +21,7 @@ from atomizer.sim.market import Event, MakerLadder, Market, TakerOrder
 from atomizer.sim.matching import Book, Match, Resting
 
 _MARGIN_CHECK_NS = NS_PER_S
+_LONGEST_TAPE = 10_000  # trades; older ones are forgotten
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Engine:
         }
         self.books = {name: Book(instrument.rule) for name, instrument in self.instruments.items()}
         self.stats = {name: Stats() for name in self.instruments}
+        self.tape: deque[PublicTrade] = deque(maxlen=_LONGEST_TAPE)
         self.wallets = open_accounts(accounts, now_ns // NS_PER_MS)
         self.subaccounts: dict[int, Subaccount] = {}
         for wallet in self.wallets.values():
@@ -234,6 +237,7 @@ class Engine:
     def show_trade(self, trade: PublicTrade, now_ns: int) -> None:
         """On the tape and in the statistics."""
         self.stats[trade.instrument.name].add(now_ns, trade.price, trade.amount, trade.index)
+        self.tape.append(trade)
         self._output.public_trades.append(trade)
 
     def _fill(self, order: Order, trade_id: str, match: Match, prices: Prices, now_ns: int, *, is_maker: bool) -> None:

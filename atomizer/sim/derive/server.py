@@ -1,7 +1,8 @@
 """The shell round the practice venue: WebSocket and HTTP on one port, by aiohttp.
 
 `/ws` and `/v3/ws` are the sockets of the two generations; `POST /public/…`, `/private/…` and the same below `/v3` are
-REST; `/practice/…` is for tests and operators and exists on no real venue.
+REST, of which public methods are also answered to a `GET` whose query is their parameters; `/practice/…` is for tests
+and operators and exists on no real venue.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from atomizer.sim.derive.codes import Rejection
@@ -33,6 +35,7 @@ async def serve(
         app.router.add_get(dialect.websocket_path, partial(shell.on_socket, dialect))
         for room in ("public", "private"):
             app.router.add_post(f"{dialect.rest_prefix}/{room}/{{name}}", partial(shell.on_rest, dialect, room))
+        app.router.add_get(f"{dialect.rest_prefix}/public/{{name}}", partial(shell.on_rest, dialect, "public"))
     app.router.add_get("/practice/ledger", shell.on_ledger)
     app.router.add_post("/practice/freeze", shell.on_freeze)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -82,7 +85,8 @@ class _Shell:
     async def on_rest(self, dialect: Dialect, room: str, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         name = f"{room}/{request.match_info['name']}"
-        rest = RestRequest(name, await request.read(), headers, request.remote or "")
+        body = await request.read() or orjson.dumps(dict(request.query))
+        rest = RestRequest(name, body, headers, request.remote or "")
         status, text = self._venue.rest(dialect, rest, self._now())
         return web.Response(status=status, text=text, content_type="application/json")
 

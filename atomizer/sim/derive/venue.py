@@ -19,6 +19,7 @@ from atomizer.sim.derive.codes import Rejection
 from atomizer.sim.derive.connection import Connection
 from atomizer.sim.derive.dialect import V2, Dialect
 from atomizer.sim.derive.engine import Engine
+from atomizer.sim.derive.history_methods import HISTORY_METHODS
 from atomizer.sim.derive.instruments import FeeSchedule
 from atomizer.sim.derive.limits import Rate, RateLimits, Windows
 from atomizer.sim.derive.methods import Call, Method
@@ -72,7 +73,7 @@ class Venue:
         self._takers = RfqTakers(self._engine, self._rfqs)
         self._limits = limits or RateLimits()
         self._channels = Channels(self._engine)
-        self._methods = PUBLIC_METHODS | ORDER_METHODS | ACCOUNT_METHODS | RFQ_METHODS
+        self._methods = PUBLIC_METHODS | HISTORY_METHODS | ORDER_METHODS | ACCOUNT_METHODS | RFQ_METHODS
         self._methods |= Subscriptions(self._channels).methods()
         self._wallet_windows: dict[str, Windows] = {}
         self._remote_windows: dict[str, Windows] = {}
