@@ -105,4 +105,5 @@ def _account(profile: Profile, credentials: Credentials) -> VenueAccount:
         short=f"{wallet[:6]}…{wallet[-4:]}/{subaccount_id}",
         open_session=open_session,
         open_client=lambda wiring: DeriveRest(profile, credentials, wiring),
+        signers=(credentials.signer,),
     )

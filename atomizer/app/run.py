@@ -20,6 +20,7 @@ from atomizer.app.access import Access, responder_access
 from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
+from atomizer.app.nonces import NonceKeeper
 from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S, Trader
@@ -55,6 +56,7 @@ class Report(msgspec.Struct, frozen=True):
     tie: Tie | None
     ended_ns: int
     sweeper: performance.Sweeper | None
+    unprepared: int  # signatures that found no nonce ready
 
 
 def run(
@@ -111,12 +113,13 @@ async def _run(
     stack.callback(writer.close)
     picture = asyncio.create_task(_publish(trader, writer, stopping))  # to the end, so that a drain is seen to move
     sweeper = None
+    keeper = NonceKeeper([access.rysk.maker.signer, *access.venue.signers])
     try:
         await _unless(stop, trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None))
         if trader.phase == "quoting":
             say(_banner(settings, access, options))
             stack.callback(practice.stop_child, _draw(directory / "snapshot", others))
-            sweeper = _settle(options, say)
+            sweeper = _settle(options, keeper, say)
             if options.duration_s is not None:
                 asyncio.get_running_loop().call_later(options.duration_s, stop.set)
             await trader.trade(stop)
@@ -130,7 +133,7 @@ async def _run(
     await trader.close()
     if not (trader.has_connected or live_orders):
         return None
-    return Report(trader, live_orders, tie, time.time_ns(), sweeper)
+    return Report(trader, live_orders, tie, time.time_ns(), sweeper, keeper.missed_count)
 
 
 async def _end(trader: Trader, writer: SnapshotWriter, stack: ExitStack) -> int:
@@ -212,9 +215,12 @@ def _draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:
     return practice.start_child([sys.executable, "-m", "atomizer.desk.picture", str(path)], cpus)
 
 
-def _settle(options: Options, say: Callable[[str], None]) -> performance.Sweeper | None:
+def _settle(options: Options, keeper: NonceKeeper, say: Callable[[str], None]) -> performance.Sweeper | None:
+    loop = asyncio.get_running_loop()
+    keeper.fill()
+    keeper.keep(loop)
     if options.performance:
-        return performance.enter(asyncio.get_running_loop(), say)
+        return performance.enter(loop, say)
     performance.quiet_collector()
     return None
 

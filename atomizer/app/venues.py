@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from atomizer._core.ecdsa import Signer
 from atomizer.app.practice import Endpoints
 from atomizer.app.public_socket import Speech
 from atomizer.config.mode import Mode, mode_of
@@ -55,6 +56,7 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     short: str  # the same for a narrow screen
     open_session: Callable[[Wiring], VenueSession]
     open_client: Callable[[Wiring], VenueClient]
+    signers: tuple[Signer, ...] = ()  # of its messages, whose nonces are worth preparing
 
 
 class Reach(Protocol):

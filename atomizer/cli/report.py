@@ -22,6 +22,7 @@ def render_report(report: Report) -> str:
         f"RFQs      {counts}, {quoting.declines.total()} declined{f' ({why})' if why else ''}",
         f"answer    {percentiles}, max {_ms(latency.maximum_ns)}, of {latency.count}",
         *_pauses(report),
+        *_unprepared(report),
         f"hedges    {hedged} done, {len(state.open_hedges())} open",
         f"orders    {_orders(report.live_orders)}",
         f"ledger    {_tie(report.tie)}",
@@ -36,6 +37,10 @@ def _pauses(report: Report) -> list[str]:
         return []
     pauses = report.sweeper.pauses
     return [f"collector p99 {_ms(pauses.percentile(99))}, max {_ms(pauses.maximum_ns)}, found {report.sweeper.found}"]
+
+
+def _unprepared(report: Report) -> list[str]:
+    return [f"nonces    {report.unprepared} signatures found none ready"] if report.unprepared else []
 
 
 def _ms(nanoseconds: int) -> str:
