@@ -33,14 +33,16 @@ class Channels:
         venue: str,
         subscribe: Callable[[list[str]], Awaitable[dict[str, str]]],
         unsubscribe: Callable[[list[str]], Awaitable[None]],
+        per_call: int = CHANNELS_PER_CALL,
     ) -> None:
-        """`subscribe` answers the venue's words for each channel that it does not take. Both get 100 at most."""
+        """`subscribe` answers the venue's words for each channel that it does not take. Both get `per_call` at most."""
         self._venue = venue
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._feeds: dict[str, Feed] = {}
         self._silent: set[str] = set()
         self._refused: set[str] = set()
+        self._per_call = per_call
         self._heard = asyncio.Event()
 
     @property
@@ -63,8 +65,8 @@ class Channels:
             self._silent |= feeds.keys()
         channels = list(feeds)
         refused: dict[str, str] = {}
-        for at in range(0, len(channels), CHANNELS_PER_CALL):
-            refused |= await self._subscribe(channels[at : at + CHANNELS_PER_CALL])
+        for at in range(0, len(channels), self._per_call):
+            refused |= await self._subscribe(channels[at : at + self._per_call])
         for channel in refused:
             del self._feeds[channel]
             self._silent.discard(channel)
@@ -78,8 +80,8 @@ class Channels:
             self._silent.discard(channel)
             self._refused.discard(channel)
         leaving = list(channels)
-        for at in range(0, len(leaving), CHANNELS_PER_CALL):
-            await self._unsubscribe(leaving[at : at + CHANNELS_PER_CALL])
+        for at in range(0, len(leaving), self._per_call):
+            await self._unsubscribe(leaving[at : at + self._per_call])
         for channel in leaving:
             self._feeds.pop(channel, None)
 

@@ -16,6 +16,7 @@ from atomizer.venues.deribit.profile import VENUE
 
 log = logging.getLogger(__name__)
 
+CHANNELS_PER_CALL: Final = 500  # a call costs the same however many it names (protocol sheet §8)
 LISTINGS_EVERY_S: Final = 300  # new expiries and strikes appear while we run
 AGAIN_AFTER_S: Final = 0.5  # at the least, between two snapshots of one book
 
@@ -31,7 +32,7 @@ class Listening:
         self._lost_books: set[str] = set()
         self._lost_a_book = asyncio.Event()
         self.market = MarketData(self._on_book_lost, listeners, books)
-        self.channels = Channels(VENUE, partial(subscribe, rpc), partial(unsubscribe, rpc))
+        self.channels = Channels(VENUE, partial(subscribe, rpc), partial(unsubscribe, rpc), CHANNELS_PER_CALL)
 
     def forget(self) -> None:
         """The connection is gone: every book is dark."""
@@ -39,18 +40,18 @@ class Listening:
         self.channels.forget()
         self._lost_books.clear()
 
-    async def listen_privately(self, feeds: Mapping[str, Feed]) -> None:
-        """Raises Refused when one of them is not to be had: without it we would not know our own orders."""
+    async def listen_privately(self, needed: str, feeds: Mapping[str, Feed]) -> None:
+        """Subscribe to all of them. Raises Refused when the `needed` one is not to be had; another one is a warning."""
         refused = await self.channels.listen(feeds, speaks_first=False)
-        if refused:
-            raise Refused(VENUE, "; ".join(f"{name}: {words}" for name, words in refused.items()), request="subscribe")
+        if needed in refused:
+            raise Refused(VENUE, f"{needed}: {refused[needed]}: no order may rest unheard", request="subscribe")
+        _warn(refused)
 
     async def listen_to_new(self, feeds: Mapping[str, Feed], *, speaks_first: bool) -> None:
         """Subscribe to those that we do not listen to yet; one that is not to be had is a warning."""
         new = {channel: feed for channel, feed in feeds.items() if channel not in self.channels.names}
         if new:
-            for channel, words in (await self.channels.listen(new, speaks_first=speaks_first)).items():
-                log.warning("%s: not subscribed to %s: %s", VENUE, channel, words)
+            _warn(await self.channels.listen(new, speaks_first=speaks_first))
 
     async def refresh(self) -> None:
         """Ask what is listed; subscribe to what is new of it, and leave what is gone."""
@@ -89,3 +90,8 @@ class Listening:
     def _on_book_lost(self, channel: str) -> None:
         self._lost_books.add(channel)
         self._lost_a_book.set()
+
+
+def _warn(refused: Mapping[str, str]) -> None:
+    for channel, words in refused.items():
+        log.warning("%s: not subscribed to %s: %s", VENUE, channel, words)

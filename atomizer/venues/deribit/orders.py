@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from atomizer._core.fixed import format_nanos, is_multiple
-from atomizer.domain.instruments import Contract, Instrument, parse_name
+from atomizer._core.fixed import format_nanos
+from atomizer.domain.instruments import Contract, parse_name
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate
 from atomizer.errors import BadFrame, Disconnected, Refused, VenueError
 from atomizer.net.rpc import NANOS_PER_S, Fault, Rpc
@@ -29,6 +29,7 @@ from atomizer.venues.deribit.codec import (
 from atomizer.venues.deribit.market import MarketData
 from atomizer.venues.deribit.names import to_deribit
 from atomizer.venues.deribit.profile import NANOS_PER_MS, ORDER_VALID_MS, VENUE
+from atomizer.venues.deribit.terms import off_terms
 from atomizer.venues.deribit.wire import account_currency
 
 PAGE_SIZE: Final = 1_000
@@ -107,15 +108,21 @@ class OrderDesk:
         The venue's own edit is not it: an edited order keeps its label, so fills of its two lives could not be told
         apart.
         """
-        old = self._known.get(order.replaces)
         words = self._off_terms(order)
-        if old is None or not old.order_id or old.contract != parse_name(order.instrument):
-            words = f"no live order {order.replaces} of {order.instrument} is known to replace"
-        if words:
-            self._report(order.client_id, OrderState.REFUSED, words)
-            self._cancel(order.replaces)
+        oldest = self._ahead_of(order.replaces)
+        if oldest is not None and not words:
+            waiting = self._successors[oldest]
+            self._successors[oldest] = waiting._replace(order=order, decided_ns=now_ns)
+            self._report(waiting.order.client_id, OrderState.REFUSED, "replaced before it left")
             return
-        self._successors[order.replaces] = _Successor(order, now_ns, old.filled_nanos if old is not None else 0)
+        old = self._known.get(order.replaces)
+        if old is None or old.contract != parse_name(order.instrument):
+            words = f"no live order {order.replaces} of {order.instrument} is known to replace"
+        if old is None or words:
+            self._report(order.client_id, OrderState.REFUSED, words)
+            self._drop(order.replaces)
+            return
+        self._successors[order.replaces] = _Successor(order, now_ns, old.filled_nanos)
         self._cancel(order.replaces)
 
     def cancel(self, cancel: CancelSent) -> None:
@@ -124,7 +131,19 @@ class OrderDesk:
         A cancel beyond the budget, its reserve included, leaves as soon as the budget allows.
         """
         self._drop_successor(cancel.client_id, "cancelled together with the order that it was to replace")
-        self._cancel(cancel.client_id)
+        self._drop(cancel.client_id)
+
+    def _drop(self, client_id: str) -> None:
+        """Cancel at the venue, unless it waits here for another to be gone."""
+        oldest = self._ahead_of(client_id)
+        if oldest is not None:
+            self._drop_successor(oldest, "cancelled before it left")
+        else:
+            self._cancel(client_id)
+
+    def _ahead_of(self, client_id: str) -> str | None:
+        """The order that must be gone before this one leaves."""
+        return next((old for old, each in self._successors.items() if each.order.client_id == client_id), None)
 
     def _cancel(self, client_id: str) -> None:
         known = self._known.get(client_id)
@@ -203,6 +222,7 @@ class OrderDesk:
             state = OrderState.UNKNOWN if fault.is_unknown else OrderState.REFUSED
             if state is OrderState.REFUSED:
                 self._known.pop(client_id, None)
+            self._drop_successor(client_id, f"{client_id} is {state}: nothing to replace")
             self._emit(_update(now_ns, client_id, state, fault.words, fault.code))
             return
         try:
@@ -358,21 +378,6 @@ class OrderDesk:
         self._known.pop(order.client_id, None)
         words = "never reached the venue, and would be refused there by now"
         self._emit(_update(self._now_ns(), order.client_id, OrderState.REFUSED, words))
-
-
-def off_terms(order: OrderPlaced, instrument: Instrument) -> str:
-    """Why the venue would refuse this price or amount; empty when it would not."""
-    tick_nanos = instrument.tick_at(order.price_nanos)
-    if not instrument.is_active:
-        return f"{instrument.name} is not active"
-    if order.price_nanos <= 0 or not is_multiple(order.price_nanos, tick_nanos):
-        return f"price {format_nanos(order.price_nanos)} is not on the tick of {format_nanos(tick_nanos)}"
-    if order.amount_nanos < instrument.min_amount_nanos:
-        least = format_nanos(instrument.min_amount_nanos)
-        return f"amount {format_nanos(order.amount_nanos)} is below the least of {least}"
-    if not is_multiple(order.amount_nanos, instrument.lot_nanos):
-        return f"amount {format_nanos(order.amount_nanos)} is not on the lot of {format_nanos(instrument.lot_nanos)}"
-    return ""
 
 
 def _known(order: VenueOrder) -> _Known:

@@ -49,6 +49,7 @@ from atomizer.venues.deribit.quoting import QuoteDesk
 log = logging.getLogger(__name__)
 
 FIRST_MESSAGES_WITHIN_S: Final = 5
+ORDERS: Final = "user.changes.any.any.raw"  # what happens to our orders, and our trades, of every kind and currency
 HOUSEKEEPING_S: Final = 0.1
 RENEW_AT: Final = 0.8  # of a login's life
 
@@ -244,18 +245,18 @@ class DeribitSession:
 
     async def _listen(self, login: Login) -> None:
         feeds: dict[str, Feed] = {
-            "user.changes.any.any.raw": self._private(self._orders.on_changes),
+            ORDERS: self._private(self._orders.on_changes),
             "user.portfolio.any": self._on_portfolio,
         }
         if may_quote_blocks(login):
             feeds["block_rfq.maker.any"] = self.blocks.on_rfq
             feeds["block_rfq.maker.quotes.any"] = self.blocks.on_quotes
-        await self._listening.listen_privately(feeds)
+        trips = {f"user.mmp_trigger.{self._market.index_of(underlying)}" for underlying in self._underlyings}
+        feeds |= dict.fromkeys(sorted(trips), self._on_trip)
+        await self._listening.listen_privately(ORDERS, feeds)
         for order in await self._orders.open_orders():
             self._emit(order)
         await self._listening.refresh()
-        trips: dict[str, Feed] = {f"user.mmp_trigger.{index}": self._on_trip for index in self._market.index_names()}
-        await self._listening.listen_to_new(trips, speaks_first=False)
 
     # --- what comes
 

@@ -1,0 +1,669 @@
+"""A session at practice Deribit over real sockets: in, trading, cut off, back, and never in doubt."""
+
+import asyncio
+import time
+from decimal import Decimal
+from random import Random
+
+import msgspec
+import orjson
+import pytest
+from deribit_trader import ACCOUNTS
+from derive_wire import Wire
+
+from atomizer._core.book import NO_PRICE
+from atomizer._core.fixed import floor_to
+from atomizer.domain.session import Connected, Lost
+from atomizer.domain.trading import (
+    CancelSent,
+    Fill,
+    OrderPlaced,
+    OrderState,
+    OrderUpdate,
+    Protection,
+    Side,
+    TimeInForce,
+)
+from atomizer.errors import ConfigError, Disconnected, Refused
+from atomizer.net import rpc
+from atomizer.orders.table import OrderTable
+from atomizer.sim.deribit import SOCKET_PATH, Venue, serve
+from atomizer.sim.market import STEP_NS, Market
+from atomizer.venues.deribit import codec, orders, session
+from atomizer.venues.deribit.account_codec import MmpConfig
+from atomizer.venues.deribit.auth import Credentials
+from atomizer.venues.deribit.market import BookKind
+from atomizer.venues.deribit.profile import choose_profile
+from atomizer.venues.deribit.session import DeribitSession
+
+SECOND = 10**9
+PERPETUAL = "ETH-PERP"
+RAW_BOOK = "book.ETH-PERPETUAL.raw"
+# Public test keys: the documents' own example, and RFC 8032's first vector.
+AMANDA = Credentials.with_secret("AMANDA", b"AMANDASECRECT")
+SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+
+
+class Told:
+    """Everything a session emitted, in order, and an order table that heard it all."""
+
+    def __init__(self):
+        self.events = []
+        self.table = OrderTable()
+        self._news = asyncio.Event()
+
+    def __call__(self, event):
+        self.events.append(event)
+        if isinstance(event, OrderUpdate | Fill):
+            self.table.apply(event)
+        self._news.set()
+
+    async def until(self, is_there):
+        async with asyncio.timeout(12):
+            while not is_there():
+                self._news.clear()
+                await self._news.wait()
+
+    def count(self, kind):
+        return sum(isinstance(event, kind) for event in self.events)
+
+    def fills(self):
+        return list({event.trade_id: event for event in self.events if isinstance(event, Fill)}.values())
+
+
+class Floor:
+    """One practice venue, a wire to it, and a session at the wire's end."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.told = Told()
+        self.session = self.make_session()
+        self.count = 0
+
+    def make_session(self, **changes):
+        options = {
+            "underlyings": ["ETH"],
+            "emit": self.told,
+            "now_ns": time.time_ns,
+            "random": Random(1),  # noqa: S311  spreads reconnects
+        }
+        credentials = changes.pop("credentials", AMANDA)
+        return DeribitSession(choose_profile(is_test=True, url=self.wire.url), credentials, **(options | changes))
+
+    def order(self, side, offset_nanos, **changes):
+        """An order for the perpetual, `offset_nanos` beyond the other side's touch (negative rests)."""
+        name = changes.get("instrument", PERPETUAL)
+        book, now_ns, instrument = self.session.book(name), time.time_ns(), self.session.instrument(name)
+        self.count += 1
+        touch = book.best_ask() if side is Side.BUY else book.best_bid()
+        wish = touch + side * offset_nanos
+        fields = {
+            "now_ns": now_ns,
+            "venue": "deribit",
+            "client_id": f"test.flow.{self.count}",
+            "nonce": self.session.next_nonce(now_ns),
+            "instrument": name,
+            "side": side,
+            "price_nanos": floor_to(wish, instrument.tick_at(wish)),
+            "amount_nanos": instrument.min_amount_nanos,
+            "time_in_force": TimeInForce.GTC,
+        }
+        return OrderPlaced(**(fields | changes))
+
+    def place(self, order):
+        self.told.table.apply(order)
+        self.session.place(order, time.time_ns())
+        return order
+
+    def replace(self, old, new):
+        order = msgspec.structs.replace(new, replaces=old.client_id)
+        self.told.table.apply(order)
+        self.session.replace(order, time.time_ns())
+        return order
+
+    def cancel(self, order):
+        cancel = CancelSent(now_ns=time.time_ns(), venue="deribit", client_id=order.client_id)
+        self.session.cancel(cancel, time.time_ns())
+
+    def option(self, underlying):
+        """A listed option with offers, of the underlying."""
+        for name in self.session.names:
+            book, contract = self.session.book(name), self.session.instrument(name).contract
+            if contract.is_option and contract.underlying == underlying and book.best_ask() != NO_PRICE:
+                return name
+        raise AssertionError(f"no option of {underlying} is offered")
+
+    def state_of(self, order):
+        return self.told.table.get("deribit", order.client_id).state
+
+    async def reaches(self, order, *states):
+        await self.told.until(lambda: self.state_of(order) in states)
+
+    async def back(self, times=2):
+        """Until the session has connected this many times."""
+        await self.told.until(lambda: self.told.count(Connected) >= times)
+
+
+async def eventually(is_there):
+    """For what no event announces."""
+    async with asyncio.timeout(12):
+        while not is_there():  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.02)
+
+
+async def play(market, venue):
+    while True:
+        now_ns = time.time_ns()
+        venue.on_market(market.advance(now_ns), now_ns)
+        venue.publish(now_ns)
+        await asyncio.sleep(STEP_NS / SECOND)
+
+
+@pytest.fixture
+async def floor():
+    market = Market(7, time.time_ns())
+    venue = Venue(market, ACCOUNTS)
+    runner, port = await serve(venue, "127.0.0.1", 0)
+    playing = asyncio.create_task(play(market, venue))
+    async with Wire(f"ws://127.0.0.1:{port}{SOCKET_PATH}").listening() as wire:
+        floor = Floor(wire)
+        yield floor
+        await floor.session.stop()
+    playing.cancel()
+    await asyncio.gather(playing, return_exceptions=True)
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def trading(floor):
+    await floor.session.start()
+    return floor
+
+
+# --- coming in
+
+
+async def test_after_start_everything_listed_is_known(trading):
+    """Start ends with every book live, every mark there, the clock measured, money known and nothing unreadable."""
+    session = trading.session
+    assert [type(event) for event in trading.told.events] == [Connected]
+    assert trading.told.events[0].silent_channels == 0
+    assert len(session.names) > 50
+    for name in session.names:
+        assert session.instrument(name).name == name
+        assert session.instrument(name).currency == "ETH"
+        assert not session.book(name).dark
+        assert session.mark(name).instrument == name
+    assert session.clock_offset.error_ns < SECOND
+    assert session.standings["ETH"].equity_e18 == 1000 * 10**18
+    assert session.market.index("eth_usd").price_nanos > 0
+    assert not session.bad_frames
+    assert session.is_open
+
+
+async def test_nothing_leaves_before_cancel_on_disconnect_was_read_back(trading):
+    """The setting is made after the login and asked for before anything is listened to or ordered."""
+    methods = [request["method"] for request in trading.wire.sent]
+    wish, check = (methods.index(f"private/{verb}_cancel_on_disconnect") for verb in ("enable", "get"))
+    assert methods.index("public/auth") < wish < check < methods.index("private/subscribe")
+    assert trading.wire.requests("public/set_heartbeat")[0]["params"]["interval"] == 10
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [AMANDA, Credentials.with_sent_secret("AMANDA", b"AMANDASECRECT"), Credentials.with_ed25519("EdKey001", SEED)],
+    ids=["signature", "secret", "ed25519"],
+)
+async def test_each_kind_of_key_comes_in(floor, credentials):
+    """By signature, by sending the secret, or by an Ed25519 key."""
+    session = floor.make_session(credentials=credentials)
+    await session.start()
+    assert session.is_open
+    await session.stop()
+    said = orjson.dumps(floor.wire.requests("public/auth")).decode()
+    assert ("AMANDASECRECT" in said) == ("client_credentials" in said)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "error", "words"),
+    [
+        (Credentials.with_secret("AMANDA", b"wrong"), Refused, "DERIBIT_API_KEY"),
+        (Credentials.with_secret("nobody", b"AMANDASECRECT"), Refused, "nobody"),
+        (Credentials.with_secret("reader", b"reader-secret"), ConfigError, "trade:read_write"),
+    ],
+)
+async def test_a_key_that_will_not_do_is_refused(floor, credentials, error, words):
+    """A wrong secret, a key of nobody's, or one that may only read: named, with what to do, without the secret."""
+    session = floor.make_session(credentials=credentials)
+    with pytest.raises(error, match=words) as caught:
+        await session.start()
+    assert "SECRECT" not in str(caught.value)
+    assert floor.told.events == []
+
+
+@pytest.mark.parametrize(("skew_ns", "words"), [(3 * SECOND, "ahead of"), (-3 * SECOND, "behind")])
+async def test_a_clock_that_is_off_is_refused(floor, skew_ns, words):
+    """Seconds off is refused before the login, with the direction."""
+    session = floor.make_session(now_ns=lambda: time.time_ns() + skew_ns)
+    with pytest.raises(ConfigError, match=words):
+        await session.start()
+    assert not floor.wire.requests("public/auth")
+
+
+async def test_underlyings_are_told_apart_by_what_they_are_paid_in(floor):
+    """ETH is paid in ether and ETH_USDC in dollars; what is not listed is left out, and nothing at all is an error."""
+    session = floor.make_session(underlyings=["ETH_USDC", "DOGE_USDC"])
+    await session.start()
+    assert {session.instrument(name).contract.underlying for name in session.names} == {"ETH_USDC"}
+    assert {session.instrument(name).currency for name in session.names} == {"USD"}
+    await session.stop()
+    with pytest.raises(ConfigError, match="SOL_USDC"):
+        await floor.make_session(underlyings=["DOGE_USDC"]).start()
+
+
+@pytest.mark.parametrize("kind", list(BookKind))
+async def test_books_come_raw_in_intervals_or_grouped(floor, kind):
+    """Each kind of channel gives bright books that stay in sequence."""
+    session = floor.make_session(books=kind)
+    await session.start()
+    assert all(not session.book(name).dark for name in session.names)
+    before = session.book(PERPETUAL).sequence
+    await eventually(lambda: session.book(PERPETUAL).sequence > before)
+    assert not session.bad_frames
+    assert len(floor.wire.requests("public/unsubscribe")) == 0
+    await session.stop()
+
+
+# --- trading
+
+
+async def test_an_order_rests_and_is_cancelled(trading):
+    """Placed, open at the venue under its label, cancelled, gone."""
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.OPEN)
+    [resting] = await trading.session.open_orders()
+    assert (resting.client_id, resting.state) == (order.client_id, OrderState.OPEN)
+    trading.cancel(order)
+    await trading.reaches(order, OrderState.CANCELLED)
+    assert await trading.session.open_orders() == []
+    assert trading.told.table.get("deribit", order.client_id).filled_nanos == 0
+
+
+async def test_an_inverse_future_fills_in_dollars_and_pays_in_coins(trading):
+    """Amount and position in USD, the fee in ether with its index, and the venue's position the same as ours."""
+    order = trading.place(trading.order(Side.BUY, 5 * SECOND, time_in_force=TimeInForce.IOC))
+    await trading.reaches(order, OrderState.FILLED)
+    fills = trading.told.fills()
+    assert sum(fill.amount_nanos for fill in fills) == order.amount_nanos
+    for fill in fills:
+        assert (fill.currency, fill.is_amount_usd, fill.is_maker) == ("ETH", True, False)
+        assert fill.price_nanos <= order.price_nanos
+        assert fill.index_nanos == pytest.approx(trading.session.mark(PERPETUAL).index_nanos, rel=0.01)
+        rate = Decimal(trading.session.instrument(PERPETUAL).taker_fee_nanos) / SECOND
+        coins = Decimal(fill.amount_nanos) / fill.price_nanos
+        assert fill.fee_e18 == pytest.approx(float(rate * coins) * 1e18, rel=1e-3, abs=2e10)
+    [position] = await trading.session.positions()
+    assert (position.instrument, position.amount_e18, position.currency) == (
+        PERPETUAL,
+        order.amount_nanos * 10**9,
+        "ETH",
+    )
+
+
+async def test_an_inverse_option_is_bought_in_coins(trading):
+    """Price in coins on the tick of its height, fee in coins, and its price in dollars by the index."""
+    name = trading.option("ETH")
+    tick = trading.session.instrument(name).tick_at(trading.session.book(name).best_ask())
+    order = trading.place(trading.order(Side.BUY, 5 * tick, instrument=name, time_in_force=TimeInForce.IOC))
+    await trading.reaches(order, OrderState.FILLED)
+    [fill, *_] = trading.told.fills()
+    assert (fill.instrument, fill.currency, fill.is_amount_usd) == (name, "ETH", False)
+    assert fill.fee_e18 > 0
+    dollars = trading.session.market.usd_nanos(name, fill.price_nanos)
+    assert dollars == pytest.approx(fill.price_nanos * trading.session.mark(name).index_nanos / SECOND, rel=0.01)
+
+
+async def test_a_linear_option_is_bought_in_dollars(floor):
+    """What is quoted in USDC is paid in dollars, fee included."""
+    session = floor.session = floor.make_session(underlyings=["ETH_USDC"])
+    await session.start()
+    name = floor.option("ETH_USDC")
+    tick = session.instrument(name).tick_at(session.book(name).best_ask())
+    order = floor.place(floor.order(Side.BUY, 5 * tick, instrument=name, time_in_force=TimeInForce.IOC))
+    await floor.reaches(order, OrderState.FILLED)
+    [fill, *_] = floor.told.fills()
+    assert (fill.instrument, fill.currency, session.market.usd_nanos(name, 7)) == (name, "USD", 7)
+
+
+async def test_a_refused_order_carries_code_and_words(trading):
+    """A post-only order that would trade is refused by the venue, and says so."""
+    order = trading.place(trading.order(Side.SELL, 5 * SECOND, time_in_force=TimeInForce.POST_ONLY))
+    await trading.reaches(order, OrderState.REFUSED)
+    refused = trading.told.table.get("deribit", order.client_id)
+    assert refused.code == 11054
+    assert "post_only_reject" in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"price_nanos": 1_000_000_007}, "tick"),
+        ({"amount_nanos": SECOND // 2}, "least"),
+        ({"instrument": "BTC-PERP"}, "not listed"),
+        ({"price_nanos": -SECOND}, "tick"),
+    ],
+)
+async def test_what_cannot_succeed_does_not_leave(trading, changes, words):
+    """Off tick, below the least amount, or not listed: refused here, in words, with nothing sent."""
+    order = msgspec.structs.replace(trading.order(Side.BUY, -100 * SECOND), **changes)
+    trading.place(order)
+    await trading.reaches(order, OrderState.REFUSED)
+    assert words in trading.told.table.get("deribit", order.client_id).detail
+    assert not trading.wire.requests("private/buy")
+
+
+async def test_a_cancel_overtakes_its_order(trading):
+    """A cancel right behind an order that is not acknowledged goes by its label: the order ends."""
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    trading.cancel(order)
+    await trading.reaches(order, OrderState.CANCELLED, OrderState.REFUSED)
+    assert await trading.session.open_orders() == []
+    assert trading.wire.requests("private/cancel_by_label")[0]["params"]["currency"] == "ETH"
+
+
+async def test_an_order_takes_the_place_of_another(trading):
+    """The old order ends before the new one leaves; replaced again meanwhile, only the last one ever rests."""
+    first = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(first, OrderState.OPEN)
+    second = trading.replace(first, trading.order(Side.BUY, -101 * SECOND))
+    third = trading.replace(second, trading.order(Side.BUY, -102 * SECOND))
+    await trading.reaches(third, OrderState.OPEN)
+    assert trading.state_of(first) is OrderState.CANCELLED
+    assert trading.state_of(second).is_final
+    assert [update.client_id for update in await trading.session.open_orders()] == [third.client_id]
+    labels = [request["params"]["label"] for request in trading.wire.requests("private/buy")]
+    assert labels == [first.client_id, third.client_id]
+
+
+async def test_an_order_in_flight_can_be_replaced(trading):
+    """Without waiting for its acknowledgement: it goes by its label, and its successor rests."""
+    first = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    second = trading.replace(first, trading.order(Side.BUY, -101 * SECOND))
+    await trading.reaches(second, OrderState.OPEN)
+    assert trading.state_of(first) is OrderState.CANCELLED
+
+
+async def test_a_replacement_for_what_has_filled_does_not_leave(trading):
+    """It would add to what the old order did."""
+    old = trading.place(trading.order(Side.BUY, 5 * SECOND))
+    new = trading.replace(old, trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(old, OrderState.FILLED)
+    await trading.reaches(new, OrderState.REFUSED)
+    assert len(trading.wire.requests("private/buy")) == 1
+
+
+async def test_a_waiting_replacement_can_be_cancelled(trading):
+    """Before it left, it ends here."""
+    old = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(old, OrderState.OPEN)
+    new = trading.replace(old, trading.order(Side.BUY, -101 * SECOND))
+    trading.cancel(new)
+    await trading.reaches(new, OrderState.REFUSED)
+    await trading.reaches(old, OrderState.CANCELLED)
+    assert await trading.session.open_orders() == []
+
+
+async def test_an_order_is_edited_by_hand(trading):
+    """Another price and amount under the same label, by the venue's id or by label while there is none."""
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND, time_in_force=TimeInForce.POST_ONLY))
+    desk = trading.session.orders
+    edited = await desk.edit(order.client_id, order.price_nanos - SECOND, 2 * order.amount_nanos)
+    assert (edited.client_id, edited.state) == (order.client_id, OrderState.OPEN)
+    await desk.edit(order.client_id, order.price_nanos, order.amount_nanos)
+    assert len(trading.wire.requests("private/edit_by_label")) + len(trading.wire.requests("private/edit")) == 2
+    assert await desk.cancel_label(order.client_id, PERPETUAL) == 1
+    await trading.reaches(order, OrderState.CANCELLED)
+    with pytest.raises(Refused, match="no live order"):
+        await desk.edit(order.client_id, SECOND, SECOND)
+
+
+async def test_cancelling_many_leaves_the_others(trading):
+    """By instrument, by currency, or everything."""
+    option = trading.option("ETH")
+    one = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    tick = trading.session.instrument(option).tick_nanos
+    two = trading.place(trading.order(Side.BUY, 0, instrument=option, price_nanos=tick))
+    for order in (one, two):
+        await trading.reaches(order, OrderState.OPEN)
+    await trading.session.cancel_all(PERPETUAL)
+    await trading.reaches(one, OrderState.CANCELLED)
+    assert trading.state_of(two) is OrderState.OPEN
+    assert await trading.session.orders.cancel_currency("ETH") == 1
+    await trading.reaches(two, OrderState.CANCELLED)
+    three = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(three, OrderState.OPEN)
+    await trading.session.cancel_all()
+    await trading.reaches(three, OrderState.CANCELLED)
+
+
+async def test_fills_are_the_venues_own_history(trading):
+    """Everything since the start, each once, the same as what was told as it happened."""
+    since_ms = time.time_ns() // 10**6 - 1000
+    for side in (Side.BUY, Side.SELL, Side.BUY):
+        order = trading.place(trading.order(side, 5 * SECOND, time_in_force=TimeInForce.IOC))
+        await trading.reaches(order, OrderState.FILLED)
+    history = await trading.session.fills_since(since_ms)
+    told = sorted(trading.told.fills(), key=lambda fill: (fill.venue_time_ns, fill.trade_id))
+    found = sorted(history, key=lambda fill: (fill.venue_time_ns, fill.trade_id))
+    assert [msgspec.structs.replace(fill, now_ns=0) for fill in found] == [
+        msgspec.structs.replace(fill, now_ns=0) for fill in told
+    ]
+    [position] = await trading.session.positions()
+    assert position.amount_e18 == sum(fill.side * fill.amount_nanos for fill in told) * 10**9
+
+
+async def test_too_much_traded_trips_the_protection_until_it_is_reset(trading):
+    """Set and read back; a protected fill beyond the limit takes the protected orders away and bars new ones."""
+    amount = trading.session.instrument(PERPETUAL).min_amount_nanos
+    wanted = Protection(underlying="ETH", window_ms=60_000, frozen_ms=0, amount_limit_nanos=SECOND)
+    state = await trading.session.protect(wanted)
+    assert (state.protection, state.is_frozen) == (wanted, False)
+    assert await trading.session.protections() == [state]
+    guarded = trading.place(trading.order(Side.BUY, -100 * SECOND, is_protected=True))
+    await trading.reaches(guarded, OrderState.OPEN)
+    much = trading.order(
+        Side.BUY, 5 * SECOND, is_protected=True, time_in_force=TimeInForce.IOC, amount_nanos=5000 * amount
+    )
+    trading.place(much)
+    await trading.reaches(guarded, OrderState.CANCELLED)
+    await eventually(lambda: trading.session.quotes.trips)
+    barred = trading.place(trading.order(Side.BUY, -100 * SECOND, is_protected=True))
+    await trading.reaches(barred, OrderState.REFUSED)
+    assert trading.told.table.get("deribit", barred.client_id).code == 13030
+    assert (await trading.session.protections())[0].is_frozen
+    await trading.session.reset_protection("ETH")
+    assert not trading.session.quotes.trips
+    free = trading.place(trading.order(Side.BUY, -100 * SECOND, is_protected=True))
+    await trading.reaches(free, OrderState.OPEN)
+
+
+async def test_a_protection_that_reads_back_otherwise_is_refused(trading):
+    """What the venue says it has must be what was wanted."""
+
+    def bend(text):
+        return text.replace(b'"interval":7', b'"interval":8')
+
+    trading.wire.to_client = bend
+    with pytest.raises(Refused, match="reads back"):
+        await trading.session.quotes.configure(
+            MmpConfig(index_name="eth_usd", interval_s=7, frozen_s=0, max_quote_nanos=SECOND, quantity_nanos=SECOND)
+        )
+    with pytest.raises(Refused, match="whole seconds"):
+        await trading.session.protect(Protection(underlying="ETH", window_ms=1500, frozen_ms=0))
+
+
+# --- what goes wrong
+
+
+async def test_a_gap_darkens_one_book_and_asks_for_that_one_alone(trading):
+    """A lost change: the book is dark until its own new snapshot; no other book is touched."""
+    lost = []
+
+    def lose(text):
+        if not lost and RAW_BOOK.encode() in text and b'"type":"change"' in text:
+            lost.append(text)
+            return None
+        return text
+
+    trading.wire.to_client = lose
+    asked = len(trading.wire.requests("public/subscribe"))
+    await eventually(lambda: trading.wire.requests("public/unsubscribe"))
+    await eventually(lambda: not trading.session.book(PERPETUAL).dark)
+    assert [request["params"]["channels"] for request in trading.wire.requests("public/unsubscribe")] == [[RAW_BOOK]]
+    again = trading.wire.requests("public/subscribe")[asked:]
+    assert [request["params"]["channels"] for request in again] == [[RAW_BOOK]]
+    assert trading.told.count(Lost) == 0
+
+
+async def test_a_test_request_is_answered(trading):
+    """The venue asks whether we are there, and is told at once."""
+    trading.wire.tell_client({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
+    trading.wire.tell_client({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}})
+    await eventually(lambda: trading.wire.requests("public/test"))
+    assert not trading.session.bad_frames
+
+
+async def test_a_login_is_renewed_before_it_ends(floor, monkeypatch):
+    """With the token that renews once; when the venue forgot it, by logging in again; trading goes on."""
+    monkeypatch.setattr(session, "RENEW_AT", 0.0)
+    await floor.session.start()
+    await eventually(lambda: len(floor.wire.requests("public/auth")) >= 3)
+    kinds = [request["params"]["grant_type"] for request in floor.wire.requests("public/auth")]
+    assert kinds[0] == "client_signature"
+    assert set(kinds[1:]) == {"refresh_token"}
+    tokens = [request["params"]["refresh_token"] for request in floor.wire.requests("public/auth")[1:]]
+    assert len(set(tokens)) == len(tokens)
+    order = floor.place(floor.order(Side.BUY, -100 * SECOND))
+    await floor.reaches(order, OrderState.OPEN)
+
+
+async def test_a_cut_connection_darkens_books_cancels_orders_and_comes_back(trading):
+    """The venue cancels what rested; meanwhile nothing leaves; afterwards everything is as after a start."""
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.OPEN)
+    book = trading.session.book(PERPETUAL)
+    trading.wire.cut()
+    await trading.told.until(lambda: trading.told.count(Lost) == 1)
+    assert book.dark
+    assert trading.session.mark(PERPETUAL) is None
+    late = trading.place(msgspec.structs.replace(order, client_id="test.flow.99"))
+    await trading.reaches(late, OrderState.REFUSED)
+    await trading.back()
+    assert trading.session.book(PERPETUAL) is book
+    assert not book.dark
+    assert await trading.session.open_orders() == []
+    again = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(again, OrderState.OPEN)
+
+
+async def test_stopping_leaves_nothing_behind_and_never_logs_out(trading):
+    """Orders that rest at the end are gone at the venue: the socket is dropped, since a logout would keep them."""
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.OPEN)
+    await trading.session.stop()
+    assert not trading.wire.requests("private/logout")
+    other = trading.make_session()
+    await other.start()
+    assert await other.open_orders() == []
+    await other.stop()
+    with pytest.raises(Disconnected):
+        await trading.session.open_orders()
+
+
+async def test_an_order_whose_answer_was_lost_is_found_filled(trading, monkeypatch):
+    """Its outcome is unknown, so the venue is asked by the label, and nothing is sent again."""
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", SECOND // 5)
+
+    def lose(text):
+        message = orjson.loads(text)
+        is_ours = message.get("params", {}).get("channel", "").startswith("user.changes")
+        return None if is_ours or (isinstance(message.get("result"), dict) and "order" in message["result"]) else text
+
+    trading.wire.to_client = lose
+    order = trading.place(trading.order(Side.BUY, 5 * SECOND, time_in_force=TimeInForce.IOC))
+    await trading.reaches(order, OrderState.UNKNOWN)
+    await trading.session.resolve(order)
+    assert trading.state_of(order) is OrderState.FILLED
+    assert len(trading.wire.requests("private/buy")) == 1
+
+
+async def test_an_order_that_never_arrived_ends_refused(trading, monkeypatch):
+    """Once the venue would refuse it for being late, not finding it means that nothing can come of it."""
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", SECOND // 5)
+    for module in (codec, orders):
+        monkeypatch.setattr(module, "ORDER_VALID_MS", 300)
+    monkeypatch.setattr(orders, "CLOCKS_APART_NS", SECOND // 10)
+    trading.wire.to_venue = lambda text: None if b"private/buy" in text else text
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.UNKNOWN)
+    await trading.session.resolve(order)
+    assert trading.state_of(order) is OrderState.REFUSED
+
+
+async def test_an_order_that_rests_unanswered_is_cancelled_by_its_label(trading, monkeypatch):
+    """Resolving takes it away: what we do not know of must not rest."""
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", SECOND // 5)
+
+    def lose(text):
+        message = orjson.loads(text)
+        is_ours = message.get("params", {}).get("channel", "").startswith("user.changes")
+        return None if is_ours or (isinstance(message.get("result"), dict) and "order" in message["result"]) else text
+
+    trading.wire.to_client = lose
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.UNKNOWN)
+    await trading.session.resolve(order)
+    assert trading.state_of(order) is OrderState.CANCELLED
+
+
+async def test_an_order_that_comes_too_late_is_refused_by_the_venue(trading, monkeypatch):
+    """What was held up on the way for longer than an order is valid comes to nothing."""
+    monkeypatch.setattr(codec, "ORDER_VALID_MS", -1000)
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.REFUSED)
+    assert trading.told.table.get("deribit", order.client_id).code == 13888
+
+
+async def test_a_private_message_that_cannot_be_read_starts_over(trading):
+    """Not knowing our own orders is no state to trade in: the connection is dropped, and everything asked anew."""
+    channel = "user.changes.any.any.raw"
+    trading.wire.tell_client({"method": "subscription", "params": {"channel": channel, "data": {"orders": 5}}})
+    await trading.back()
+    assert trading.told.count(Lost) == 1
+    assert trading.session.is_open
+
+
+async def test_nonsense_is_counted_and_survived(trading):
+    """Bytes of no meaning and channels of nobody's leave a count and nothing else."""
+    trading.wire.tell_client(b"nonsense")
+    trading.wire.tell_client({"method": "subscription", "params": {"channel": "quote.X", "data": {}}})
+    trading.wire.tell_client({"jsonrpc": "2.0", "error": {"code": 10028, "message": "too_many_requests"}})
+    await eventually(lambda: sum(trading.session.bad_frames.values()) == 3)
+    assert set(trading.session.bad_frames) == {"not_json", "unknown_channel", "unaddressed"}
+    assert trading.session.is_open
+
+
+async def test_what_the_listener_raises_ends_the_session(floor):
+    """A journal that fails must stop trading: the exception comes out of `wait`."""
+
+    def fail(event):
+        if isinstance(event, OrderUpdate):
+            raise RuntimeError("the journal is full")
+        floor.told(event)
+
+    session = floor.session = floor.make_session(emit=fail)
+    await session.start()
+    session.place(floor.order(Side.BUY, -100 * SECOND), time.time_ns())
+    with pytest.raises(RuntimeError, match="journal is full"):
+        async with asyncio.timeout(12):
+            await session.wait()
