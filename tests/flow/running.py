@@ -93,10 +93,15 @@ class Desk:
         """What the traders of this directory wrote to this file of logs."""
         return (self.directory / "logs" / name).read_text()
 
-    def freeze(self) -> None:
+    def freeze(self, *, settle: bool = True) -> None:
         """Let the market stand still, so that two readings can be compared."""
         _post(self.endpoints["derive"]["http"] + "/practice/freeze", b'{"frozen": true}')
-        time.sleep(TICKER_S)  # until every ticker has told the mark at which it stands
+        if settle:
+            time.sleep(TICKER_S)  # until every ticker has told the mark at which it stands
+
+    def thaw(self) -> None:
+        """Let it move again."""
+        _post(self.endpoints["derive"]["http"] + "/practice/freeze", b'{"frozen": false}')
 
 
 @contextlib.contextmanager

@@ -1,0 +1,106 @@
+"""`atomizer` with numbered places to die at: `victim.py PLACE OCCURRENCE COMMAND…` kills itself there with SIGKILL.
+
+Or at the place that the file ORDERS names when SIGUSR2 comes, so that one process can recover first and die then.
+
+The places stand round what a trader does between a decision and the knowledge of its outcome: each record's way into
+the journal, each message's into the socket, each word of a venue's into our books. They are laid from outside, at the
+seams of the classes that do it, so the trader has nothing in it for its tests.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from atomizer.app.trader import Trader
+from atomizer.cli import main
+from atomizer.journal.writer import JournalWriter
+from atomizer.net.connection import Connection
+
+WRITTEN = ("QuoteSent", "OrderPlaced", "OrderUpdate", "Fill", "HedgeOpened", "HedgeClosed")
+SENT = {"quote": b'"method":"quote"', "order": b'"private/order"'}
+QUESTION = {"question": b'"private/get_open_orders"'}
+HEARD = {
+    "trade notice": b'"id":"trade"',
+    "order notice": b".orders",
+    "trades notice": b".trades",
+    "order answer": b'"order_status"',
+}
+ORDERS, NOWHERE = "victim.orders", "nowhere"
+AT_THE_START = (
+    "before start",
+    "after start",
+    *(f"{when} sending question" for when in ("before", "after")),
+    *(f"{when} writing PositionsCompared" for when in ("before", "after")),
+)
+PLACES = [
+    *AT_THE_START,
+    *(f"{when} writing {kind}" for kind in WRITTEN for when in ("before", "after")),
+    *(f"{when} sending {what}" for what in SENT for when in ("before", "after")),
+    *(f"{when} hearing {what}" for what in HEARD for when in ("before", "after")),
+]
+
+
+class Walk:
+    """Counts how often each place is passed, and dies at the one that was asked for."""
+
+    def __init__(self, place, occurrence):
+        self.place, self.left = place, occurrence
+        signal.signal(signal.SIGUSR2, self.on_orders)
+
+    def on_orders(self, _number, _frame):
+        occurrence, _, self.place = Path(ORDERS).read_text().partition(" ")
+        self.left = int(occurrence)
+
+    def at(self, place):
+        if place == self.place:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lay(walk):
+    """Put the places round the classes that write, send and hear."""
+    append, send_text, init, start = JournalWriter.append, Connection.send_text, Connection.__init__, Trader.start
+
+    def append_at(self, record):
+        kind = type(record).__name__
+        walk.at(f"before writing {kind}")
+        sequence = append(self, record)
+        walk.at(f"after writing {kind}")
+        return sequence
+
+    def send_at(self, text):
+        kind = kind_of(SENT | QUESTION, text)
+        walk.at(f"before sending {kind}")
+        send_text(self, text)
+        walk.at(f"after sending {kind}")
+
+    def init_at(self, *arguments, on_text, **more):
+        def hear(text):
+            kind = kind_of(HEARD, text)
+            walk.at(f"before hearing {kind}")
+            on_text(text)
+            walk.at(f"after hearing {kind}")
+
+        init(self, *arguments, on_text=hear, **more)
+
+    async def start_at(self, sender=None):
+        walk.at("before start")
+        await start(self, sender)
+        walk.at("after start")
+
+    JournalWriter.append, Connection.send_text, Connection.__init__ = append_at, send_at, init_at
+    Trader.start = start_at
+
+
+def kind_of(kinds, text):
+    data = bytes(text)
+    return next((kind for kind, mark in kinds.items() if mark in data), "")
+
+
+if __name__ == "__main__":
+    place, occurrence, *command = sys.argv[1:]
+    lay(Walk(place, int(occurrence)))
+    sys.argv = ["atomizer", *command]
+    main()
