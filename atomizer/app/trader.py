@@ -164,6 +164,8 @@ class Trader:
     def on_fill(self, fill: Fill) -> None:
         if not self.ledger.state.orders.has_fill(fill.venue, fill.trade_id):
             self.tape.note(fill)
+            if (mark := self.venue.mark(fill.instrument)) is not None:
+                self.ledger.write(mark)  # what it was worth when it was traded, for the edge in the reports
         if self.hedging is not None:
             self.hedging.on_fill(fill)
         else:

@@ -11,7 +11,8 @@ from atomizer.version import VERSION
 # name → (module, what `atomizer --help` says). The module has a click command named `command`.
 COMMANDS = {
     "rfq-responder": ("atomizer.cli.rfq_responder", "Answer RFQs and hedge what is won."),
-    "inventory": ("atomizer.cli.inventory", "Positions, marks, Greeks and P&L from the journal."),
+    "inventory": ("atomizer.cli.inventory", "Positions, marks, Greeks and P&L."),
+    "reports": ("atomizer.cli.reports", "P&L by day, instrument, strategy, venue and cause."),
     "markets": ("atomizer.cli.markets", "Instruments of a venue, with prices."),
     "manual-order": ("atomizer.cli.manual_order", "Place one order and say what became of it."),
     "test-order": ("atomizer.cli.test_order", "Whether an order would work, step by step."),

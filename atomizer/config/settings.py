@@ -88,6 +88,12 @@ class Journal(msgspec.Struct, frozen=True):
     sync_every: Seconds = Seconds(2)
 
 
+class Desk(msgspec.Struct, frozen=True):
+    """What people look at."""
+
+    database: str = ""  # SQLAlchemy URL of the SQL projection; empty: SQLite beside the journal
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The whole tree; a section here is a section of config.yaml."""
 
@@ -96,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True):
     hedging: Hedging = Hedging()
     risk: Risk = Risk()
     journal: Journal = Journal()
+    desk: Desk = Desk()
 
 
 VARIABLES = {

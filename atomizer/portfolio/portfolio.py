@@ -1,10 +1,11 @@
 """All positions of one book of account with the latest marks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.trading import Fill, FundingPaid, Mark, Record, Settled
 from atomizer.portfolio.exposure import Exposure, net_exposure
+from atomizer.portfolio.marks import Marks
 from atomizer.portfolio.positions import Position
 
 
@@ -13,7 +14,7 @@ class Portfolio:
 
     def __init__(self) -> None:
         self._positions: dict[tuple[str, str], Position] = {}
-        self._marks: dict[str, dict[str, Mark]] = {}
+        self._marks = Marks()
         self._amounts: dict[str, int] = {}  # by contract, in coins over all venues
         self._coins: dict[tuple[str, str], int] = {}  # what each position has in that sum
         self._payments: set[tuple[str, str]] = set()
@@ -21,6 +22,16 @@ class Portfolio:
         self._nets: dict[tuple[str, str], int] = {}  # P&L of each position that has one, and their sum
         self._net_e18 = 0
         self._on_amount: Callable[[str, int], None] = _unwatched
+
+    @classmethod
+    def of(cls, positions: Iterable[Position], marks: Iterable[Mark]) -> "Portfolio":
+        """One that holds these, as somebody kept them: to be looked at, since payments before are not remembered."""
+        portfolio = cls()
+        for mark in marks:
+            portfolio.apply(mark)
+        for position in positions:
+            portfolio._adopt(position)
+        return portfolio
 
     def apply(self, record: Record) -> bool:
         """Fold one record in; False when it changes nothing.
@@ -50,13 +61,8 @@ class Portfolio:
             yield position
 
     def mark(self, venue: str, instrument: str) -> Mark | None:
-        """The venue's own mark, else the newest of that contract elsewhere.
-
-        An RFQ venue gives no marks: what was traded there is worth what the same contract is worth where it is hedged.
-        """
-        marks = self._marks.get(instrument, {})
-        own = marks.get(venue)
-        return own if own is not None else max(marks.values(), key=_age_key, default=None)
+        """The venue's own mark, else the newest of that contract elsewhere."""
+        return self._marks.at(venue, instrument)
 
     def amount_nanos(self, instrument: str) -> int:
         """Net signed amount of a contract over all venues, in coins."""
@@ -80,11 +86,8 @@ class Portfolio:
         )
 
     def _apply_mark(self, mark: Mark) -> bool:
-        marks = self._marks.setdefault(mark.instrument, {})
-        known = marks.get(mark.venue)
-        if known is not None and _age_key(mark) <= _age_key(known):
+        if not self._marks.apply(mark):
             return False
-        marks[mark.venue] = mark
         for position in self._holders.get(mark.instrument, ()):
             self._value(position)
             if mark.is_amount_usd and mark.venue == position.venue:
@@ -120,7 +123,7 @@ class Portfolio:
         key = position.venue, position.instrument
         coins_nanos = position.amount_nanos
         if position.is_amount_usd:
-            mark = self._marks.get(position.instrument, {}).get(position.venue)
+            mark = self._marks.at(*key)
             price_nanos = mark.mark_nanos if mark is not None else price_nanos
             coins_nanos = coins_nanos * NANOS // price_nanos if price_nanos > 0 else 0
         amount_nanos = self.amount_nanos(position.instrument) + coins_nanos - self._coins.get(key, 0)
@@ -132,9 +135,15 @@ class Portfolio:
         key = (venue, instrument)
         position = self._positions.get(key)
         if position is None:
-            position = self._positions[key] = Position(venue, instrument, currency)
-            self._holders.setdefault(instrument, []).append(position)
+            position = Position(venue, instrument, currency)
+            self._adopt(position)
         return position
+
+    def _adopt(self, position: Position) -> None:
+        self._positions[position.venue, position.instrument] = position
+        self._holders.setdefault(position.instrument, []).append(position)
+        self._value(position)
+        self._count(position)
 
     def _value(self, position: Position) -> None:
         """Keep the sum of all P&L: asked for with every mark, so not added up anew."""
@@ -144,10 +153,6 @@ class Portfolio:
         if net_e18 is not None:
             self._nets[key] = net_e18
             self._net_e18 += net_e18
-
-
-def _age_key(mark: Mark) -> tuple[int, int, str]:
-    return mark.venue_time_ns, mark.now_ns, mark.venue
 
 
 def _unwatched(_instrument: str, _amount_nanos: int) -> None:

@@ -57,11 +57,18 @@ class Desk:
         """`atomizer rfq-responder` on these venues."""
         return trader(self.directory, "--exchange", "sim", *flags, **environment)
 
+    def command(self, *words: str) -> str:
+        """What a command of ours says in this directory."""
+        return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True, cwd=self.directory).stdout
+
     def inventory(self) -> dict:
         """`atomizer inventory --format json`."""
-        command = [*COMMAND, "inventory", "--exchange", "sim", "--format", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=self.directory)
-        return json.loads(done.stdout)
+        return json.loads(self.command("inventory", "--exchange", "sim", "--format", "json"))
+
+    def pnl(self, breakdown_by: str) -> dict:
+        """`atomizer reports pnl --format json`."""
+        words = ("--exchange", "sim", "--format", "json", "--breakdown-by", breakdown_by)
+        return json.loads(self.command("reports", "pnl", *words))
 
     def derive_ledger(self) -> dict:
         return _get(self.endpoints["derive"]["http"] + "/practice/ledger")["accounts"][0]

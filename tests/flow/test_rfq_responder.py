@@ -49,6 +49,42 @@ def test_a_run_answers_hedges_ties_and_leaves_nothing(tmp_path, version, mode):
         assert ledger["trades"] > 0
 
 
+@pytest.mark.parametrize("mode", ["option", "perpetual"])
+def test_reports_say_what_the_venues_ledgers_say(tmp_path, mode):
+    """Over two runs of practice trading `reports pnl` is the venues' own profit to the last digit, by venue and cause;
+    the run that died in between and a rebuild of the tables change nothing.
+    """
+    with desk(tmp_path) as venues:
+        first = venues.trader("--enable-hedging", "--hedge-mode", mode, **WIDE_BAND)
+        wait_for(lambda: len(venues.rysk_ledger()["trades"]) >= 4)
+        first.kill()
+        finish(first)
+        second = venues.trader("--enable-hedging", "--hedge-mode", mode, **WIDE_BAND)
+        wait_for(lambda: len(venues.rysk_ledger()["trades"]) >= 8)
+        venues.freeze()
+        second.send_signal(signal.SIGINT)
+        code, _, err = finish(second)
+        assert code == 0, err
+        report = venues.pnl("venue,greek")
+        profit = {row["venue"]: Decimal(row["pnl_usd"]) for row in report["rows"]}
+        assert report["unknown"] == []
+        assert profit["derive"] == sum(
+            Decimal(each["realized_pnl_excl_fees"])
+            + Decimal(each["unrealized_pnl_excl_fees"])
+            - Decimal(each["total_fees"])
+            for each in venues.derive_ledger()["positions"]
+        )
+        marks = {row["instrument"]: Decimal(row["mark_usd"]) for row in venues.inventory()["positions"]}
+        held = venues.rysk_positions().items()
+        assert profit["rysk"] == sum(amount * marks[name] - paid for name, (amount, paid) in held)
+        causes = [name for name in report["total"] if name.endswith("_usd") and name != "pnl_usd"]
+        for row in [*report["rows"], report["total"]]:
+            assert sum(Decimal(row[name]) for name in causes) == Decimal(row["pnl_usd"])
+        assert Decimal(report["total"]["edge_usd"]) > 0
+        venues.command("reports", "rebuild", "--exchange", "sim")
+        assert venues.pnl("venue,greek") == report
+
+
 def test_a_killed_trader_goes_on_where_it_was(tmp_path):
     """After SIGKILL in the middle, a restart knows every position, books what it missed, and ties."""
     with desk(tmp_path) as venues:

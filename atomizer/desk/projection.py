@@ -1,0 +1,211 @@
+"""The journal in SQL: followed as it grows, written once however often it is read, the same whenever it is rebuilt.
+
+The fold is the trader's own. It starts at the journal's first record each time, and every row that is written is the
+whole truth about its key, so writing it again changes nothing. What a crash or a second follower left behind is either
+older, and overwritten, or newer, and left alone.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from atomizer.desk import rows, tables
+from atomizer.desk.rows import Row
+from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Record, Settled
+from atomizer.errors import AtomizerError, ConfigError
+from atomizer.journal.reader import JournalReader
+from atomizer.orders.table import OrderTable
+from atomizer.portfolio.attribution import Attribution
+from atomizer.portfolio.portfolio import Portfolio
+
+CHUNK: Final = 500  # rows in one statement
+BUSY_S: Final = 30
+
+
+def open_database(url: str) -> Engine:
+    """The database at this URL, with its tables.
+
+    Raises:
+        ConfigError: not such a URL, or its driver is not installed.
+        AtomizerError: it cannot be reached.
+    """
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise ConfigError(
+            f"desk.database {_plain(url)!r}: {error}: write sqlite:///FILE or postgresql+psycopg://…"
+        ) from None
+    if engine.dialect.name not in {"sqlite", "postgresql"}:
+        raise ConfigError(f"desk.database {_plain(url)!r}: SQLite and PostgreSQL are supported")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        tables.metadata.create_all(engine)
+    except SQLAlchemyError as error:
+        raise AtomizerError(f"desk.database {_plain(url)!r}: {_first_line(error)}") from None
+    return engine
+
+
+class Projection:
+    """One journal followed into one database."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        """Opens the journal; nothing is read or written yet.
+
+        Raises:
+            JournalError: it is missing, unreadable or of another version.
+        """
+        self._engine = engine
+        self._journal = JournalReader(path)
+        self.book = str(self._journal.identity)
+        self._began_ns = 0
+        self._orders = OrderTable()
+        self._portfolio = Portfolio()
+        self._attribution = Attribution()
+        self._rows: dict[Table, dict[tuple[str, ...], Row]] = {}  # that are not in the tables yet, by key
+        self._is_whole = True  # whether they are everything since the first record
+        self._stale: set[tuple[str, str]] = set()  # orders of which something was heard
+        self._held: set[tuple[str, str]] = set()  # positions that changed
+
+    def catch_up(self, *, rebuild: bool = False) -> int:
+        """Bring the tables up to the journal; its last sequence. `rebuild`: forget what is there first.
+
+        Raises:
+            JournalError: damage, or a record that this version does not know.
+            AtomizerError: the database did not take it; nothing of it is in the tables.
+        """
+        for entry in self._journal.read():
+            self._began_ns = self._began_ns or entry.record.now_ns
+            self._fold(entry.record)
+        last = self._journal.last_sequence
+        self._collect()
+        try:
+            with self._engine.begin() as connection:
+                self._write(connection, last, rebuild=rebuild)
+        except SQLAlchemyError as error:
+            raise AtomizerError(f"the database did not take the journal: {_first_line(error)}") from None
+        self._rows.clear()
+        self._is_whole = last == 0
+        return last
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fold(self, record: Record) -> None:
+        match record:
+            case OrderPlaced() | OrderUpdate() | CancelSent():
+                if self._orders.apply(record):
+                    self._stale.add((record.venue, record.client_id))
+            case Fill():
+                if self._orders.apply(record):
+                    self._stale.add((record.venue, record.client_id))
+                    self._fold_money(record, tables.fills, rows.fill_row(record))
+            case FundingPaid():
+                self._fold_money(record, tables.payments, rows.payment_row(record))
+            case Settled():
+                self._fold_money(record, tables.settlements, rows.settlement_row(record))
+            case Mark():
+                self._fold_money(record, tables.marks, rows.mark_row(record))
+
+    def _fold_money(self, record: Fill | FundingPaid | Settled | Mark, table: Table, row: Row) -> None:
+        if self._portfolio.apply(record):
+            self._attribution.apply(record)
+            self._put(table, row)
+            self._held.add((record.venue, record.instrument))
+
+    def _collect(self) -> None:
+        """Rows of everything that changed since the last time."""
+        for key in self._stale:
+            order = self._orders.get(*key)
+            if order is not None and order.placed is not None:
+                self._put(tables.orders, rows.order_row(order, order.placed))
+                if order.placed.replaces and (before := self._orders.get(key[0], order.placed.replaces)) is not None:
+                    self._put(tables.orders, rows.order_row(before, before.placed or order.placed))
+        for key in self._held:
+            position = self._portfolio.position(*key)
+            if position is not None:
+                self._put(tables.positions, rows.position_row(position))
+        for line in self._attribution.touched:
+            self._put(tables.pnl, rows.pnl_row(line, self._attribution.days[line]))
+        self._stale.clear()
+        self._held.clear()
+        self._attribution.touched.clear()
+
+    def _put(self, table: Table, row: Row) -> None:
+        row["book"] = self.book
+        self._rows.setdefault(table, {})[tuple(row[column.name] for column in table.primary_key)] = row
+
+    def _write(self, connection: Connection, last: int, *, rebuild: bool) -> None:
+        books = tables.books.c
+        state = {"book": self.book, "version": tables.VERSION, "began_ns": self._began_ns, "sequence": last}
+        upsert(connection, tables.books, [state | {"sequence": 0}], keep=True)
+        found = connection.execute(select(tables.books).where(books.book == self.book).with_for_update()).one()
+        is_same = (found.version, found.began_ns) == (tables.VERSION, self._began_ns) and found.sequence <= last
+        is_another = found.sequence > 0 and not is_same
+        if rebuild or is_another:
+            if not self._is_whole:
+                raise AtomizerError(f"the tables of {self.book} were begun anew by someone else: start again")
+            for table in tables.metadata.sorted_tables:
+                connection.execute(delete(table).where(table.c.book == self.book))
+        elif found.sequence == last:
+            return
+        for table, found_rows in self._rows.items():
+            upsert(connection, table, list(found_rows.values()))
+        upsert(connection, tables.books, [state])
+
+
+def upsert(connection: Connection, table: Table, found: Sequence[Row], *, keep: bool = False) -> None:
+    """Write rows over those of the same key; `keep`: leave those that are there."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    values = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    keys = list(table.primary_key)
+    if keep:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    else:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=values)
+    for start in range(0, len(found), CHUNK):
+        connection.execute(statement, found[start : start + CHUNK])
+
+
+def load_portfolio(engine: Engine, book: str) -> Portfolio:
+    """Positions and marks as the tables have them."""
+    with engine.connect() as connection:
+        held = connection.execute(select(tables.positions).where(tables.positions.c.book == book)).mappings().all()
+        known = connection.execute(select(tables.marks).where(tables.marks.c.book == book)).mappings().all()
+    return Portfolio.of(map(rows.parse_position, held), map(rows.parse_mark, known))
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy says when a transaction begins, see `_begin_sqlite`
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_S * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # so that what is read first still holds when it is written
+
+
+def _plain(url: str) -> str:
+    """Without a password."""
+    head, at, tail = url.rpartition("@")
+    scheme, slashes, _ = head.partition("://")
+    return f"{scheme}{slashes}…@{tail}" if at else url
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
