@@ -21,6 +21,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
 
     # We could read it and do not price it.
+    MULTI_LEG = "multi_leg"
     UNLISTED = "unlisted"
     NO_BOOK = "no_book"
     STALE_BOOK = "stale_book"

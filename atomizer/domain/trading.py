@@ -94,8 +94,10 @@ class QuoteSent(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
 
 class QuoteOutcome(StrEnum):
     BEST = "best"
+    STANDS = "stands"  # taken; how it compares is not told
     OUTBID = "outbid"
     REFUSED = "refused"
+    ENDED = "ended"  # it stood, and cannot be taken any more
 
 
 class QuoteAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="quote_answer"):

@@ -1,5 +1,6 @@
-"""Who we are to Derive, and what we sign: logins and orders. Pure; the key stays inside its `Signer`."""
+"""Who we are to Derive, and what we sign: logins, orders, quotes. Pure; the key stays inside its `Signer`."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ from atomizer.errors import ConfigError
 from atomizer.venues.derive.codec import SignedTerms
 from atomizer.venues.derive.market_codec import Listing
 from atomizer.venues.derive.profile import Profile
+from atomizer.venues.derive.rfq_codec import QuoteTerms, SignedQuote
 
 E18_PER_NANO: Final = 1_000_000_000
 # The venue wants twice the notional fee plus the base fee, and has been seen asking for three times that
@@ -58,14 +60,7 @@ class OrderSigner:
 
     def __init__(self, profile: Profile, credentials: Credentials) -> None:
         self._signer = credentials.signer
-        self._actions = DeriveActions(
-            profile.domain_separator,
-            parse_address(profile.contracts.trade_module),
-            parse_address(profile.contracts.rfq_module),
-            credentials.owner,
-            credentials.signer.address,
-            credentials.subaccount_id,
-        )
+        self._actions = _actions(profile, credentials)
 
     def sign(self, order: OrderPlaced, listing: Listing, max_fee_nanos: int, expiry_s: int) -> SignedTerms:
         """Sign an order's terms; `max_fee_nanos` is per unit."""
@@ -84,6 +79,66 @@ class OrderSigner:
             order.nonce,
             expiry_s,
         )
+
+
+class RfqSigner:
+    """Signs quotes and executions of one subaccount at one deployment."""
+
+    def __init__(self, profile: Profile, credentials: Credentials) -> None:
+        self._signer = credentials.signer
+        self._actions = _actions(profile, credentials)
+
+    def quote(self, terms: QuoteTerms, listings: Sequence[Listing]) -> SignedQuote:
+        """A maker's quote: it signs every leg with its own sign, so a sale flips them all."""
+        legs = _signed_legs(terms, listings, terms.side)
+        return self._sign(
+            terms, self._actions.quote(legs, terms.max_fee_nanos * E18_PER_NANO, terms.nonce, terms.expiry_s)
+        )
+
+    def execution(self, terms: QuoteTerms, listings: Sequence[Listing]) -> SignedQuote:
+        """A taker's execution: it signs the hash of the legs as the maker signed them, whose side is the other."""
+        legs = _signed_legs(terms, listings, Side(-terms.side))
+        return self._sign(
+            terms, self._actions.execute(legs, terms.max_fee_nanos * E18_PER_NANO, terms.nonce, terms.expiry_s)
+        )
+
+    def _sign(self, terms: QuoteTerms, digest: bytes) -> SignedQuote:
+        return SignedQuote(terms, "0x" + self._signer.sign(digest).hex())
+
+
+def _signed_legs(terms: QuoteTerms, listings: Sequence[Listing], maker: Side) -> list[tuple[bytes, int, int, int]]:
+    return [
+        (
+            listing.asset,
+            listing.sub_id,
+            price_nanos * E18_PER_NANO,
+            leg.side * maker * leg.amount_nanos * E18_PER_NANO,
+        )
+        for leg, price_nanos, listing in zip(terms.legs, terms.prices_nanos, listings, strict=True)
+    ]
+
+
+def _actions(profile: Profile, credentials: Credentials) -> DeriveActions:
+    return DeriveActions(
+        profile.domain_separator,
+        parse_address(profile.contracts.trade_module),
+        parse_address(profile.contracts.rfq_module),
+        credentials.owner,
+        credentials.signer.address,
+        credentials.subaccount_id,
+    )
+
+
+def rfq_fee_cap_nanos(trades: Iterable[tuple[Instrument, int, int]]) -> int:
+    """A fee for a whole RFQ trade that the venue will find high enough; (instrument, index, amount) of each leg.
+
+    Both sides pay the taker's rate, the taker also base fees: ten times that, up to whole cents.
+    """
+    total_e18 = 0
+    for instrument, index_nanos, amount_nanos in trades:
+        rate_nanos = max(instrument.maker_fee_nanos, instrument.taker_fee_nanos)
+        total_e18 += rate_nanos * index_nanos // NANOS * amount_nanos + instrument.base_fee_nanos * NANOS
+    return -(-FEE_HEADROOM * total_e18 // (NANOS * CENT_NANOS)) * CENT_NANOS
 
 
 def fee_cap_nanos(instrument: Instrument, index_nanos: int) -> int:

@@ -9,7 +9,7 @@ WINDOW_S: Final = 5  # limits are a second's rate with a burst of five seconds' 
 WINDOW_NS: Final = WINDOW_S * 1_000_000_000
 TRADER_MATCHING_TPS: Final = 1
 TRADER_OTHER_TPS: Final = 5
-CANCEL_SHARE: Final = 5  # one part in five of the matching budget is kept for cancels
+CANCEL_SHARE: Final = 5  # one part in five of a budget is kept for cancels
 _MATCHING: Final = frozenset(
     {
         "private/order",
@@ -27,17 +27,17 @@ class Budgets:
 
     def __init__(self) -> None:
         self._matching = _budget(TRADER_MATCHING_TPS, CANCEL_SHARE)
-        self._other = _budget(TRADER_OTHER_TPS)
+        self._other = _budget(TRADER_OTHER_TPS, CANCEL_SHARE)  # quotes and their cancels are among these
 
     def adopt(self, account: Account) -> None:
         """Use the rates that the venue grants this account."""
         self._matching = _budget(account.matching_tps, CANCEL_SHARE)
-        self._other = _budget(account.non_matching_tps)
+        self._other = _budget(account.non_matching_tps, CANCEL_SHARE)
 
     def of(self, method: str) -> RateBudget:
         return self._matching if method in _MATCHING else self._other
 
 
-def _budget(tps: int, shares: int = 0) -> RateBudget:
+def _budget(tps: int, shares: int) -> RateBudget:
     limit = max(tps, 1) * WINDOW_S
-    return RateBudget(limit, WINDOW_NS, reserve=limit // shares if shares else 0)
+    return RateBudget(limit, WINDOW_NS, reserve=limit // shares)

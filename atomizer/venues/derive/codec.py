@@ -15,22 +15,20 @@ from atomizer.domain.trading import Fill, OrderPlaced, OrderState, OrderUpdate, 
 from atomizer.errors import BadFrame
 from atomizer.net.channels import Notice
 from atomizer.net.rpc import Answer, Fault
-from atomizer.venues.derive.codes import classify
+from atomizer.venues.derive.codes import LONGEST_WORDS, WireError, fault_of
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile
 from atomizer.venues.derive.wire import (
     Count,
     Digits,
     Identity,
-    Integer,
     Millis,
     Name,
+    Nonce,
     Word,
     e18,
     nanos,
     read,
 )
-
-LONGEST_WORDS: Final = 300  # of a venue's error that we carry along
 
 _STATES: Final = {
     "open": OrderState.OPEN,
@@ -83,18 +81,12 @@ class Replaced(NamedTuple):
     fault: Fault | None
 
 
-class _WireError(msgspec.Struct):
-    code: Annotated[int, Meta(ge=-(2**31), le=2**31)]
-    message: str = ""
-    data: Any = None
-
-
 class _WireOrder(msgspec.Struct):
     order_id: Identity
     instrument_name: Name
     order_status: Literal["open", "untriggered", "algo_active", "filled", "cancelled", "expired", "rejected"]
     filled_amount: Digits
-    nonce: Integer | Annotated[str, Meta(pattern=r"^[0-9]{1,19}$")]
+    nonce: Nonce
     label: Word = ""
     cancel_reason: Word | None = ""
 
@@ -125,7 +117,7 @@ class _WireReplaced(msgspec.Struct):
     cancelled_order: _WireOrder
     order: _WireOrder | None = None
     trades: list[_WireTrade] | None = None
-    create_order_error: _WireError | None = None
+    create_order_error: WireError | None = None
 
 
 class _WireOrders(msgspec.Struct):
@@ -168,7 +160,7 @@ def parse_message(frame: bytes | memoryview) -> Answer | Notice:
             raise BadFrame("a notice without its channel or data")
         return Notice(params["channel"], params["data"])
     request_id = message.get("id")
-    fault = _parse_fault(message["error"]) if message.get("error") is not None else None
+    fault = fault_of(read(message["error"], WireError, "error")) if message.get("error") is not None else None
     if type(request_id) is not int:
         if fault is not None:
             raise BadFrame(f"an error that answers nothing: {fault.words}", reason="unaddressed")
@@ -192,17 +184,8 @@ def parse_answer(body: bytes, request_id: int) -> Answer:
         raise BadFrame(f"not JSON: {error}", reason="not_json") from None
     if type(message) is not dict or ("result" not in message and message.get("error") is None):
         raise BadFrame("an answer with neither result nor error")
-    fault = _parse_fault(message["error"]) if message.get("error") is not None else None
+    fault = fault_of(read(message["error"], WireError, "error")) if message.get("error") is not None else None
     return Answer(request_id, message.get("result"), fault)
-
-
-def _parse_fault(error: Any) -> Fault:
-    return _fault(read(error, _WireError, "error"))
-
-
-def _fault(wire: _WireError) -> Fault:
-    data = wire.data if isinstance(wire.data, str) else orjson.dumps(wire.data).decode() if wire.data else ""
-    return classify(wire.code, wire.message[:LONGEST_WORDS], data[:LONGEST_WORDS])
 
 
 def build_request(request_id: int, method: str, params: dict[str, object]) -> bytes:
@@ -260,7 +243,7 @@ def parse_replaced(result: Any, now_ns: int) -> Replaced:
         cancelled=_order(wire.cancelled_order),
         order=_order(wire.order) if wire.order is not None else None,
         fills=[_fill(trade, now_ns) for trade in wire.trades or ()],
-        fault=_fault(wire.create_order_error) if wire.create_order_error is not None else None,
+        fault=fault_of(wire.create_order_error) if wire.create_order_error is not None else None,
     )
 
 

@@ -4,10 +4,15 @@ Source: protocol sheet §5, "Error codes" and "Ambiguous outcomes".
 """
 
 import re
-from typing import Final
+from typing import Annotated, Any, Final
+
+import msgspec
+import orjson
+from msgspec import Meta
 
 from atomizer.net.rpc import Fault
 
+LONGEST_WORDS: Final = 300  # of a venue's error that we carry along
 RATE_LIMITED: Final = -32000
 NO_HINT_MS: Final = 1_000  # to stay silent when the venue does not say for how long
 CHANNELS: Final = 13000
@@ -27,6 +32,8 @@ _ADVICE: Final = {
     11015: "market maker protection has tripped: wait or reset it",
     11018: "check this machine's clock",
     11023: "the fee schedule has changed: restart to load it",
+    11101: "the RFQ has ended, or is not for this account",
+    11104: "the quote or its RFQ has ended: ask anew",
     14000: "correct DERIVE_WALLET_ADDRESS: v2 wants the Derive wallet, not the key that owns it",
     14001: "correct DERIVE_SUBACCOUNT_ID",
     14002: "correct DERIVE_SUBACCOUNT_ID",
@@ -35,12 +42,26 @@ _ADVICE: Final = {
     14014: "register the key as a session key of the wallet, or correct DERIVE_PRIVATE_KEY and DERIVE_WALLET_ADDRESS",
     14020: "correct DERIVE_WALLET_ADDRESS and DERIVE_SUBACCOUNT_ID",
     14023: "register the key as a session key of the wallet",
+    14027: "ask Derive to approve this wallet as RFQ maker",
     14029: "allow this machine's address in the session key's settings",
     14030: "register a new session key: this one has expired",
     14031: "give the session key the admin scope (v2) or trade and account scopes (v3)",
     16000: "Derive does not serve this place",
     16001: "Derive does not serve this wallet",
 }
+
+
+class WireError(msgspec.Struct):
+    """An error as it came; `data` is text, an object or nothing."""
+
+    code: Annotated[int, Meta(ge=-(2**31), le=2**31)]
+    message: str = ""
+    data: Any = None
+
+
+def fault_of(wire: WireError) -> Fault:
+    data = wire.data if isinstance(wire.data, str) else orjson.dumps(wire.data).decode() if wire.data else ""
+    return classify(wire.code, wire.message[:LONGEST_WORDS], data[:LONGEST_WORDS])
 
 
 def classify(code: int, message: str, data: str) -> Fault:

@@ -42,6 +42,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     contracts: Contracts
     minimum_life_s: int  # the venue refuses an order whose signature expires sooner
     order_life_s: int  # what we sign: nothing of ours outlives this at the venue, whatever happens to us
+    quote_life_s: int  # the venue refuses a quote or an execution whose signature expires sooner
 
     @cached_property
     def domain_separator(self) -> bytes:
@@ -82,6 +83,7 @@ V2_MAINNET: Final = Profile(
     contracts=_CONTRACTS,
     minimum_life_s=300,
     order_life_s=600,
+    quote_life_s=310,
 )
 V2_TESTNET: Final = msgspec.structs.replace(
     V2_MAINNET,
@@ -102,6 +104,7 @@ V3_MAINNET: Final = Profile(
     contracts=_CONTRACTS,
     minimum_life_s=10,
     order_life_s=300,
+    quote_life_s=700,  # beyond the 600 s that an RFQ is open, with the margin that the venue's own client takes
 )
 # v3 has the same contracts on both networks; the chain id tells them apart.
 V3_TESTNET: Final = msgspec.structs.replace(

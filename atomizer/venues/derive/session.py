@@ -29,6 +29,7 @@ from atomizer.venues.derive.account_codec import Account, parse_positions
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
+from atomizer.venues.derive.maker import Maker, MakerEvents
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.opening import (
     check_clock,
@@ -41,6 +42,8 @@ from atomizer.venues.derive.opening import (
 )
 from atomizer.venues.derive.orders import OrderDesk
 from atomizer.venues.derive.profile import VENUE, Profile
+from atomizer.venues.derive.rfq_terms import RfqTerms
+from atomizer.venues.derive.taker import Taker
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,9 @@ class DeriveSession:
         self._budgets = Budgets()
         self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
         self._orders = OrderDesk(profile, credentials, self._rpc, self._market, emit=emit, now_ns=now_ns)
+        self._rfq_terms = RfqTerms(profile, credentials, self._market)
+        self._maker: Maker | None = None
+        self.taker = Taker(credentials, self._rpc, self._rfq_terms, self.next_nonce)
         self._channels = Channels(VENUE, partial(subscribe, self._rpc), partial(unsubscribe, self._rpc))
         self._chores: list[asyncio.Task[None]] = []
         self.clock_offset: ClockOffset | None = None
@@ -197,6 +203,30 @@ class DeriveSession:
     async def reset_protection(self, underlying: str) -> None:
         await protection.reset_protection(self._rpc, self._credentials.subaccount_id, underlying)
 
+    # --- RFQs
+
+    async def answer_rfqs(self, events: MakerEvents) -> Maker:
+        """Take part as an RFQ maker from now on, also after a loss; what is asked already comes first.
+
+        Raises:
+            ConfigError: Derive has not approved this wallet as an RFQ maker.
+            VenueError, BadFrame: the venue said no, or could not be understood.
+        """
+        if not (await self.account()).is_rfq_maker:
+            raise ConfigError(
+                f"wallet {self._credentials.wallet} is no RFQ maker at {self._profile.name}: ask Derive to approve it"
+            )
+        mine = self._credentials
+        self._maker = Maker(mine, self._rpc, self._market, self._rfq_terms, events=events, now_ns=self._now_ns)
+        await self._listen_for_rfqs(self._maker)
+        return self._maker
+
+    async def _listen_for_rfqs(self, maker: Maker) -> None:
+        await self._listen_privately(
+            {maker.rfq_channel: maker.on_rfqs, maker.quote_channel: self._private(maker.on_quotes)}
+        )
+        await maker.catch_up()
+
     # --- the venue's own ledger
 
     async def positions(self) -> list[LedgerPosition]:
@@ -213,20 +243,23 @@ class DeriveSession:
         self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
         await log_in(self._rpc, self._profile, self._credentials, self._now_ns())
         self._budgets.adopt(await protect(self._rpc, self._profile, self._credentials, self._now_ns))
-        await self._listen_privately()
+        subaccount_id = self._credentials.subaccount_id
+        await self._listen_privately(
+            {
+                f"{subaccount_id}.orders": self._private(self._orders.on_orders),
+                f"{subaccount_id}.trades": self._private(self._orders.on_trades),
+            }
+        )
         for order in await self._orders.open_orders():
             self._emit(order)
         await self._refresh_listings()
         await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
+        if self._maker is not None:
+            await self._listen_for_rfqs(self._maker)
         self._orders.is_open = True
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
 
-    async def _listen_privately(self) -> None:
-        subaccount_id = self._credentials.subaccount_id
-        feeds = {
-            f"{subaccount_id}.orders": self._private(self._orders.on_orders),
-            f"{subaccount_id}.trades": self._private(self._orders.on_trades),
-        }
+    async def _listen_privately(self, feeds: dict[str, Feed]) -> None:
         refused = await self._channels.listen(feeds, speaks_first=False)
         if refused:
             raise Refused(VENUE, "; ".join(f"{name}: {words}" for name, words in refused.items()), request="subscribe")
@@ -273,6 +306,8 @@ class DeriveSession:
     def _on_lost(self, reason: CloseReason) -> None:
         was_open = self._orders.is_open
         self._orders.forget()
+        if self._maker is not None:
+            self._maker.forget()
         self._market.darken()
         self._channels.forget()
         self._rpc.cut_off()
@@ -296,6 +331,8 @@ class DeriveSession:
             self._orders.wake.clear()
             self._rpc.expire()
             self._orders.flush()
+            if self._maker is not None:
+                self._maker.tick(self._now_ns())
 
     async def _keep_listings(self) -> None:
         while True:

@@ -19,6 +19,8 @@ Seconds = Annotated[int, Meta(ge=0, lt=4_102_444_800)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]
 Integer = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
+Nonce = Integer | Annotated[str, Meta(pattern=r"^[0-9]{1,19}$")]  # v3 prints it as text
+
 Wire = TypeVar("Wire")
 
 _PLAIN: Final = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?", re.ASCII)

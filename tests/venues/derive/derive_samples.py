@@ -148,3 +148,62 @@ SUBSCRIBED = {
         "trades.spot.ETH": "{'instrument_type': ['Invalid enum value spot']}",
     },
 }
+
+RFQ = {
+    "rfq_id": "364ca0b4-0ed4-4b2f-9b0a-3d9d0f7f2c11",
+    "subaccount_id": 30770,
+    "status": "open",
+    "cancel_reason": "",
+    "legs": [{"instrument_name": "HYPE-20251121-38_75-P", "direction": "buy", "amount": "10"}],
+    "creation_timestamp": 1760000000000,
+    "last_update_timestamp": 1760000000000,
+    "valid_until": 1760000600000,
+    "filled_direction": None,
+    "total_cost": None,
+}
+RFQS = {"rfqs": [RFQ], "pagination": {"count": 1, "num_pages": 1}}
+
+QUOTE = {
+    "quote_id": "9c3d7d3e-2a53-4a0f-8b2f-0a4f6c1f7e22",
+    "rfq_id": "364ca0b4-0ed4-4b2f-9b0a-3d9d0f7f2c11",
+    "subaccount_id": 30769,
+    "direction": "sell",
+    "legs": [RFQ["legs"][0] | {"price": "95.5"}],
+    "legs_hash": "0xc51e155068",
+    "liquidity_role": "maker",
+    "status": "open",
+    "cancel_reason": "",
+    "fee": "0",
+    "max_fee": "50",
+    "label": "1748500000000111",
+    "mmp": False,
+    "nonce": 1748500000000111,
+    "signature": "0x00",
+    "signature_expiry_sec": 1748503600,
+    "signer": "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+    "is_transfer": False,
+    "tx_hash": None,
+    "tx_status": None,
+    "creation_timestamp": 1760000000000,
+    "last_update_timestamp": 1760000000000,
+}
+QUOTES = {"quotes": [QUOTE], "pagination": {"count": 1, "num_pages": 1}}
+BEST = {"best_quote": QUOTE, "is_valid": True, "invalid_reason": None, "estimated_fee": "1"}
+REPLACED = {"cancelled_order": ORDER, "order": ORDER, "trades": [TRADE], "create_order_error": None}
+REPLACED_QUOTE = {
+    "cancelled_quote": QUOTE,
+    "quote": None,
+    "create_quote_error": {"code": 11023, "message": "Max fee order param is too low", "data": None},
+}
+PROTECTIONS = [
+    {
+        "subaccount_id": 30769,
+        "currency": "ETH",
+        "mmp_interval": 5000,
+        "mmp_frozen_time": 10000,
+        "mmp_amount_limit": "10",
+        "mmp_delta_limit": "2",
+        "is_frozen": False,
+        "mmp_unfreeze_time": 0,
+    }
+]

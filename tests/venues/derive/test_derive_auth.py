@@ -13,10 +13,19 @@ from atomizer._core.ecdsa import Signer, parse_address
 from atomizer._core.fixed import format_nanos, parse_nanos
 from atomizer.domain.trading import OrderPlaced, Side, TimeInForce
 from atomizer.errors import ConfigError
-from atomizer.venues.derive.auth import CENT_NANOS, Credentials, OrderSigner, build_login, fee_cap_nanos
+from atomizer.venues.derive.auth import (
+    CENT_NANOS,
+    Credentials,
+    OrderSigner,
+    RfqSigner,
+    build_login,
+    fee_cap_nanos,
+    rfq_fee_cap_nanos,
+)
 from atomizer.venues.derive.codec import build_order
 from atomizer.venues.derive.market_codec import Listing, parse_instrument
 from atomizer.venues.derive.profile import PROFILES
+from atomizer.venues.derive.rfq_codec import Leg, QuoteTerms, build_quote
 
 FILE = json.loads((Path(__file__).parents[2] / "data" / "vectors" / "derive.json").read_text())
 VECTORS = {vector["name"]: vector for vector in FILE["vectors"]}
@@ -35,6 +44,9 @@ def on_nanos(vector):
 
 
 ORDERS = [vector for vector in VECTORS.values() if vector["kind"] == "order" and on_nanos(vector)]
+
+
+RFQS = [vector for vector in VECTORS.values() if vector["kind"].startswith("rfq_")]
 
 
 def profile_of(vector):
@@ -66,6 +78,60 @@ def test_an_order_is_signed_and_sent_as_published(vector):
     )
     params = build_order(order, profile, inputs["subaccount_id"], credentials.signer_address, signed)
     assert params == sent | {"label": "hedger.k3f9.17", "reduce_only": False, "mmp": False}
+
+
+def rfq_terms(data, inputs):
+    legs = tuple(
+        Leg(leg["instrument_name"], side_of(leg["direction"]), parse_nanos(leg["amount"])) for leg in data["legs"]
+    )
+    terms = QuoteTerms(
+        side=side_of(data["direction"]),
+        legs=legs,
+        prices_nanos=tuple(parse_nanos(leg["price"]) for leg in data["legs"]),
+        max_fee_nanos=parse_nanos(data["max_fee"]),
+        nonce=int(inputs["nonce"]),
+        expiry_s=inputs["signature_expiry_sec"],
+    )
+    instrument = parse_instrument(samples.PERPETUAL).instrument
+    listings = [Listing(instrument, parse_address(leg["asset_address"]), int(leg["sub_id"])) for leg in data["legs"]]
+    return terms, listings
+
+
+def side_of(direction):
+    return Side.BUY if direction == "buy" else Side.SELL
+
+
+@pytest.mark.parametrize("vector", RFQS, ids=lambda vector: vector["name"])
+def test_a_quote_and_its_execution_are_signed_as_published(vector):
+    """Leg by leg with both signs, and the taker over the maker's own legs; what is sent is what was signed."""
+    inputs, sent = vector["inputs"], vector["request_params"]
+    signer = Signer(bytes.fromhex(inputs["signer_private_key"][2:]))
+    credentials = Credentials(inputs["owner"], signer, inputs["subaccount_id"])
+    terms, listings = rfq_terms(inputs["module_data"], inputs)
+    rfq_signer = RfqSigner(profile_of(vector), credentials)
+    sign = rfq_signer.quote if vector["kind"] == "rfq_quote" else rfq_signer.execution
+    signed = sign(terms, listings)
+    assert signed.signature == vector["expected"]["signature"]
+    params = build_quote(sent["rfq_id"], inputs["subaccount_id"], credentials.signer_address, signed, "")
+    assert params == {name: value for name, value in sent.items() if name not in {"mmp", "quote_id"}} | {
+        "nonce": int(sent["nonce"])
+    }
+
+
+@settings(deadline=None)
+@given(
+    amounts=st.lists(st.integers(10**7, 10**12), min_size=1, max_size=4),
+    index_nanos=st.integers(10**9, 10**14),
+)
+def test_the_fee_cap_of_an_rfq_covers_what_both_sides_pay(amounts, index_nanos):
+    """The taker's rate on every leg and a base fee each, many times over; still below the notional at real rates."""
+    instrument = parse_instrument(samples.OPTION).instrument
+    cap_nanos = rfq_fee_cap_nanos((instrument, index_nanos, amount) for amount in amounts)
+    notional_e18 = sum(index_nanos * amount for amount in amounts)
+    fee_e18 = instrument.taker_fee_nanos * notional_e18 // 10**9 + len(amounts) * instrument.base_fee_nanos * 10**9
+    assert cap_nanos * 10**9 >= 2 * fee_e18
+    assert cap_nanos % CENT_NANOS == 0
+    assert cap_nanos * 10**9 <= 11 * fee_e18 + 10**17
 
 
 def test_enough_vectors_are_on_nanos():

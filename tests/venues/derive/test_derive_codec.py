@@ -18,7 +18,7 @@ from atomizer.domain.trading import Fill, OrderState, Side
 from atomizer.errors import BadFrame
 from atomizer.net.channels import Notice
 from atomizer.net.rpc import Answer
-from atomizer.venues.derive import account_codec, codec, market_codec
+from atomizer.venues.derive import account_codec, codec, market_codec, protection, rfq_codec
 from atomizer.venues.derive.codec import parse_message
 
 FREE = json.loads((Path(__file__).parents[2] / "data" / "derive" / "ccxt_derive_http_20250106.json").read_text())
@@ -249,6 +249,35 @@ def test_a_contradictory_instrument_is_left_out_and_named(change, words):
     assert page.page_count == 3
 
 
+def test_a_quote_is_read_with_its_side_and_cost():
+    """A sale of a bought leg pays its owner price x amount; the nonce is the same as number and as text."""
+    quote = rfq_codec.parse_quote(samples.QUOTE)
+    assert (quote.side, quote.is_maker, quote.state) == (Side.SELL, True, OrderState.OPEN)
+    assert quote.legs == rfq_codec.parse_rfq(samples.RFQ).legs
+    assert quote.cost_e18 == -95_500_000_000 * 10 * NANOS
+    assert rfq_codec.parse_quote(samples.QUOTE | {"nonce": str(quote.nonce)}) == quote
+
+
+@pytest.mark.parametrize("count", [0, rfq_codec.MOST_LEGS + 1])
+def test_a_structure_of_no_or_too_many_legs_is_refused(count):
+    """What nobody could price is not read."""
+    with pytest.raises(BadFrame, match="legs"):
+        rfq_codec.parse_rfq(samples.RFQ | {"legs": samples.RFQ["legs"] * count})
+
+
+@pytest.mark.parametrize("parse", [lambda data: codec.parse_replaced(data, NOW_NS), rfq_codec.parse_replaced_quote])
+def test_a_replacement_has_a_new_one_or_says_why_not(parse):
+    """Neither, or both, is no answer that we act on."""
+    for sample, new, error in (
+        (samples.REPLACED, "order", "create_order_error"),
+        (samples.REPLACED_QUOTE, "quote", "create_quote_error"),
+    ):
+        old = sample[f"cancelled_{new}"]
+        for both in ({new: None, error: None}, {new: old, error: {"code": 1}}):
+            with pytest.raises(BadFrame):
+                parse(sample | both)
+
+
 # --- bad values
 
 
@@ -267,6 +296,10 @@ read_trades = partial(codec.parse_trades, now_ns=NOW_NS)
         (read_trades, samples.TRADES, ("trades", 0, "trade_amount")),
         (read_trades, samples.TRADES, ("trades", 0, "trade_fee")),
         (account_codec.parse_positions, samples.POSITIONS, ("positions", 0, "amount")),
+        (rfq_codec.parse_rfq, samples.RFQ, ("legs", 0, "amount")),
+        (rfq_codec.parse_quote, samples.QUOTE, ("legs", 0, "price")),
+        (rfq_codec.parse_quote, samples.QUOTE, ("fee",)),
+        (rfq_codec.parse_quote, samples.QUOTE, ("nonce",)),
         (account_codec.parse_positions, samples.POSITIONS, ("positions", 0, "mark_price")),
     ],
 )
@@ -343,6 +376,14 @@ PARSERS = [
     (account_codec.parse_login, [30769]),
     (account_codec.parse_positions, samples.POSITIONS),
     (account_codec.parse_account, samples.ACCOUNT),
+    (lambda data: codec.parse_replaced(data, NOW_NS), samples.REPLACED),
+    (protection.parse_protections, samples.PROTECTIONS),
+    (rfq_codec.parse_rfq_notice, [samples.RFQ]),
+    (rfq_codec.parse_rfqs, samples.RFQS),
+    (rfq_codec.parse_quote_notice, [samples.QUOTE]),
+    (rfq_codec.parse_quotes, samples.QUOTES),
+    (rfq_codec.parse_replaced_quote, samples.REPLACED_QUOTE),
+    (rfq_codec.parse_best_quote, samples.BEST),
 ]
 
 numbers_as_text = st.from_regex(r"-?[0-9]{1,25}(\.[0-9]{1,25})?", fullmatch=True)
