@@ -38,6 +38,12 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--rfq-interval", callback=_seconds, default="1500ms", show_default=True, help="Average time between two RFQs."
 )
+@click.option(
+    "--fault",
+    default="calm",
+    show_default=True,
+    help="What goes wrong on the wire: calm, rough, storm, or a plan like drop=0.5%,delay=5%:200ms,deribit/gap=1%.",
+)
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 def start(
     *,
@@ -47,11 +53,13 @@ def start(
     rysk_port: int,
     endpoints: Path | None,
     rfq_interval: float,
+    fault: str,
     exit_with_parent: bool,
 ) -> None:
     """Start the practice venues: Derive, Deribit and Rysk over one market, on loopback.
 
-    Prints one line of JSON with their addresses once they listen. Ctrl-C or SIGTERM ends them.
+    Prints one line of JSON with their addresses once they listen, and on standard error one for each fault that
+    strikes. Ctrl-C or SIGTERM ends them.
     """
     from atomizer.sim.server import Options, run
 
@@ -63,6 +71,7 @@ def start(
             rysk_port=rysk_port,
             endpoints=endpoints,
             rfq_interval_s=rfq_interval,
+            fault=fault,
             exit_with_parent=exit_with_parent,
         )
     )

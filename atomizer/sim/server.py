@@ -28,6 +28,8 @@ from atomizer.sim.deribit import serve as serve_deribit
 from atomizer.sim.derive.dialect import V2, V3
 from atomizer.sim.derive.server import serve as serve_derive
 from atomizer.sim.derive.venue import Venue as DeriveVenue
+from atomizer.sim.faults import Manners, parse_plan
+from atomizer.sim.faults_wire import Wire
 from atomizer.sim.market import STEP_NS, Market
 from atomizer.sim.rysk.server import LOOPBACK, RyskServer
 from atomizer.sim.rysk.venue import RyskVenue
@@ -35,6 +37,11 @@ from atomizer.sim.rysk.verify import warm_up
 
 _NS: Final = 1_000_000_000
 _STDIN: Final = 0
+_MANNERS: Final = {
+    "derive": Manners((-32603, "Internal error"), (-32000, "Rate limit exceeded"), (-32603, "Internal error")),
+    "deribit": Manners((10040, "retry"), (10028, "too_many_requests"), (11051, "system_maintenance")),
+    "rysk": Manners((-32000, "internal error"), (-32000, "too many requests"), (-32000, "under maintenance")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Options:
     rysk_port: int = 0
     endpoints: Path | None = None
     rfq_interval_s: float = 1.5
+    fault: str = "calm"
     exit_with_parent: bool = False
 
 
@@ -54,30 +62,34 @@ def run(options: Options) -> None:
     """Serve until SIGTERM, SIGINT or, with `exit_with_parent`, the end of standard input.
 
     Raises:
-        UsageError: a port is taken, or the endpoints file cannot be written.
+        UsageError: a port is taken, the endpoints file cannot be written, or the fault plan is none.
     """
     uvloop.run(_serve(options))
 
 
 async def _serve(options: Options) -> None:
+    plan = parse_plan(options.fault)
+    wires = {venue: Wire(venue, plan, options.seed, manners) for venue, manners in _MANNERS.items()}
     start_ns = time.time_ns() // STEP_NS * STEP_NS
     market = Market(options.seed, start_ns, rfq_interval_s=options.rfq_interval_s)
     derive = DeriveVenue(market, seed=options.seed)
     deribit = DeribitVenue(market, seed=options.seed)
-    rysk = RyskServer(RyskVenue(market, start_ns))
+    rysk = RyskServer(RyskVenue(market, start_ns), wires["rysk"])
     stop = _stop_event(exit_with_parent=options.exit_with_parent)
     async with AsyncExitStack() as stack:
         with _port_of("--derive-port", options.derive_port):
-            derive_runner, derive_port = await serve_derive(derive, LOOPBACK, options.derive_port)
+            derive_runner, derive_port = await serve_derive(derive, LOOPBACK, options.derive_port, wire=wires["derive"])
         stack.push_async_callback(derive_runner.cleanup)
         with _port_of("--deribit-port", options.deribit_port):
-            deribit_runner, deribit_port = await serve_deribit(deribit, LOOPBACK, options.deribit_port)
+            deribit_runner, deribit_port = await serve_deribit(
+                deribit, LOOPBACK, options.deribit_port, wire=wires["deribit"]
+            )
         stack.push_async_callback(deribit_runner.cleanup)
         with _port_of("--rysk-port", options.rysk_port):
             rysk_port = await rysk.start(options.rysk_port)
         stack.push_async_callback(rysk.stop)
         ports = Ports(derive_port, deribit_port, rysk_port)
-        stack.enter_context(_announced(_endpoints(options.seed, ports), options.endpoints))
+        stack.enter_context(_announced(_endpoints(options, ports), options.endpoints))
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         await _until_either(_play(market, derive, deribit, rysk), stop.wait())
 
@@ -134,13 +146,14 @@ class Ports:
     rysk: int
 
 
-def _endpoints(seed: int, ports: Ports) -> dict[str, object]:
+def _endpoints(options: Options, ports: Ports) -> dict[str, object]:
     """With the keys of practice Deribit's account, which are public and open nothing else."""
     derive, deribit, rysk = (f"{LOOPBACK}:{port}" for port in (ports.derive, ports.deribit, ports.rysk))
     secret_key, asymmetric_key = DERIBIT_ACCOUNT.keys
     return {
         "session": uuid.uuid4().hex,
-        "seed": seed,
+        "seed": options.seed,
+        "fault": options.fault,
         "pid": os.getpid(),
         "derive": {
             "ws_v2": f"ws://{derive}{V2.websocket_path}",

@@ -40,7 +40,7 @@ def test_says_where_it_listens_and_ends_cleanly(tmp_path, number):
         assert json.loads(file.read_text()) == endpoints
         assert endpoints["seed"] == 5
         assert endpoints["pid"] == process.pid
-        assert endpoints.keys() == {"session", "seed", "pid", "derive", "deribit", "rysk"}
+        assert endpoints.keys() == {"session", "seed", "fault", "pid", "derive", "deribit", "rysk"}
         assert endpoints["derive"].keys() == {"ws_v2", "ws_v3", "http"}
         assert endpoints["deribit"].keys() == {"ws", "http", "client_id", "client_secret", "ed25519_client_id"}
         assert endpoints["rysk"].keys() == {"ws", "http"}

@@ -15,6 +15,7 @@ from atomizer.sim.deribit.codes import Rejection
 from atomizer.sim.deribit.connection import Connection
 from atomizer.sim.deribit.rpc import parse_json
 from atomizer.sim.deribit.venue import RestRequest, Venue
+from atomizer.sim.faults_wire import CALM, Wire
 
 SOCKET_PATH = "/ws/api/v2"
 REST_PATH = "/api/v2"
@@ -23,11 +24,11 @@ _SLOWEST_BACKLOG = 20_000  # frames a client may leave unread before it is dropp
 
 
 async def serve(
-    venue: Venue, host: str, port: int, *, now: Callable[[], int] = time.time_ns
+    venue: Venue, host: str, port: int, *, now: Callable[[], int] = time.time_ns, wire: Wire = CALM
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns the runner (`await runner.cleanup()` stops it) and the port, chosen by the system if 0."""
-    shell = _Shell(venue, now)
-    app = web.Application(client_max_size=LARGEST_FRAME)
+    shell = _Shell(venue, now, wire)
+    app = web.Application(client_max_size=LARGEST_FRAME, middlewares=wire.middlewares)
     app.on_shutdown.append(shell.say_goodbye)
     app.router.add_get(SOCKET_PATH, shell.on_socket)
     app.router.add_post(REST_PATH, shell.on_rest)
@@ -45,16 +46,17 @@ async def serve(
 class _Shell:
     """The handlers, and the sockets that are open."""
 
-    def __init__(self, venue: Venue, now: Callable[[], int]) -> None:
+    def __init__(self, venue: Venue, now: Callable[[], int], wire: Wire) -> None:
         self._venue = venue
         self._now = now
+        self._wire = wire
         self._sockets: set[web.WebSocketResponse] = set()
 
     async def say_goodbye(self, _app: web.Application) -> None:
         await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in list(self._sockets)))
 
     async def on_socket(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(max_msg_size=LARGEST_FRAME)
+        socket = self._wire.socket(max_msg_size=LARGEST_FRAME)
         if not socket.can_prepare(request).ok:
             raise web.HTTPNotFound
         connection = self._venue.connect(self._now(), request.remote or "")

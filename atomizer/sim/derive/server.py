@@ -18,6 +18,7 @@ from atomizer.sim.derive.connection import Connection
 from atomizer.sim.derive.dialect import DIALECTS, Dialect
 from atomizer.sim.derive.rpc import build_error, parse_json
 from atomizer.sim.derive.venue import RestRequest, Venue
+from atomizer.sim.faults_wire import CALM, Wire
 
 LARGEST_FRAME = 4 * 1024 * 1024  # bytes; a larger one closes the socket with 1009
 HEARTBEAT_S = 60.0
@@ -25,11 +26,17 @@ _SLOWEST_BACKLOG = 20_000  # frames a client may leave unread before it is dropp
 
 
 async def serve(
-    venue: Venue, host: str, port: int, *, now: Callable[[], int] = time.time_ns, heartbeat_s: float = HEARTBEAT_S
+    venue: Venue,
+    host: str,
+    port: int,
+    *,
+    now: Callable[[], int] = time.time_ns,
+    heartbeat_s: float = HEARTBEAT_S,
+    wire: Wire = CALM,
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns the runner (`await runner.cleanup()` stops it) and the port, chosen by the system if 0."""
-    shell = _Shell(venue, now, heartbeat_s)
-    app = web.Application(client_max_size=LARGEST_FRAME)
+    shell = _Shell(venue, now, heartbeat_s, wire)
+    app = web.Application(client_max_size=LARGEST_FRAME, middlewares=wire.middlewares)
     app.on_shutdown.append(shell.say_goodbye)
     for dialect in DIALECTS:
         app.router.add_get(dialect.websocket_path, partial(shell.on_socket, dialect))
@@ -48,10 +55,11 @@ async def serve(
 class _Shell:
     """The handlers, and the sockets that are open."""
 
-    def __init__(self, venue: Venue, now: Callable[[], int], heartbeat_s: float) -> None:
+    def __init__(self, venue: Venue, now: Callable[[], int], heartbeat_s: float, wire: Wire) -> None:
         self._venue = venue
         self._now = now
         self._heartbeat_s = heartbeat_s
+        self._wire = wire
         self._sockets: set[web.WebSocketResponse] = set()
 
     async def say_goodbye(self, _app: web.Application) -> None:
@@ -59,7 +67,7 @@ class _Shell:
         await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in list(self._sockets)))
 
     async def on_socket(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(max_msg_size=LARGEST_FRAME, heartbeat=self._heartbeat_s)
+        socket = self._wire.socket(max_msg_size=LARGEST_FRAME, heartbeat=self._heartbeat_s)
         await socket.prepare(request)
         try:
             connection = self._venue.connect(self._now(), dialect, request.remote or "")

@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from atomizer.sim.faults_wire import CALM, Wire
 from atomizer.sim.market import Event
 from atomizer.sim.rysk.venue import RyskVenue
 
@@ -31,8 +32,9 @@ class _Client:
 class RyskServer:
     """Serves one venue. `on_market` feeds it; `start` and `stop` frame its life."""
 
-    def __init__(self, venue: RyskVenue) -> None:
+    def __init__(self, venue: RyskVenue, wire: Wire = CALM) -> None:
         self.venue = venue
+        self._wire = wire
         self._clients: dict[int, _Client] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._runner: web.AppRunner | None = None
@@ -72,7 +74,7 @@ class RyskServer:
         return len(self._clients)
 
     def _application(self) -> web.Application:
-        application = web.Application()
+        application = web.Application(middlewares=self._wire.middlewares)
         application.add_routes(
             [
                 web.get("/ping", self._on_ping),
@@ -89,7 +91,7 @@ class RyskServer:
     # Sockets
 
     async def _on_socket(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
+        socket = self._wire.socket(heartbeat=PING_EVERY_S, max_msg_size=MAX_FRAME_BYTES, compress=False)
         transport = request.transport
         if not socket.can_prepare(request).ok or transport is None:
             raise web.HTTPNotFound
