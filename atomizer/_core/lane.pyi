@@ -5,6 +5,7 @@ from typing import Any, Final, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from atomizer._core.book import Book
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.quote import QuoteParams
 from atomizer._core.slot import Slot
@@ -40,8 +41,9 @@ class Lane:
         limits: InstrumentLimits,
         keep_price_nanos: int,
         keep_size_nanos: int,
+        book: Book | None = None,
     ) -> Slot:
-        """A slot for the book that comes on this channel.
+        """A slot for the book that comes on this channel: a new one, or `book`, which others may fill and read as well.
 
         An order within `keep_price_nanos` of where we want it keeps its place in the queue, unless less than
         `keep_size_nanos` is left of it.

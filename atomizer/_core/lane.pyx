@@ -7,6 +7,7 @@ from cpython.memoryview cimport PyMemoryView_FromObject
 from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memcpy
 
+from atomizer._core.book cimport Book
 from atomizer._core.ecdsa cimport SIGNATURE_SIZE
 from atomizer._core.frame cimport order_fields
 from atomizer._core.gate cimport InstrumentLimits
@@ -95,7 +96,7 @@ cdef class Lane:
         status = scan_book(frame, length, &head, slot.book, now_ns)
         if status >= UNREAD:
             return -status
-        if status == OLD or (status == APPLIED and slot.is_quiet()):
+        if status == OLD or (status == APPLIED and slot.is_quiet(now_ns)):
             return 0
         if status == BAD_LEVELS:
             slot.was_dark = False       # this snapshot did not help: ask for another one
@@ -123,6 +124,7 @@ cdef class Lane:
         InstrumentLimits limits not None,
         int64_t keep_price_nanos,
         int64_t keep_size_nanos,
+        Book book=None,
     ):
         cdef Py_ssize_t length = PyBytes_GET_SIZE(channel)
         cdef int index = <int>len(self.slots)
@@ -135,7 +137,7 @@ cdef class Lane:
             raise ValueError(f"channel {channel!r} is slot {found} already")
         if index == SLOTS:
             raise ValueError(f"more than {SLOTS} slots")
-        slot = Slot(index, params, limits, keep_price_nanos, keep_size_nanos)
+        slot = Slot(index, params, limits, keep_price_nanos, keep_size_nanos, book)
         self.slots.append(slot)
         self.channels[index].length = <int>length
         memcpy(self.channels[index].name, PyBytes_AS_STRING(channel), length)

@@ -1,13 +1,15 @@
 # slot: one instrument at one venue: its book, what we want to show, what lives of ours, and the rows that lead from the
 # one to the other. A row is a wish: whoever takes it must send it, and must tell the outcome with `settle`. Between the
 # two the side is in flight, and nothing but a cancel comes out for it.
+# A book shows our orders with a delay: what is taken out of it as ours is what lived when its last frame came. A side
+# whose order has just changed waits for the next frame, or it would chase itself.
 # Prices and sizes in nanos; NO_PRICE where there is none. Pairs are indexed by `is_bid`. One thread.
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
 from atomizer._core.book cimport Book
 from atomizer._core.frame cimport OrderWriter, order_life
-from atomizer._core.gate cimport Gate, Known, Limits
+from atomizer._core.gate cimport Gate, Known, Limits, Refusal
 from atomizer._core.quote cimport Market, Params
 
 cdef enum Action:
@@ -18,6 +20,7 @@ cdef enum Action:
 
 cdef enum:
     MOST_ROWS = 3           # of one decision
+    FRAME_WITHIN_NS = 1_000_000_000     # a book that shows no change of ours for so long has shown it
 
 cdef struct Row:
     int32_t slot
@@ -55,12 +58,16 @@ cdef class Slot:
     cdef int instrument             # its number there
     cdef order_life life
     cdef int64_t max_fee_nanos      # per unit
+    cdef uint64_t taken_sequence    # of the frame from which our orders were last taken out
+    cdef int64_t taken_nanos[2][2]  # at which prices
+    cdef int64_t settled_ns[2]      # when a side changed that waits for a frame; 0: it does not
     cdef Market seen                # what the last decision was made from
     cdef bint unsettled             # decide again although the market stands still
     cdef bint was_dark
+    cdef Refusal refused[2]         # why the last decision did not put a side where it is wanted
 
     # Whether an equal market was decided on already, and nothing else has changed since.
-    cdef bint is_quiet(self) noexcept
+    cdef bint is_quiet(self, int64_t now_ns) noexcept
     # Writes at most MOST_ROWS rows, the most urgent first, and takes them as sent; how many.
     cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept
 

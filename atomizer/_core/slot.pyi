@@ -27,7 +27,14 @@ class Slot:
         limits: InstrumentLimits,
         keep_price_nanos: int,
         keep_size_nanos: int,
+        book: Book | None = None,
     ) -> Self: ...
+    def refusal(self, is_bid: bool) -> int:
+        """Why the last decision did not put that side where it is wanted: an index of gate.REASONS, 0 for no reason."""
+
+    def wanted(self) -> tuple[int, int]:
+        """The bid and the ask that would be shown now if the gate let them, NO_PRICE for nothing. Decides nothing."""
+
     def set_params(self, params: QuoteParams) -> None: ...
     def set_limits(self, limits: InstrumentLimits) -> None: ...
     def set_mark(self, mark_nanos: int, now_ns: int) -> None:
@@ -43,8 +50,11 @@ class Slot:
             ValueError: an open amount is below 0.
         """
 
-    def settle(self, is_bid: bool, price_nanos: int, size_nanos: int, nonce: int = 0) -> None:
+    def settle(self, is_bid: bool, price_nanos: int, size_nanos: int, nonce: int = 0, now_ns: int = 0) -> None:
         """What is known to rest of ours on that side now that nothing is in flight there; size 0: nothing.
+
+        With `now_ns` the book is yet to show it: until its next frame, at most a second, the side gives nothing but a
+        cancel. Without, the book is as told.
 
         To be told once for every row, and again when a resting order fills or vanishes by itself. While an outcome is
         unknown it must not be told: the side then gives nothing but a cancel. `nonce` is the resting order's, for a

@@ -27,24 +27,40 @@ cdef inline int64_t _nearest(const Live* live, bint is_bid) noexcept nogil:
     return live.sent_price_nanos
 
 
-cdef inline void _mark_own(Slot slot, bint is_bid) noexcept:
-    """Take out of the book what lives of ours; while MOVING at one price, the larger of the two."""
-    cdef const Live* live = &slot.live[is_bid]
-    if live.price_nanos != NO_PRICE:
-        slot.book.set_own_level(is_bid, live.price_nanos, live.size_nanos)
-    if live.sent_price_nanos != NO_PRICE and not (
-        live.sent_price_nanos == live.price_nanos and live.sent_size_nanos < live.size_nanos
-    ):
-        slot.book.set_own_level(is_bid, live.sent_price_nanos, live.sent_size_nanos)
-    slot.known.own_nanos[is_bid] = _nearest(live, is_bid)
+cdef inline void _take_out(Slot slot, bint is_bid, int at, int64_t price_nanos, int64_t size_nanos) noexcept:
+    slot.taken_nanos[is_bid][at] = price_nanos
+    if price_nanos != NO_PRICE:
+        slot.book.set_own_level(is_bid, price_nanos, size_nanos)
 
 
-cdef inline void _forget_own(Slot slot, bint is_bid) noexcept:
-    cdef const Live* live = &slot.live[is_bid]
-    if live.price_nanos != NO_PRICE:
-        slot.book.set_own_level(is_bid, live.price_nanos, 0)
-    if live.sent_price_nanos != NO_PRICE:
-        slot.book.set_own_level(is_bid, live.sent_price_nanos, 0)
+cdef void _take_own_out(Slot slot) noexcept:
+    """What lives of ours is in the book's last frame, as far as can be told; while MOVING at one price, the larger."""
+    cdef const Live* live
+    cdef int is_bid, at
+    cdef bint is_new
+    slot.taken_sequence = slot.book.sequence
+    for is_bid in range(2):
+        live = &slot.live[is_bid]
+        for at in range(2):
+            if slot.taken_nanos[is_bid][at] != NO_PRICE:
+                slot.book.set_own_level(is_bid, slot.taken_nanos[is_bid][at], 0)
+        is_new = not (live.sent_price_nanos == live.price_nanos and live.sent_size_nanos < live.size_nanos)
+        _take_out(slot, is_bid, 0, live.price_nanos, live.size_nanos)
+        _take_out(slot, is_bid, 1, live.sent_price_nanos if is_new else NO_PRICE, live.sent_size_nanos)
+
+
+cdef void _read_frame(Slot slot, int64_t now_ns) noexcept:
+    """After a frame our orders are taken out anew, and who has waited for it need not any more."""
+    cdef int is_bid
+    cdef bint is_over = False
+    for is_bid in range(2):
+        if slot.settled_ns[is_bid] and not (
+            slot.book.received_ns <= slot.settled_ns[is_bid] and 0 <= now_ns - slot.settled_ns[is_bid] < FRAME_WITHIN_NS
+        ):
+            slot.settled_ns[is_bid] = 0
+            is_over = True
+    if is_over or slot.taken_sequence != slot.book.sequence:
+        _take_own_out(slot)
 
 
 cdef int _emit(Slot slot, bint is_bid, Action action, Refusal reason, const Order* order, Row* row) noexcept:
@@ -63,7 +79,7 @@ cdef int _emit(Slot slot, bint is_bid, Action action, Refusal reason, const Orde
     live.flight = MOVING
     live.sent_price_nanos = row.price_nanos = order.price_nanos
     live.sent_size_nanos = row.size_nanos = order.size_nanos
-    _mark_own(slot, is_bid)
+    slot.known.own_nanos[is_bid] = _nearest(live, is_bid)
     return 1
 
 
@@ -81,8 +97,11 @@ cdef int _decide_resting(Slot slot, Gate gate, const Order* wanted, int64_t now_
     cdef const Live* live = &slot.live[is_bid]
     cdef Order resting = Order(is_bid, live.price_nanos, live.size_nanos)
     cdef Refusal refusal = ALLOWED
-    if not _may_keep(slot, live, wanted):
+    if slot.settled_ns[is_bid]:
+        slot.unsettled = True
+    elif not _may_keep(slot, live, wanted):
         refusal = gate.admit(&slot.limits, &slot.known, wanted, now_ns)
+        slot.refused[is_bid] = refusal
         if refusal == ALLOWED:
             return _emit(slot, is_bid, REPLACE, ALLOWED, wanted, row)
         slot.unsettled = True
@@ -110,7 +129,11 @@ cdef int _decide_side(Slot slot, Gate gate, bint is_bid, int64_t wanted_nanos, i
         return 0 if refusal == ALLOWED else _emit(slot, is_bid, CANCEL, refusal, NULL, row)
     if live.price_nanos != NO_PRICE:
         return _decide_resting(slot, gate, &wanted, now_ns, row)
+    if slot.settled_ns[is_bid]:
+        slot.unsettled = True
+        return 0
     refusal = gate.admit(&slot.limits, &slot.known, &wanted, now_ns)
+    slot.refused[is_bid] = refusal
     if refusal == ALLOWED:
         return _emit(slot, is_bid, PLACE, ALLOWED, &wanted, row)
     slot.unsettled = True
@@ -128,12 +151,13 @@ cdef class Slot:
         InstrumentLimits limits not None,
         int64_t keep_price_nanos,
         int64_t keep_size_nanos,
+        Book book=None,
     ):
         cdef int is_bid
         if min(keep_price_nanos, keep_size_nanos) < 0:
             raise ValueError(f"a threshold is below 0: {keep_price_nanos} or {keep_size_nanos} nanos")
         self.index = index
-        self.book = Book()
+        self.book = Book() if book is None else book
         self.params = params.params
         self.limits = limits.limits
         self.keep_price_nanos = keep_price_nanos
@@ -143,11 +167,14 @@ cdef class Slot:
         for is_bid in range(2):
             self.known.own_nanos[is_bid] = NO_PRICE
             self.live[is_bid] = Live(AT_REST, NO_PRICE, 0, 0, NO_PRICE, 0)
+            self.refused[is_bid] = NO_BOOK
+            self.taken_nanos[is_bid][0] = self.taken_nanos[is_bid][1] = NO_PRICE
         self.unsettled = True
         self.was_dark = True
 
-    cdef bint is_quiet(self) noexcept:
+    cdef bint is_quiet(self, int64_t now_ns) noexcept:
         cdef Market market
+        _read_frame(self, now_ns)
         if self.unsettled or self.book.dark or self.was_dark:
             return False
         read_market(self.book, self.params.reference_size_nanos, &market)
@@ -159,8 +186,10 @@ cdef class Slot:
         cdef int count = 0
         cdef bint urgent
         wanted.price_nanos[BIDS] = wanted.price_nanos[ASKS] = NO_PRICE
+        _read_frame(self, now_ns)
         self.unsettled = False
         self.known.book_dark = self.book.dark
+        self.refused[BIDS] = self.refused[ASKS] = NO_BOOK if self.book.dark else ALLOWED
         self.known.book_received_ns = self.book.received_ns
         if not self.book.dark:
             read_market(self.book, self.params.reference_size_nanos, &self.seen)
@@ -180,6 +209,18 @@ cdef class Slot:
             count += 1
         self.was_dark = self.book.dark
         return count
+
+    def refusal(self, bint is_bid):
+        return self.refused[is_bid]
+
+    def wanted(self):
+        cdef Market market
+        cdef Quote wanted
+        if self.book.dark:
+            return NO_PRICE, NO_PRICE
+        read_market(self.book, self.params.reference_size_nanos, &market)
+        desired_quote(&self.params, &market, self.known.mark_nanos, self.limits.tick_nanos, &wanted)
+        return wanted.price_nanos[BIDS], wanted.price_nanos[ASKS]
 
     def set_params(self, QuoteParams params not None):
         self.params = params.params
@@ -207,13 +248,15 @@ cdef class Slot:
         self.known.open_nanos[ASKS] = open_asks_nanos
         self.unsettled = True
 
-    def settle(self, bint is_bid, int64_t price_nanos, int64_t size_nanos, uint64_t nonce=0):
+    def settle(self, bint is_bid, int64_t price_nanos, int64_t size_nanos, uint64_t nonce=0, int64_t now_ns=0):
         cdef Live* live = &self.live[is_bid]
         if size_nanos < 0 or (size_nanos and price_nanos <= 0):
             raise ValueError(f"no such order: {size_nanos} at {price_nanos} nanos")
-        _forget_own(self, is_bid)
         live[0] = Live(AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, nonce, NO_PRICE, 0)
-        _mark_own(self, is_bid)
+        self.known.own_nanos[is_bid] = _nearest(live, is_bid)
+        self.settled_ns[is_bid] = check_time(now_ns)
+        if now_ns == 0:
+            _take_own_out(self)
         self.unsettled = True
 
     def write_with(self, OrderWriter writer not None, int instrument, int life, int64_t max_fee_nanos):

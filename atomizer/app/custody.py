@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from atomizer.app.hedging import STRATEGY
 from atomizer.app.ledger import Ledger
 from atomizer.domain.ports import OrderVenue
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderUpdate
@@ -14,6 +13,7 @@ from atomizer.orders.reconcile import Answer, Reconciliation, reconcile
 
 log = logging.getLogger("atomizer.trades")
 
+OWNED = frozenset({"hedge", "mm"})  # strategies whose labels this book of account owns, whichever runs now
 ROUNDS = 5
 ROUND_S = 0.5
 CANCEL_WITHIN_S = 10.0  # a reconnect included
@@ -60,7 +60,7 @@ class Custody:
         open_orders = await self._venue.open_orders()
         fills = await self._venue.fills_since(since_ms)
         answer = Answer(venue=self._venue.name, open_orders=open_orders, fills=fills, asked_ns=asked_ns)
-        found = reconcile(orders, answer, {STRATEGY}, GRACE_NS, self._clock_ns())
+        found = reconcile(orders, answer, OWNED, GRACE_NS, self._clock_ns())
         for fill in found.fills:
             self._on_fill(fill)
         for update in (*found.adopted, *found.ended):

@@ -71,7 +71,7 @@ def build_snapshot(
         hedges_done=hedging.done if hedging is not None else 0,
         orders_live=sum(1 for _ in state.orders.live()),
         books=books,
-        positions=tuple(_row(row) for row in _open_first(rows)),
+        positions=position_rows(rows),
         deltas={total.label: total.greeks.delta for total in totals.by_underlying},
         premium_e18=premium_e18,
         latency_count=latency.count,
@@ -80,6 +80,11 @@ def build_snapshot(
         latency_max_ns=latency.maximum_ns,
         tape=tape.lines(),
     )
+
+
+def position_rows(rows: list[InventoryRow]) -> tuple[Row, ...]:
+    """Open positions first."""
+    return tuple(_row(row) for row in _open_first(rows))
 
 
 def _open_first(rows: list[InventoryRow]) -> list[InventoryRow]:

@@ -92,6 +92,7 @@ def _account(profile: Profile, credentials: Credentials) -> VenueAccount:
             emit=wiring.emit,
             now_ns=wiring.now_ns,
             listeners=wiring.listeners,
+            reader=wiring.reader,
             last_nonce=wiring.last_nonce,
             max_clock_offset_ns=wiring.max_clock_offset_ns,
         )

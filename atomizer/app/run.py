@@ -96,7 +96,7 @@ async def _run(
     others: set[int],
 ) -> Report | None:
     stop = stopping.event()
-    access = await _unless(stop, _reach(settings, venues, say))
+    access = await unless(stop, _reach(settings, venues, say))
     if access is None:
         if venues is not None:
             venues.stop()  # else the thread that waits for them keeps us
@@ -115,11 +115,11 @@ async def _run(
     sweeper = None
     keeper = NonceKeeper([access.rysk.maker.signer, *access.venue.signers])
     try:
-        await _unless(stop, trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None))
+        await unless(stop, trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None))
         if trader.phase == "quoting":
             say(_banner(settings, access, options))
-            stack.callback(practice.stop_child, _draw(directory / "snapshot", others))
-            sweeper = _settle(options, keeper, say)
+            stack.callback(practice.stop_child, draw(directory / "snapshot", others))
+            sweeper = settle(keeper, say, wants_performance=options.performance)
             if options.duration_s is not None:
                 asyncio.get_running_loop().call_later(options.duration_s, stop.set)
             await trader.trade(stop)
@@ -138,14 +138,14 @@ async def _run(
 
 async def _end(trader: Trader, writer: SnapshotWriter, stack: ExitStack) -> int:
     """Drain, within a time in which an operator waits; answers how many orders may still be live."""
-    stack.enter_context(_end_within(END_WITHIN_S))
+    stack.enter_context(end_within(END_WITHIN_S))
     live_orders = await trader.drain()
     trader.publish(writer)
     return live_orders
 
 
 @contextmanager
-def _end_within(seconds: float) -> Iterator[None]:
+def end_within(seconds: float) -> Iterator[None]:
     """End the process when this takes longer: a disk or a thread that hangs must not hold an operator up."""
 
     def end() -> None:
@@ -161,7 +161,7 @@ def _end_within(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """What the work answers; None when the stop came first and it was given up."""
     task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -173,18 +173,28 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 
 async def _reach(settings: Settings, venues: practice.PracticeVenues | None, say: Callable[[str], None]) -> Access:
+    return await responder_access(settings, await find_practice(settings, venues, say))
+
+
+async def find_practice(
+    settings: Settings, venues: practice.PracticeVenues | None, say: Callable[[str], None]
+) -> practice.Endpoints | None:
+    """Where the practice venues of this run listen, those that come up for it or those that run; None in other modes.
+
+    Raises:
+        AtomizerError: they ended meanwhile.
+    """
     if mode_of(settings) is not Mode.SIM:
-        return await responder_access(settings, None)
+        return None
     if venues is not None:
         endpoints = await asyncio.to_thread(venues.endpoints)
         say(f"practice venues started, seed {endpoints.seed}")
-    else:
-        found = practice.find(Path(settings.journal.directory))
-        if found is None:
-            raise AtomizerError("the practice venues ended: start again")
-        endpoints = found
-        say(f"using the practice venues that run already (session {endpoints.session}, seed {endpoints.seed})")
-    return await responder_access(settings, endpoints)
+        return endpoints
+    found = practice.find(Path(settings.journal.directory))
+    if found is None:
+        raise AtomizerError("the practice venues ended: start again")
+    say(f"using the practice venues that run already (session {found.session}, seed {found.seed})")
+    return found
 
 
 def _check(settings: Settings, options: Options) -> None:
@@ -211,15 +221,17 @@ async def _publish(trader: Trader, writer: SnapshotWriter, stopping: Stopping) -
         await asyncio.sleep(PICTURE_EVERY_S)
 
 
-def _draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:
+def draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:
+    """The live picture of a snapshot, in a process of its own."""
     return practice.start_child([sys.executable, "-m", "atomizer.desk.picture", str(path)], cpus)
 
 
-def _settle(options: Options, keeper: NonceKeeper, say: Callable[[str], None]) -> performance.Sweeper | None:
+def settle(keeper: NonceKeeper, say: Callable[[str], None], *, wants_performance: bool) -> performance.Sweeper | None:
+    """Nonces made ahead; garbage swept by ourselves, or left to a collector that is told to be quiet."""
     loop = asyncio.get_running_loop()
     keeper.fill()
     keeper.keep(loop)
-    if options.performance:
+    if wants_performance:
         return performance.enter(loop, say)
     performance.quiet_collector()
     return None

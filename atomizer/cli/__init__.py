@@ -11,6 +11,7 @@ from atomizer.version import VERSION
 # name → (module, what `atomizer --help` says). The module has a click command named `command`.
 COMMANDS = {
     "rfq-responder": ("atomizer.cli.rfq_responder", "Answer RFQs and hedge what is won."),
+    "market-maker": ("atomizer.cli.market_maker", "Quote both sides of options without pause."),
     "inventory": ("atomizer.cli.inventory", "Positions, marks, Greeks and P&L."),
     "reports": ("atomizer.cli.reports", "P&L by day, instrument, strategy, venue and cause."),
     "markets": ("atomizer.cli.markets", "Instruments of a venue, with prices."),

@@ -16,16 +16,16 @@ def render_report(report: Report) -> str:
     state = report.trader.ledger.state
     rows = inventory_rows(state.portfolio, report.ended_ns)
     counts = f"{quoting.seen} seen, {quoting.quoted} quoted, {quoting.requotes} re-quoted, {quoting.won} won"
-    percentiles = ", ".join(f"p{each} {_ms(latency.percentile(each))}" for each in (50, 99, 99.9))
+    percentiles = ", ".join(f"p{each} {milliseconds(latency.percentile(each))}" for each in (50, 99, 99.9))
     hedged = report.trader.hedging.done if report.trader.hedging else 0
     lines = [
         f"RFQs      {counts}, {quoting.declines.total()} declined{f' ({why})' if why else ''}",
-        f"answer    {percentiles}, max {_ms(latency.maximum_ns)}, of {latency.count}",
+        f"answer    {percentiles}, max {milliseconds(latency.maximum_ns)}, of {latency.count}",
         *_pauses(report),
         *_unprepared(report),
         f"hedges    {hedged} done, {len(state.open_hedges())} open",
-        f"orders    {_orders(report.live_orders)}",
-        f"ledger    {_tie(report.tie)}",
+        f"orders    {orders_line(report.live_orders)}",
+        f"ledger    {tie_line(report.tie)}",
         "",
         render_summary(inventory_summary(rows)),
     ]
@@ -35,23 +35,25 @@ def render_report(report: Report) -> str:
 def _pauses(report: Report) -> list[str]:
     if report.sweeper is None:
         return []
-    pauses = report.sweeper.pauses
-    return [f"collector p99 {_ms(pauses.percentile(99))}, max {_ms(pauses.maximum_ns)}, found {report.sweeper.found}"]
+    pauses, found = report.sweeper.pauses, report.sweeper.found
+    return [
+        f"collector p99 {milliseconds(pauses.percentile(99))}, max {milliseconds(pauses.maximum_ns)}, found {found}"
+    ]
 
 
 def _unprepared(report: Report) -> list[str]:
     return [f"nonces    {report.unprepared} signatures found none ready"] if report.unprepared else []
 
 
-def _ms(nanoseconds: int) -> str:
+def milliseconds(nanoseconds: int) -> str:
     return f"{nanoseconds / NS_PER_MS:.3f} ms"
 
 
-def _orders(live: int) -> str:
+def orders_line(live: int) -> str:
     return "none of ours left at the venue, verified" if live == 0 else f"{live} MAY STILL BE LIVE: look at the venue"
 
 
-def _tie(tie: Tie | None) -> str:
+def tie_line(tie: Tie | None) -> str:
     if tie is None:
         return "not compared: the venue did not answer"
     if tie.holds:

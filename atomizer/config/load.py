@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from atomizer.config.settings import VARIABLES, Settings
-from atomizer.config.units import Amount, Positive, Seconds, VenueName, Words
+from atomizer.config.units import Amount, Days, NotNegative, Positive, Seconds, Strikes, VenueName, Words
 from atomizer.errors import ConfigError
 
 PREFIX = "ATOMIZER__"
@@ -68,7 +68,7 @@ def _walk(node: msgspec.Struct, origin: Mapping[str, str], prefix: str) -> Any:
         if isinstance(value, msgspec.Struct):
             yield from _walk(value, origin, key + ".")
         else:
-            text = ",".join(map(str, value)) if isinstance(value, Words) else "" if value is None else str(value)
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
             yield key, text, origin.get(key, "default")
 
 
@@ -132,7 +132,7 @@ def _refuse_unknown(kind: type[msgspec.Struct], tree: Tree, origin: Mapping[str,
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if kind in {Seconds, Amount, Positive, VenueName, Words}:
+    if kind in {Seconds, Amount, Positive, NotNegative, Days, Strikes, VenueName, Words}:
         return kind.parse(value)
     raise NotImplementedError(kind)
 
@@ -140,5 +140,7 @@ def _decode(kind: type, value: Any) -> Any:
 def _explain(message: str, origin: Mapping[str, str]) -> str:
     """Turn msgspec's ``… - at `$.risk.max_delta` `` into key, origin and complaint."""
     complaint, _, place = message.partition(" - at `$.")
-    key = place.rstrip("`").partition("[")[0]
-    return f"{key} ({origin.get(key, 'default')}): {complaint}" if key else complaint
+    place = place.rstrip("`")
+    key, _, inside = place.partition("[")
+    inside = inside.partition("].")[2]  # of a section in a list
+    return f"{key}{inside and '.'}{inside} ({origin.get(key, 'default')}): {complaint}" if key else complaint

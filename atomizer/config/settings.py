@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from atomizer.config.units import Amount, Positive, Seconds, VenueName, Words
+from atomizer.config.units import Amount, Days, NotNegative, Positive, Seconds, Strikes, VenueName, Words
 
 Bps = Annotated[int, Meta(ge=0, le=10_000)]
 
@@ -80,6 +80,36 @@ class Risk(msgspec.Struct, frozen=True):
     max_silence: Seconds = Seconds(300)  # without a connection to the venue whose books we price from
 
 
+class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options to make markets in: of each of these days, these strikes."""
+
+    expiry: Days
+    strikes: Strikes
+    underlying: str = "ETH"
+    option_type: Literal["C", "P", "both"] = "both"
+
+    def __str__(self) -> str:
+        return f"{self.underlying} {' '.join(self.expiry)} {self.strikes} {self.option_type}"
+
+
+class MarketMaker(msgspec.Struct, frozen=True):
+    """What continuous quotes look like. Prices in USD, sizes in units of the underlying."""
+
+    instruments: tuple[Chain, ...] = ()
+    size: Positive = Positive("0.1")
+    spread: Positive = Positive(50)  # bps of mid: how far apart sides stand that the book does not give
+    min_spread: Positive = Positive(10)  # bps of mid: a narrower quote is drawn round mid instead
+    aggression: NotNegative = NotNegative(1)  # below 1: share of the way to mid; from 1 on: improve the book
+    improvement: NotNegative = NotNegative("0.1")  # USD that the improving mode goes beyond the book
+    improvement_reference_size: NotNegative = NotNegative(0)  # thinner levels are passed over
+    keep_ticks: Annotated[int, Meta(ge=0, le=1000)] = 1  # an order this near to its price keeps its place in the queue
+    bid_only: bool = False
+    ask_only: bool = False
+    max_position: Positive = Positive(10)  # per instrument
+    max_exposure: Positive = Positive(100)  # of all instruments together, either way
+    refresh: Seconds = Seconds(5)  # longest time between looks; events are answered at once
+
+
 class Journal(msgspec.Struct, frozen=True):
     """Where the books are kept."""
 
@@ -100,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True):
     exchange: Exchange = Exchange()
     rfq: RfqSource = RfqSource()
     hedging: Hedging = Hedging()
+    market_maker: MarketMaker = MarketMaker()
     risk: Risk = Risk()
     journal: Journal = Journal()
     desk: Desk = Desk()

@@ -1,6 +1,7 @@
 """Words that people write in configuration and what they mean."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 NANOS = Decimal(1_000_000_000)
@@ -94,6 +95,58 @@ class VenueName(str):
     @property
     def _real(self) -> str:
         return (self.partition(":")[2] or "derive") if self.is_practice else str(self)
+
+
+class NotNegative(Amount):
+    """An amount of 0 or above."""
+
+    @classmethod
+    def parse(cls, value: object) -> "NotNegative":
+        amount = super().parse(value)
+        if amount < 0:
+            raise ValueError(f"must not be below 0, not {value!r}")
+        return cls(amount)
+
+
+class Days(tuple[str, ...]):
+    """One day or several, each written YYYYMMDD: as a number, as text, in a list, or comma-separated."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> "Days":
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list | tuple) or not words:
+            raise ValueError(f"not a day: {value!r}, write YYYYMMDD")
+        return cls(_day(str(word).strip()) for word in words)
+
+
+def _day(text: str) -> str:
+    try:
+        datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"not a day: {text!r}, write YYYYMMDD") from None
+    return text
+
+
+class Strikes(tuple[Amount, ...]):
+    """A list of strikes, also comma-separated; the word ``all`` is the empty list."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> "Strikes":
+        if value == "all":
+            return cls()
+        words = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int | float) else value
+        if not isinstance(words, list | tuple) or not words:
+            raise ValueError(f"not strikes: {value!r}, write 2800,3000 or all")
+        return cls(Positive.parse(word.strip() if isinstance(word, str) else word) for word in words)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self)) or "all"
 
 
 class Words(tuple[str, ...]):

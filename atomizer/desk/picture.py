@@ -18,10 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from atomizer._core.fixed import format_nanos
+from atomizer.desk.quotes_picture import making, quotes, tell_making
 from atomizer.desk.snapshot import Happening, Row, Snapshot, SnapshotReader
 
 FRAME_S = 0.5
 LINE_S = 5.0
+MAKING_LINE_S = 30.0
 TAPE_LINES = 8
 POSITION_LINES = 14
 VENUE_WIDTH = 7  # the longest name, whole
@@ -173,9 +175,11 @@ def beside(*panels: RenderableType) -> RenderableType:
 def draw(snapshot: Snapshot) -> RenderableType:
     """The whole picture, one screen."""
     tape = Text("\n".join(tape_line(event) for event in snapshot.tape[-TAPE_LINES:]), no_wrap=True, overflow="ellipsis")
+    made = snapshot.making
     return Group(
         headline(snapshot),
-        beside(requests(snapshot), work(snapshot), money(snapshot)),
+        beside(requests(snapshot) if made is None else making(made), work(snapshot), money(snapshot)),
+        *([] if made is None else [quotes(made.quotes)]),
         positions(snapshot.positions),
         Panel(tape, title="latest", title_align="left"),
     )
@@ -187,6 +191,11 @@ def tell(snapshot: Snapshot) -> str:
     unrealized = known(row.unrealized_e18 for row in snapshot.positions)
     realized = sum(row.realized_e18 - row.fees_e18 for row in snapshot.positions)
     total = None if unrealized is None else realized + int(unrealized)
+    if snapshot.making is not None:
+        return (
+            f"{clock(snapshot.now_ns)} {snapshot.phase}: {tell_making(snapshot.making)}; P&L {usd(total)} USD; "
+            f"tick to order p50 {milliseconds(snapshot.latency_p50_ns)} p99 {milliseconds(snapshot.latency_p99_ns)}"
+        )
     return (
         f"{clock(snapshot.now_ns)} {snapshot.phase}: RFQs {snapshot.rfqs_seen} seen, {snapshot.rfqs_quoted} quoted, "
         f"{snapshot.rfqs_won} won, {sum(snapshot.declines.values())} declined ({why or 'none'}); "
@@ -206,9 +215,11 @@ def main(path: Path) -> None:
     console = Console(stderr=True)
     with SnapshotReader(path) as reader:
         if not console.is_terminal:
-            while not parent_left(LINE_S):
+            wait_s = LINE_S
+            while not parent_left(wait_s):
                 if snapshot := reader.read():
                     console.out(tell(snapshot), highlight=False)
+                    wait_s = LINE_S if snapshot.making is None else MAKING_LINE_S
             return
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while not parent_left(FRAME_S):

@@ -46,6 +46,32 @@ class Happening(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class QuoteRow(msgspec.Struct, frozen=True):
+    """Both quotes of one instrument: what rests, the market without us, and why a side shows nothing."""
+
+    instrument: str
+    bid_nanos: int | None
+    bid_size_nanos: int
+    ask_nanos: int | None
+    ask_size_nanos: int
+    market_bid_nanos: int | None
+    market_ask_nanos: int | None
+    mark_nanos: int | None
+    position_nanos: int
+    why: str = ""
+
+
+class Making(msgspec.Struct, frozen=True):
+    """A market maker's counters since its start."""
+
+    orders: int
+    cancels: int
+    replaces: int
+    fills: int
+    refusals: dict[str, int]
+    quotes: tuple[QuoteRow, ...]
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """All that the live picture needs, at one moment."""
 
@@ -73,6 +99,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     latency_p99_ns: int
     latency_max_ns: int
     tape: tuple[Happening, ...]
+    making: Making | None = None  # of a market maker; the RFQ counters are 0 then
 
 
 class SnapshotWriter:

@@ -30,6 +30,19 @@ class MarketListener(Protocol):
         """Every mark is void until it is told again. Books say it themselves."""
 
 
+class FrameReader(Protocol):
+    """Who reads book frames from their bytes, before anybody else. Called from the socket's callback."""
+
+    def on_frame(self, frame: memoryview, now_ns: int) -> bool:
+        """Whether the frame was read, into the very book that the market view has. The memory is valid during the call.
+
+        False: its book is as it was, and the frame goes the slow way.
+        """
+
+    def on_channel(self, channel: str, now_ns: int) -> None:
+        """Something came the slow way; when it is a book that the reader knows, it changed or went dark."""
+
+
 class OrderVenue(Protocol):
     """A venue that takes orders. Outcomes arrive later, as `OrderUpdate` and `Fill`."""
 

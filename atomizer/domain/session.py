@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from atomizer.domain.instruments import USD
-from atomizer.domain.ports import MarketListener, MarketView, OrderVenue
+from atomizer.domain.ports import FrameReader, MarketListener, MarketView, OrderVenue, ProtectingVenue
 from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate, Side
 
 
@@ -69,6 +69,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     now_ns: Callable[[], int]
     max_clock_offset_ns: int
     listeners: Sequence[MarketListener] = ()
+    reader: FrameReader | None = None  # where the session lets book frames be read from their bytes
     last_nonce: int = 0
 
 
@@ -101,3 +102,10 @@ class VenueSession(MarketView, OrderVenue, Protocol):
 
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
+
+
+class QuoteSession(VenueSession, ProtectingVenue, Protocol):
+    """A session at a venue where quotes may rest: its book frames go to the wiring's `reader` first."""
+
+    def book_channel(self, name: str) -> str:
+        """The channel that an instrument's book comes on."""

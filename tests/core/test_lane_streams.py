@@ -125,11 +125,17 @@ class LaneAgainstParts(RuleBasedStateMachine):
         frame = build(channel, self._sequence(channel) + 1, [(mid - 2, 5)], [(mid + 2, 5)]).replace(b",", b", ")
         self._feed_slowly(channel, frame)
 
-    @rule(channel=channels, is_bid=st.booleans(), outcome=st.sampled_from(["sent", "rests", "gone", "filled"]))
-    def settle(self, channel, is_bid, outcome):
+    @rule(
+        channel=channels,
+        is_bid=st.booleans(),
+        outcome=st.sampled_from(["sent", "rests", "gone", "filled"]),
+        is_shown=st.booleans(),
+    )
+    def settle(self, channel, is_bid, outcome, is_shown):
         side = self.parts.slots[channel].sides[is_bid]
         order = {"sent": side.sent, "rests": side.rests, "filled": side.sent or side.rests}.get(outcome) or (0, 0)
-        self._both(channel, "settle", is_bid, order[0], order[1] // (2 if outcome == "filled" else 1))
+        left = order[1] // (2 if outcome == "filled" else 1)
+        self._both(channel, "settle", is_bid, order[0], left, 0, 0 if is_shown else self.now_ns)
 
     @rule(
         channel=channels,
@@ -174,7 +180,6 @@ class LaneAgainstParts(RuleBasedStateMachine):
         assert self.lane.gate.refusals == self.gate.refusals
         for channel in CHANNELS:
             slot, reference = self._pair(channel)
-            reference.market()  # takes our own orders out of its book
             ours, theirs = slot.book, reference.book
             assert (ours.dark, ours.sequence, ours.received_ns) == (theirs.dark, theirs.sequence, theirs.received_ns)
             for is_bid in (True, False):

@@ -237,6 +237,38 @@ def test_our_own_order_is_not_chased():
         assert bench.rows() == []
 
 
+def test_a_side_whose_order_changed_waits_for_the_book_to_show_it():
+    """What was told with its time is taken out of the next frame, not of this one, and until then nothing moves."""
+    bench = Bench(params={"aggression_nanos": NANOS, "improvement_nanos": 2 * TICK})
+    bench.market(1_000, 1_100)
+    bench.slot.settle(True, 1_020, 5, 0, NOW_NS)
+    assert bench.slot.book.levels(True) == [(1_000, 50)]
+    bench.slot.set_mark(1_050, NOW_NS)
+    assert bench.rows() == []
+    bench.slot.book.apply_change(True, 1_020, 5)
+    bench.slot.book.finish_change(2, NOW_NS, NOW_NS + 1)
+    assert bench.rows(NOW_NS + 1) == []
+    assert bench.slot.book.levels(True) == [(1_000, 50)]
+    bench.slot.settle(True, 0, 0, 0, NOW_NS + 2)
+    assert bench.rows(NOW_NS + 2) == []
+    bench.slot.book.apply_change(True, 1_020, 0)
+    bench.slot.book.finish_change(3, NOW_NS, NOW_NS + 3)
+    assert bench.rows(NOW_NS + 3) == [(PLACE, True, "OK", 1_020, 5)]
+
+
+def test_a_side_that_waits_may_still_be_pulled_and_does_not_wait_for_ever():
+    """The gate can pull what waits; a book that shows nothing within a second is taken to have shown it."""
+    bench = quoted()
+    bench.slot.settle(True, 1_000, 5, 0, NOW_NS)
+    bench.slot.set_params(QuoteParams(**PARAMS | {"bid_size_nanos": 3}))
+    assert bench.rows() == []
+    assert bench.rows(NOW_NS + NANOS) == [(REPLACE, True, "OK", 1_000, 3)]
+    bench = quoted()
+    bench.slot.settle(True, 1_000, 5, 0, NOW_NS)
+    bench.slot.set_position(18, 0, 0)
+    assert bench.rows() == [(CANCEL, True, "MAX_POSITION", 1_000, 5)]
+
+
 def test_a_look_decides_every_slot():
     """One look over the lane gives the rows of all slots, each under its slot's number."""
     lane = Lane(Gate(100))

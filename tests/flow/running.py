@@ -24,8 +24,17 @@ def bare(**environment: str) -> dict[str, str]:
 
 def trader(directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
     """`atomizer rfq-responder` of this tree with these flags, and nothing else in its environment."""
+    return run("rfq-responder", directory, *flags, **environment)
+
+
+def maker(directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
+    """`atomizer market-maker`, in the same way."""
+    return run("market-maker", directory, *flags, **environment)
+
+
+def run(command: str, directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [*COMMAND, "rfq-responder", *flags],
+        [*COMMAND, command, *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

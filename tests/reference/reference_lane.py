@@ -82,7 +82,7 @@ class ReferenceLane:
         channel, data = read_book(frame)
         slot = self.slots[channel]
         outcome = apply_book(slot.book, data, now_ns)
-        if outcome == OLD or (outcome == CHANGED and slot.is_quiet()):
+        if outcome == OLD or (outcome == CHANGED and slot.is_quiet(now_ns)):
             return []
         if outcome == FAILED:
             slot.was_dark = False

@@ -14,6 +14,7 @@ class _Side:
         self.flight = AT_REST
         self.rests = None  # (price, size)
         self.sent = None
+        self.settled_ns = 0  # since when it waits for the book to show it
 
     def lives(self):
         return [order for order in (self.rests, self.sent) if order]
@@ -35,6 +36,7 @@ class ReferenceSlot:
         self.unsettled = True  # something but the market changed, or was refused
         self.seen = None
         self.taken_out = {}  # our sizes by (is_bid, price), while MOVING at one price the larger one
+        self.taken_sequence = 0  # of the frame that they were taken out of
 
     def set_params(self, params):
         self.unsettled = True
@@ -59,12 +61,26 @@ class ReferenceSlot:
         self.unsettled = True
         self.position = position
 
-    def settle(self, is_bid, price, size):
+    def settle(self, is_bid, price, size, _nonce=0, now_ns=0):
         self.unsettled = True
         side = self.sides[is_bid]
         side.flight, side.rests, side.sent = AT_REST, (price, size) if size else None, None
+        side.settled_ns = now_ns
+        if not now_ns:
+            self._take_own_out()
+
+    def _read_frame(self, now_ns):
+        over = [side for side in self.sides.values() if side.settled_ns and not self._waits(side, now_ns)]
+        for side in over:
+            side.settled_ns = 0
+        if over or self.book.sequence != self.taken_sequence:
+            self._take_own_out()
+
+    def _waits(self, side, now_ns):
+        return self.book.received_ns <= side.settled_ns and 0 <= now_ns - side.settled_ns < 10**9
 
     def _take_own_out(self):
+        self.taken_sequence = self.book.sequence
         for is_bid, price in self.taken_out:
             self.book.set_own(is_bid, price, 0)
         self.taken_out = {}
@@ -101,15 +117,16 @@ class ReferenceSlot:
 
     def market(self):
         """All of the book that a quote depends on."""
-        self._take_own_out()
         sides = [self.book.levels(is_bid) for is_bid in (True, False)]
         large = [[level for level in side if level[1] >= self.size_of_reference] for side in sides]
         return [side[0][0] if side else None for side in sides + large]
 
-    def is_quiet(self):
+    def is_quiet(self, now_ns):
+        self._read_frame(now_ns)
         return not (self.unsettled or self.book.dark or self.was_dark) and self.market() == self.seen
 
     def decide(self, now_ns):
+        self._read_frame(now_ns)
         self.unsettled = False
         self.seen = self.market()
         bid, ask = quote(self.book, self.params, self.mark[0], self.tick)
@@ -122,7 +139,6 @@ class ReferenceSlot:
         if self.book.dark and not self.was_dark:
             rows.append((self.index, RESUBSCRIBE, False, NO_BOOK, NO_PRICE, 0))
         self.was_dark = self.book.dark
-        self._take_own_out()
         return rows
 
     def _decide_side(self, is_bid, price, now_ns):
@@ -133,8 +149,12 @@ class ReferenceSlot:
             return self._pull(is_bid, NO_BOOK if self.book.dark else ALLOWED) if side.lives() else []
         if side.flight == MOVING:
             return self._pull_unless_allowed(is_bid, side.sent, now_ns)
-        if side.rests and self._may_stay(side.rests, want):
+        if side.settled_ns:
+            self.unsettled = True
+        if side.rests and (side.settled_ns or self._may_stay(side.rests, want)):
             return self._pull_unless_allowed(is_bid, side.rests, now_ns)
+        if side.settled_ns:
+            return []
         return self._move(is_bid, want, now_ns)
 
     def _move(self, is_bid, want, now_ns):

@@ -18,13 +18,15 @@ from atomizer.venues.derive.market_codec import (
 
 
 class BookFeed:
-    """One book channel. Every frame replaces the whole book; publish ids rise within one connection."""
+    """One book channel. Every frame replaces the whole book; publish ids rise within one connection.
 
-    __slots__ = ("_publish_id", "book")
+    Remembers nothing but the book: a compiled path may fill it in between.
+    """
+
+    __slots__ = ("book",)
 
     def __init__(self) -> None:
         self.book = Book()
-        self._publish_id = -1
 
     def __call__(self, data: Any, now_ns: int) -> None:
         """Raises BadFrame, and the book is dark: corrupt data is worse than none."""
@@ -33,18 +35,16 @@ class BookFeed:
         except BadFrame:
             self.book.darken()
             raise
-        if snapshot.publish_id <= self._publish_id:
+        book = self.book
+        if snapshot.publish_id <= book.sequence and (book.sequence or not book.dark):
             return  # the same again, or one that was overtaken
-        self._publish_id = snapshot.publish_id
-        if not self.book.apply_snapshot(
-            snapshot.bids, snapshot.asks, snapshot.publish_id, snapshot.venue_time_ns, now_ns
-        ):
+        if not book.apply_snapshot(snapshot.bids, snapshot.asks, snapshot.publish_id, snapshot.venue_time_ns, now_ns):
             raise BadFrame(f"book {snapshot.publish_id}: crossed, out of order or not positive", reason="bad_book")
 
     def darken(self) -> None:
         """The connection is gone; the next one may count from anywhere."""
         self.book.darken()
-        self._publish_id = -1
+        self.book.sequence = 0
 
 
 class MarketData:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.ports import MarketListener
+from atomizer.domain.ports import FrameReader, MarketListener
 from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
 from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
@@ -31,6 +31,7 @@ from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
 from atomizer.venues.derive.maker import Maker, MakerEvents
 from atomizer.venues.derive.market import MarketData
+from atomizer.venues.derive.market_codec import book_channel
 from atomizer.venues.derive.opening import (
     check_clock,
     fetch_account,
@@ -70,6 +71,7 @@ class DeriveSession:
         emit: Callable[[Event], None],
         now_ns: Callable[[], int],
         listeners: Sequence[MarketListener] = (),
+        reader: FrameReader | None = None,
         last_nonce: int = 0,
         max_clock_offset_ns: int = NANOS_PER_S,
         random: Random | None = None,
@@ -79,6 +81,7 @@ class DeriveSession:
         self._underlyings = tuple(underlyings)
         self._emit = emit
         self._now_ns = now_ns
+        self._reader = reader
         self._last_nonce = last_nonce
         self._max_clock_offset_ns = max_clock_offset_ns
         self._market = MarketData(listeners)
@@ -155,6 +158,10 @@ class DeriveSession:
 
     def mark(self, name: str) -> Mark | None:
         return self._market.mark(name)
+
+    def book_channel(self, name: str) -> str:
+        """The channel that an instrument's book comes on."""
+        return book_channel(name)
 
     @property
     def names(self) -> list[str]:
@@ -279,16 +286,23 @@ class DeriveSession:
     # --- what comes
 
     def _on_text(self, text: memoryview) -> None:
-        where = "frame"
+        now_ns = self._now_ns()
+        # Until we are open, every channel must be heard the slow way: that is how we know that it speaks.
+        reader = self._reader if self._orders.is_open else None
+        if reader is not None and reader.on_frame(text, now_ns):
+            return
+        where = ""
         try:
             message = parse_message(text)
             if isinstance(message, Notice):
                 where = message.channel
-                self._channels.on_notice(message, self._now_ns())
+                self._channels.on_notice(message, now_ns)
             else:
                 self._rpc.on_answer(message)
         except BadFrame as error:
-            self._count(error, where)
+            self._count(error, where or "frame")
+        if reader is not None and where:
+            reader.on_channel(where, now_ns)
 
     def _private(self, feed: Feed) -> Feed:
         """A private channel that we cannot read leaves us not knowing our own orders: start over and ask."""

@@ -1,0 +1,42 @@
+"""Work beside the trading: things done on a timer, and things done once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+
+from atomizer.errors import BadFrame, VenueError
+
+log = logging.getLogger("atomizer")
+
+
+class Chores:
+    """Timers and errands of one run. A venue's failure is told, and the next timer tries again."""
+
+    def __init__(self) -> None:
+        self.timers: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[None]] = set()
+
+    def every(self, interval_s: float, action: Callable[[], Awaitable[object]]) -> None:
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(interval_s)
+                await attempt(action())
+
+        self.timers.append(asyncio.create_task(repeat()))
+
+    def errand(self, work: Coroutine[object, object, object]) -> None:
+        """Something to do once."""
+        task = asyncio.create_task(attempt(work))
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def stop(self) -> None:
+        for task in (*self.timers, *self._errands):
+            task.cancel()
+
+
+async def attempt(work: Awaitable[object]) -> None:
+    try:
+        await work
+    except (VenueError, BadFrame) as error:
+        log.warning("%s", error)

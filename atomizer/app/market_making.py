@@ -1,0 +1,321 @@
+"""The market maker: its parts wired together, its timers, and its way from start to drained.
+
+start      journal → venue → what rests of ours is cancelled → instruments chosen → rules → quotes
+quoting    frames → lane → orders; outcomes → lane; positions and marks → rules; timers for looks, disk, reconciliation
+drain      gate shut → quotes pulled → verified gone at the venue
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import cast
+
+from atomizer._core.book import Book
+from atomizer.app.chores import Chores
+from atomizer.app.custody import Custody
+from atomizer.app.emergency import WATCH_EVERY_S, Emergency
+from atomizer.app.ledger import Ledger
+from atomizer.app.market_making_lane import QuoteLane
+from atomizer.app.market_making_parts import build_core_gate, build_limits, build_room_limits, keep_nanos, life_of
+from atomizer.app.market_making_rules import Rules
+from atomizer.app.market_making_selection import near_the_money, refresh, select
+from atomizer.app.parts import build_breaker
+from atomizer.app.venues import VenueAccount
+from atomizer.config.settings import Chain, Settings
+from atomizer.domain.instruments import Instrument
+from atomizer.domain.session import Connected, Event, Lost, QuoteSession, Wiring
+from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
+from atomizer.errors import ConfigError, UsageError
+from atomizer.risk.latch import KillLatch
+from atomizer.strategies.market_maker import Strategy
+
+log = logging.getLogger("atomizer")
+
+PUMP_EVERY_S = 0.1  # how long a record is in memory only
+RECONCILE_EVERY_S = 30.0
+PULL_LOOKS, PULL_LOOK_S = 100, 0.02
+NANOS_PER_S = 1_000_000_000
+
+
+class MarketMaking:
+    """One run. Make it, `start`, `trade` until told, `drain`, `close`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        account: VenueAccount,
+        ledger: Ledger,
+        latch: KillLatch,
+        clock_ns: Callable[[], int],
+        *,
+        directory: Path,
+        strategy: Strategy,
+        chains: Sequence[Chain],
+        underlying: str,
+        is_dry: bool,
+    ) -> None:
+        """`chains` name the instruments; with none, those near the money of `underlying` are taken."""
+        self.settings = settings
+        self.account = account
+        self.directory = directory
+        self.is_dry = is_dry  # then nothing leaves: the lane is never on
+        self.ledger = ledger
+        self.phase = "starting"
+        self.run = secrets.token_hex(4)
+        self.started_ns = clock_ns()
+        self._chains = tuple(chains)
+        self._underlying = underlying
+        self._clock_ns = clock_ns
+        self._chores = Chores()
+        self.fills = 0
+        self.has_connected = False  # without that nothing can have been sent
+        self.venue = _open(
+            account,
+            Wiring(
+                underlyings=tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying])),
+                emit=self._on_event,
+                now_ns=clock_ns,
+                max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+                listeners=[self],
+                reader=self,
+                last_nonce=ledger.state.last_nonce(account.venue),
+            ),
+        )
+        self.lane = QuoteLane(
+            ledger=ledger,
+            venue=self.venue,
+            gate=build_core_gate(settings),
+            run=self.run,
+            time_in_force=life_of(settings),
+            clock_ns=clock_ns,
+        )
+        self.rules = Rules(
+            lane=self.lane,
+            strategy=strategy,
+            limits=build_room_limits(settings),
+            portfolio=ledger.state.portfolio,
+            mark=self.venue.mark,
+            max_mark_age_ns=settings.risk.max_mark_age.ns,
+        )
+        self.custody = Custody(
+            ledger=ledger,
+            venue=self.venue,
+            clock_ns=clock_ns,
+            on_fill=self.on_fill,
+            on_update=self.on_order_update,
+        )
+        self.emergency = Emergency(
+            ledger=ledger, latch=latch, breaker=build_breaker(settings), clock_ns=clock_ns, on_killed=self._on_killed
+        )
+
+    # what the venue says
+
+    def on_frame(self, frame: memoryview, now_ns: int) -> bool:
+        return self.lane.on_frame(frame, now_ns)
+
+    def on_channel(self, channel: str, now_ns: int) -> None:
+        self.lane.on_channel(channel, now_ns)
+
+    def on_listings(self, listed: Iterable[tuple[Instrument, Book]]) -> None:
+        """Take in what appeared, and the ticks and lots of what changed; the venue closes what is gone by itself."""
+        if self.phase != "quoting" or not self._chains:
+            return
+        now_ns = self._clock_ns()
+        books = {instrument.name: book for instrument, book in listed}
+        instruments = [instrument for instrument, _ in listed]
+        self._take_in(refresh(self._chains, instruments, now_ns // NANOS_PER_S), books)
+        self.rules.renew(now_ns)
+        self.lane.look(now_ns)
+
+    def on_mark(self, mark: Mark) -> None:
+        self.lane.on_mark(mark)
+
+    def on_dark(self) -> None:
+        """Nothing can be pulled without a connection; the venue does it (cancel on disconnect)."""
+        self.lane.is_on = False
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case OrderUpdate():
+                self.on_order_update(event)
+            case Fill():
+                self.on_fill(event)
+            case Connected():
+                if self.phase == "quoting":
+                    self._chores.errand(self._resume())
+            case Lost():
+                log.warning("%s: lost (%s): nothing is quoted until all is known again", event.venue, event.reason)
+
+    def on_order_update(self, update: OrderUpdate) -> None:
+        self.ledger.learn(update)
+        self.lane.settle(update.client_id, self._clock_ns())
+        if update.state is OrderState.UNKNOWN:
+            self._chores.errand(self.custody.resolve(update.client_id))
+        elif update.state is OrderState.REFUSED and update.code is not None:
+            self.emergency.on_reject()
+
+    def on_fill(self, fill: Fill) -> None:
+        """Book it, find out what the limits still leave, and only then let the side quote again."""
+        if not self.ledger.learn(fill):
+            return
+        self.fills += 1
+        log.info("fill %s: %s %s", fill.client_id, fill.side.word, fill.instrument)
+        now_ns = self._clock_ns()
+        for quoted in self.rules.renew(now_ns):
+            self.lane.decide(quoted, now_ns)
+        self.lane.settle(fill.client_id, now_ns)
+
+    # the life of a run
+
+    async def start(self) -> None:
+        """Connect, cancel what an earlier run left, choose the instruments, and quote.
+
+        Raises:
+            AtomizerError: why this run cannot begin; `drain` and `close` all the same.
+        """
+        self.ledger.write(
+            RunStarted(now_ns=self._clock_ns(), run=self.run, venue=self.venue.name, account=self.account.account)
+        )
+        self._chores.every(WATCH_EVERY_S, self._watch)
+        self._chores.every(PUMP_EVERY_S, self._pump)
+        self._chores.every(self.settings.journal.sync_every, self._sync)
+        await self.venue.start()
+        self.has_connected = True
+        if not self.is_dry:
+            await self.custody.cancel_own()
+        self._choose()
+        if self.emergency.killed:
+            return
+        self.phase = "quoting"
+        self._begin()
+        self._chores.every(self.settings.market_maker.refresh, self._look)
+        self._chores.every(self.settings.risk.check_interval, self._write_marks)
+        if not self.is_dry:
+            self._chores.every(RECONCILE_EVERY_S, self.custody.reconcile)
+
+    async def trade(self, stop: asyncio.Event) -> None:
+        """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
+        ends = stop.wait(), self.emergency.halted.wait(), self.venue.wait()
+        waits = {*map(asyncio.ensure_future, ends), *self._chores.timers}
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending - set(self._chores.timers):
+            wait.cancel()
+        for wait in done:
+            wait.result()
+
+    async def drain(self) -> int:
+        """End the run; answers how many of our orders could not be proven gone."""
+        self.phase = "draining"
+        self.lane.shut(self._clock_ns())
+        self._chores.stop()
+        live = self.custody.live()
+        if self.has_connected and not self.is_dry:
+            await self._wait_until_pulled()
+            live = await self.custody.cancel_own()
+        self.phase = "stopped" if live == 0 else "stopped, orders may live"
+        await self._write_marks()
+        self.ledger.learn(RunStopped(now_ns=self._clock_ns(), run=self.run, live_orders=live))
+        await self._sync()
+        await self.emergency.wait_latched()
+        return live
+
+    async def close(self) -> None:
+        """Let the socket and the journal go."""
+        await self.venue.stop()
+        self.ledger.journal.close()
+
+    def _choose(self) -> None:
+        listed = [found for name in self.venue.names if (found := self.venue.instrument(name)) is not None]
+        now_s = self._clock_ns() // NANOS_PER_S
+        if self._chains:
+            chosen = select(self._chains, listed, now_s)
+        else:
+            chosen = near_the_money(listed, self._underlying, self._index_nanos(), now_s)
+        books = {each.name: book for each in chosen if (book := self.venue.book(each.name)) is not None}
+        self._check_size(chosen)
+        self._take_in(chosen, books)
+
+    def _check_size(self, chosen: Iterable[Instrument]) -> None:
+        size = self.settings.market_maker.size
+        for each in chosen:
+            if not self.is_dry and size.nanos < each.min_amount_nanos:
+                raise UsageError(
+                    f"size {size} is below the venue's smallest order of {each.name}, "
+                    f"{each.min_amount_nanos / NANOS_PER_S:g}: raise --size or market_maker.size"
+                )
+
+    def _index_nanos(self) -> int:
+        marks = (self.venue.mark(name) for name in self.venue.names if name.startswith(f"{self._underlying}-"))
+        found = next((mark.index_nanos for mark in marks if mark is not None), 0)
+        if not found:
+            raise UsageError(f"the venue gives no index of {self._underlying}: name --expiry and --strikes")
+        return found
+
+    def _take_in(self, instruments: Iterable[Instrument], books: dict[str, Book]) -> None:
+        for instrument in instruments:
+            limits = build_limits(self.settings, instrument)
+            known = self.lane.get(instrument.name)
+            if known is None and instrument.name in books:
+                known = self.lane.add(instrument, books[instrument.name], limits, keep_nanos(self.settings, instrument))
+                if mark := self.venue.mark(instrument.name):
+                    self.lane.on_mark(mark)
+            elif known is not None and known.instrument != instrument:
+                known.instrument = instrument
+                known.slot.set_limits(limits)
+
+    def _begin(self) -> None:
+        """Quote, or in a dry run find out what would be quoted: the lane is never on then, so nothing can leave it."""
+        self.lane.is_on = not self.is_dry
+        self._look_again()
+
+    async def _resume(self) -> None:
+        """After a loss: first both accounts agree, then quotes may rest again."""
+        await self.custody.reconcile()
+        for order in self.ledger.state.orders.unknown():
+            self._chores.errand(self.custody.resolve(order.client_id))
+        if self.phase == "quoting":
+            self._begin()
+
+    def _on_killed(self) -> None:
+        self.lane.shut(self._clock_ns())
+
+    async def _wait_until_pulled(self) -> None:
+        """The cancels are out; most are answered before anybody need ask."""
+        for _ in range(PULL_LOOKS):
+            if not any(self.ledger.state.orders.live()):
+                return
+            await asyncio.sleep(PULL_LOOK_S)
+
+    # timers
+
+    async def _look(self) -> None:
+        self._look_again()
+
+    def _look_again(self) -> None:
+        now_ns = self._clock_ns()
+        self.rules.renew(now_ns)
+        self.lane.look(now_ns)
+
+    async def _watch(self) -> None:
+        await self.emergency.watch(is_hearing=self.venue.is_open, refusals=self.lane.refusals)
+
+    async def _pump(self) -> None:
+        await self.emergency.move(self.ledger.journal.pump)
+
+    async def _sync(self) -> None:
+        await self.emergency.move(self.ledger.journal.sync)
+
+    async def _write_marks(self) -> None:
+        """The marks of what we hold, so that the books can be valued without the venue."""
+        for position in list(self.ledger.state.portfolio.positions()):
+            if position.amount_nanos and (mark := self.venue.mark(position.instrument)):
+                self.ledger.learn(mark)
+
+
+def _open(account: VenueAccount, wiring: Wiring) -> QuoteSession:
+    session = account.open_session(wiring)
+    if not hasattr(session, "book_channel"):
+        raise ConfigError(f"exchange.name {account.venue}: no quotes can rest there yet: use derive or sim")
+    return cast("QuoteSession", session)

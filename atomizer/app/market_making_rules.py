@@ -1,0 +1,95 @@
+"""Asks the strategy what to show, cuts it to the room that the limits leave, and tells the lane what changed."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from atomizer.app.market_making_lane import Quoted, QuoteLane
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.reasons import Reason
+from atomizer.domain.trading import Mark, Side
+from atomizer.portfolio.portfolio import Portfolio
+from atomizer.strategies.market_maker import Rule, Seen, Strategy, View
+from atomizer.strategies.market_maker_room import Held, Line, RoomLimits, share_room
+
+
+class Rules:
+    """Of all quoted instruments. Has no memory but why a side shows less than the strategy wants."""
+
+    def __init__(
+        self,
+        *,
+        lane: QuoteLane,
+        strategy: Strategy,
+        limits: RoomLimits,
+        portfolio: Portfolio,
+        mark: Callable[[str], Mark | None],
+        max_mark_age_ns: int,
+    ) -> None:
+        self._lane = lane
+        self._strategy = strategy
+        self._limits = limits
+        self._portfolio = portfolio
+        self._mark = mark
+        self._max_mark_age_ns = max_mark_age_ns
+        self.why: dict[tuple[str, Side], Reason] = {}  # of each side that shows less than was wanted
+
+    def renew(self, now_ns: int) -> list[Quoted]:
+        """Ask anew; answers the instruments whose rule became another, which then want a decision."""
+        quoted = list(self._lane)
+        marks = {each.name: self._fresh(each.name, now_ns) for each in quoted}
+        positions = {each.name: self._portfolio.amount_nanos(each.name) for each in quoted}
+        seen = {each.name: Seen(each.instrument, marks[each.name], positions[each.name]) for each in quoted}
+        wanted = self._strategy(View(now_ns, seen))
+        lines = [
+            Line(
+                instrument=each.instrument,
+                position_nanos=positions[each.name],
+                unit_delta_nanos=_delta(marks[each.name]),
+                living_nanos={side: self._lane.living_nanos(each, side is Side.BUY) for side in Side},
+                wanted_nanos=_sizes(wanted.get(each.name)),
+            )
+            for each in quoted
+        ]
+        rooms = share_room(lines, self._held(set(positions), now_ns), self._limits)
+        self.why = {key: room.reason for key, room in rooms.items() if room.reason is not Reason.OK}
+        changed = []
+        for each in quoted:
+            self._lane.set_position(each.name, positions[each.name])
+            rule = wanted.get(each.name)
+            bid, ask = rooms[each.name, Side.BUY].size_nanos, rooms[each.name, Side.SELL].size_nanos
+            if self._lane.set_rule(each, None if rule is None else _sized(rule, bid, ask)):
+                changed.append(each)
+        return changed
+
+    def _held(self, quoted: Iterable[str], now_ns: int) -> Held:
+        """Everything that is held and not quoted; a perpetual is no exposure, and its delta is one."""
+        exposure = 0
+        deltas: dict[str, int | None] = {}
+        for name in {each.instrument for each in self._portfolio.positions()} - set(quoted):
+            amount = self._portfolio.amount_nanos(name)
+            if not amount:
+                continue
+            underlying, is_option = name.partition("-")[0], not name.endswith("-PERP")
+            exposure += abs(amount) * is_option
+            unit = _delta(self._fresh(name, now_ns)) if is_option else NANOS
+            net = deltas.get(underlying, 0)
+            deltas[underlying] = None if unit is None or net is None else net + amount * unit // NANOS
+        return Held(exposure, deltas)
+
+    def _fresh(self, name: str, now_ns: int) -> Mark | None:
+        mark = self._mark(name)
+        return mark if mark is not None and now_ns - mark.now_ns <= self._max_mark_age_ns else None
+
+
+def _delta(mark: Mark | None) -> int | None:
+    return None if mark is None or not math.isfinite(mark.delta) else round(mark.delta * NANOS)
+
+
+def _sizes(rule: Rule | None) -> dict[Side, int]:
+    return {Side.BUY: rule.bid_size_nanos if rule else 0, Side.SELL: rule.ask_size_nanos if rule else 0}
+
+
+def _sized(rule: Rule, bid_nanos: int, ask_nanos: int) -> Rule:
+    return msgspec.structs.replace(rule, bid_size_nanos=bid_nanos, ask_size_nanos=ask_nanos)

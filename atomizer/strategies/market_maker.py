@@ -1,0 +1,96 @@
+"""Continuous quotes: what we want to show of each instrument, as a pure function of what is known.
+
+A strategy does not follow every tick. It answers a `Rule` for each instrument, which says how quotes hang on the market
+(`_core.quote` is the arithmetic), and it is asked again when something changes that a rule cannot know: a position, a
+mark, a limit. Between two answers the compiled lane keeps the orders where the rules want them, tick by tick.
+
+The shipped strategy is the guide's: "Quote prices", with sizes cut to what the limits leave room for.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from atomizer.domain.instruments import Instrument
+from atomizer.domain.trading import Mark
+
+BPS: Final = 10_000
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """How the quotes of one instrument hang on its market. Sizes in nanos of a unit; 0 shows nothing on that side.
+
+    A share is nanos of a whole (NANOS is all of it), here of mid. The fields are those of `_core.quote.QuoteParams`.
+    """
+
+    aggression_nanos: int
+    improvement_nanos: int
+    reference_size_nanos: int
+    spread_share_nanos: int
+    min_spread_share_nanos: int
+    bid_size_nanos: int
+    ask_size_nanos: int
+    skew_nanos: int = 0  # USD, signed, added to both prices
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One instrument as it is known now."""
+
+    instrument: Instrument
+    mark: Mark | None
+    position_nanos: int  # signed
+
+
+class View(msgspec.Struct, frozen=True):
+    """All that a strategy may look at."""
+
+    now_ns: int
+    seen: Mapping[str, Seen]  # by name: the instruments to quote
+
+
+Strategy = Callable[[View], Mapping[str, Rule]]
+"""What to show of each instrument; nothing is shown of one that is left out. Pure: the same view, the same answer."""
+
+
+class MakerParams(msgspec.Struct, frozen=True, kw_only=True):
+    """The guide's parameters, in the units of a rule."""
+
+    aggression_nanos: int
+    improvement_nanos: int
+    reference_size_nanos: int
+    spread_share_nanos: int
+    min_spread_share_nanos: int
+    size_nanos: int
+    shows_bids: bool = True
+    shows_asks: bool = True
+
+
+class MarketMaker:
+    """The guide's market maker, as a strategy: the same plain rule for every instrument."""
+
+    def __init__(self, params: MakerParams) -> None:
+        self._plain = Rule(
+            aggression_nanos=params.aggression_nanos,
+            improvement_nanos=params.improvement_nanos,
+            reference_size_nanos=params.reference_size_nanos,
+            spread_share_nanos=params.spread_share_nanos,
+            min_spread_share_nanos=params.min_spread_share_nanos,
+            bid_size_nanos=params.size_nanos if params.shows_bids else 0,
+            ask_size_nanos=params.size_nanos if params.shows_asks else 0,
+        )
+
+    def __call__(self, view: View) -> Mapping[str, Rule]:
+        return dict.fromkeys(view.seen, self._plain)
+
+
+def share_of_bps(bps_nanos: int) -> int:
+    """Basis points in nanos → a share: 10 bps is a thousandth."""
+    return bps_nanos // BPS
+
+
+def whole_lots(size_nanos: int, instrument: Instrument) -> int:
+    """The largest amount up to this that the venue takes as an order; 0 when it takes none."""
+    size_nanos = min(size_nanos, instrument.max_amount_nanos)
+    size_nanos -= size_nanos % instrument.lot_nanos
+    return size_nanos if size_nanos >= max(instrument.min_amount_nanos, 1) else 0

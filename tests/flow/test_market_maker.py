@@ -1,0 +1,53 @@
+"""The market maker as an operator runs it: real processes, real sockets, the venue's own ledger as the truth."""
+
+import signal
+from decimal import Decimal
+
+import pytest
+from flow.running import desk, finish, maker, wait_for
+
+
+def sides(orders) -> set[tuple[str, str]]:
+    return {(each["instrument_name"], each["direction"]) for each in orders}
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_quotes_rest_and_a_stop_leaves_none(tmp_path, version):
+    """Both sides of the chosen instruments rest at the venue; Ctrl-C pulls all of them, and the books tie."""
+    with desk(tmp_path) as venues:
+        running = maker(tmp_path, "--paper", "--aggression", "0.5", DERIVE_API_VERSION=version)
+        wait_for(lambda: len(sides(venues.derive_ledger()["open_orders"])) == 8)
+        running.send_signal(signal.SIGINT)
+        code, out, err = finish(running)
+        assert code == 0, err
+        assert "none of ours left at the venue, verified" in out
+        assert "ties with the venue's own" in out
+        assert venues.derive_ledger()["open_orders"] == []
+
+
+def test_a_dry_run_shows_its_quotes_and_sends_nothing(tmp_path):
+    """--dry-run prints where each quote would sit, with the reason why the gate would not let it; nothing leaves."""
+    with desk(tmp_path) as venues:
+        code, out, err = finish(maker(tmp_path, "--paper", "--dry-run", "--size", "0.01", "--for", "2s"))
+        assert code == 0, err
+        header, first, *_ = out.splitlines()
+        assert " ".join(header.split()) == "instrument bid ask mid fair spread bps market bid market ask why not"
+        name, bid, ask, mid, *_ = first.split()
+        assert name.startswith("ETH-")
+        assert Decimal(bid) < Decimal(mid) < Decimal(ask)
+        assert "bid below_minimum, ask below_minimum" in first
+        assert venues.derive_ledger()["open_orders"] == []
+        assert venues.derive_ledger()["trades"] == 0
+
+
+def test_what_only_the_venue_can_know_is_refused_with_the_nearest(tmp_path):
+    """A past expiry, an unknown strike and a size below the venue's minimum: exit 2, and what would do instead."""
+    with desk(tmp_path) as venues:
+        for flags, words in (
+            (["--expiry", "20250530", "--strikes", "3000"], "has passed: the nearest are"),
+            (["--size", "0.01"], "below the venue's smallest order"),
+        ):
+            code, _, err = finish(maker(tmp_path, "--paper", *flags))
+            assert code == 2
+            assert words in err
+        assert venues.derive_ledger()["open_orders"] == []
