@@ -49,9 +49,10 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
 def book_directory(settings: Settings, venue: VenueAccount, endpoints: practice.Endpoints | None) -> Path:
     """Where the books of this account lie: one directory an account, and at the practice venues one a session."""
     root = Path(settings.journal.directory) / mode_of(settings)
-    if endpoints is not None:
-        return root / endpoints.session
-    return root / f"{venue.venue}-{venue.account}".replace("/", "-").replace(":", "-")
+    account = f"{venue.venue}-{venue.account}".replace("/", "-").replace(":", "-")
+    if endpoints is None:
+        return root / account
+    return root / (endpoints.session if venue.venue == "derive" else f"{endpoints.session}-{account}")
 
 
 def identity_of(venue: VenueAccount, directory: Path) -> Identity:

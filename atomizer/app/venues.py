@@ -23,6 +23,7 @@ from atomizer.net.clock import ClockOffset
 
 VENUES: Final = {
     "derive": "atomizer.app.reach_derive",
+    "deribit": "atomizer.app.reach_deribit",
 }
 
 

@@ -38,6 +38,14 @@ def take_key(name: str) -> bytearray | None:
     return key
 
 
+def take_text(name: str) -> str | None:
+    """The secret text that the environment holds under `name`, None when it holds none.
+
+    Text cannot be wiped: keep it only until it is turned into something that does not show it.
+    """
+    return _take(name)
+
+
 def has_secret(name: str, environment: Mapping[str, str]) -> bool:
     """Whether `take_key` would find something; takes nothing."""
     return bool(environment.get(name) or environment.get(name + "_FILE"))

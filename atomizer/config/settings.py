@@ -18,6 +18,8 @@ class Exchange(msgspec.Struct, frozen=True):
     derive_api_version: Literal["v2", "v3"] = "v2"
     derive_wallet_address: str = ""
     derive_subaccount_id: Annotated[int, Meta(ge=0)] = 0
+    deribit_api_key: str = ""  # its public name
+    deribit_use_ed25519: bool = False
 
 
 class RfqSource(msgspec.Struct, frozen=True):
@@ -142,6 +144,8 @@ VARIABLES = {
     "DERIVE_API_VERSION": "exchange.derive_api_version",
     "DERIVE_WALLET_ADDRESS": "exchange.derive_wallet_address",
     "DERIVE_SUBACCOUNT_ID": "exchange.derive_subaccount_id",
+    "DERIBIT_API_KEY": "exchange.deribit_api_key",
+    "DERIBIT_USE_ED25519": "exchange.deribit_use_ed25519",
     "WS_URL": "rfq.ws_url",
     "RFQ_ASSET_ADDRESSES": "rfq.assets",
     "MAKER_ADDRESS": "rfq.maker_address",

@@ -165,15 +165,24 @@ def steps_of(floor, *words, **environment):
     return code, {row["step"]: (row["result"], row["detail"]) for row in json.loads(out)}
 
 
-@pytest.mark.parametrize("version", ["v2", "v3"])
-def test_an_order_is_checked_to_the_end_and_gone(floor, version):
+@pytest.mark.parametrize(
+    ("exchange", "environment"),
+    [
+        ("derive", {"DERIVE_API_VERSION": "v2"}),
+        ("derive", {"DERIVE_API_VERSION": "v3"}),
+        ("deribit", {}),
+        ("deribit", {"DERIBIT_USE_ED25519": "true"}),
+    ],
+)
+def test_an_order_is_checked_to_the_end_and_gone(floor, exchange, environment):
     """`test-order --live` signs what the venue would have us sign, places, cancels and sees it gone; nothing rests."""
-    before = rows_of(floor, "orders", "--paper", "--json")
-    code, steps = steps_of(floor, "test-order", "--paper", "--live", DERIVE_API_VERSION=version)
+    where = ("--paper", "--exchange", exchange)
+    before = rows_of(floor, "orders", *where, "--json")
+    code, steps = steps_of(floor, "test-order", *where, "--live", **environment)
     assert code == 0, steps
     assert list(steps) == ["listing", "risk gate", "signature", "place", "cancel", "verify"]
     assert {result for result, _ in steps.values()} == {"ok"}
-    after = rows_of(floor, "orders", "--paper", "--json")
+    after = rows_of(floor, "orders", *where, "--json")
     assert [row["order_id"] for row in after] == [row["order_id"] for row in before]
 
 
@@ -285,3 +294,17 @@ def test_one_exchange_or_all_must_be_named(floor, words, code):
     """Neither, both, or one that there is not: an error before anything is asked."""
     found, out, _ = typed(floor, "test-exchange", *words.split())
     assert (found, out) == (code, "")
+
+
+def test_deribit_is_traded_in_its_own_units(floor):
+    """An option there is priced in coins and an inverse future sized in dollars, in what is listed and what is told."""
+    where = ("--paper", "--exchange", "deribit")
+    listed = {row["instrument"]: row for row in rows_of(floor, "markets", *where, "--format", "json")}
+    future, option = listed["ETH-PERP"], next(row for name, row in listed.items() if name.endswith("-C"))
+    assert (option["currency"], future["currency"]) == ("ETH", "USD")
+    assert float(option["mark"]) < 1 < float(future["mark"])
+    price = str(round(float(future["ask"]) * 1.005))
+    words = ("--instrument", "ETH-PERP", "--side", "buy", "--amount", "10", "--time-in-force", "ioc", "--json")
+    code, out, err = typed(floor, "manual-order", *where, *words, "--price", price)
+    assert code == 0, out + err
+    assert json.loads(out)["filled"] == "10"
