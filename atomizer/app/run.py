@@ -21,6 +21,7 @@ from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
 from atomizer.app.nonces import NonceKeeper
+from atomizer.app.reload import Reload
 from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S, Trader
@@ -46,6 +47,8 @@ class Options(msgspec.Struct, frozen=True):
     log_level: str = "info"
     log_console: bool = False
     performance: bool = False
+    reread: Callable[[], Settings] | None = None  # the settings anew, as they were made for this run
+    config: Path = Path("config.yaml")  # whose change is a reason to
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -122,6 +125,9 @@ async def _run(
             sweeper = settle(keeper, say, wants_performance=options.performance)
             if options.duration_s is not None:
                 asyncio.get_running_loop().call_later(options.duration_s, stop.set)
+            if options.reread is not None:
+                reload = Reload(settings, options.reread, options.config, trader.use, say)
+                stack.callback(asyncio.create_task(reload.follow()).cancel)
             await trader.trade(stop)
     except AtomizerError as error:
         if live_orders := await _end(trader, writer, stack):

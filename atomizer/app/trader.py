@@ -136,6 +136,11 @@ class Trader:
         self.quoting.on_won = self._on_won
         self.quoting.on_maker_open = self._on_maker_open
 
+    def use(self, settings: Settings) -> None:
+        """Hold everything against these limits from now on."""
+        self.settings = settings
+        self._gate.use(build_limits(settings.risk))
+
     # events of the hedge venue
 
     def _on_event(self, event: Event) -> None:

@@ -3,9 +3,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from atomizer.config.settings import Settings
 
 # flag → dotted key of the setting that it sets
 KEYS = {
@@ -60,12 +63,16 @@ def command(
     stopping = Stopping()
     from atomizer.app.practice import venues_for
     from atomizer.cli.common import exchange_of, seconds_of
-    from atomizer.config.load import default_file, load
+    from atomizer.config.load import config_path, default_file, load
     from atomizer.errors import Killed, OrdersMayLive
 
     flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
     values = {KEYS[name]: value for name, value in flags.items()}
-    settings = load(values, os.environ, file or default_file()).settings
+
+    def read_settings() -> "Settings":
+        return load(values, os.environ, file or default_file()).settings
+
+    settings = read_settings()
     duration_s = seconds_of("--for", duration)
     with venues_for(settings, seed) as venues:  # they come up while we import the rest
         from atomizer.app.run import Options, run
@@ -78,6 +85,8 @@ def command(
             log_level="debug" if level == "trace" else level,
             log_console=verbose or debug,
             performance=performance_mode,
+            reread=read_settings,
+            config=file or config_path(),
         )
         report = run(settings, options, venues, lambda text: click.echo(text, err=True), stopping)
         if report is None:

@@ -55,9 +55,14 @@ def rows(loaded: Loaded) -> list[tuple[str, str, str]]:
     return list(_walk(loaded.settings, loaded.origin, ""))
 
 
+def config_path() -> Path:
+    """Where the configuration lies, or would: config.yaml of the working directory."""
+    return Path(os.environ.get("ATOMIZER_CONFIG", "config.yaml"))
+
+
 def default_file() -> Path | None:
-    """config.yaml of the working directory, when there is one."""
-    file = Path(os.environ.get("ATOMIZER_CONFIG", "config.yaml"))
+    """The configuration, when there is one."""
+    file = config_path()
     return file if file.exists() else None
 
 

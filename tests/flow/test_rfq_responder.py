@@ -49,6 +49,23 @@ def test_a_run_answers_hedges_ties_and_leaves_nothing(tmp_path, version, mode):
         assert ledger["trades"] > 0
 
 
+def test_limits_change_while_a_trader_runs(tmp_path):
+    """A tighter limit in config.yaml stops quotes at once; one that cannot be meant is told and changes nothing."""
+    config = tmp_path / "config.yaml"
+    with desk(tmp_path, rfq_interval="200ms") as venues:
+        running = venues.trader()
+        wait_for(lambda: venues.rysk_ledger()["trades"])
+        config.write_text("risk: {max_order_size: 0.000001}\n")
+        wait_for(lambda: "limits changed: risk.max_order_size 25 → 0.000001" in venues.log("atomizer.log"))
+        wait_for(lambda: "max_order_size 0.000001 exceeded" in venues.log("quotes.log"))
+        config.write_text("risk: {max_order_size: none}\n")
+        wait_for(lambda: "limits not changed: risk.max_order_size" in venues.log("atomizer.log"))
+        running.send_signal(signal.SIGTERM)
+        code, out, err = finish(running)
+        assert code == 0, err
+        assert "max_size" in out
+
+
 @pytest.mark.parametrize("mode", ["option", "perpetual"])
 def test_reports_say_what_the_venues_ledgers_say(tmp_path, mode):
     """Over two runs of practice trading `reports pnl` is the venues' own profit to the last digit, by venue and cause;
