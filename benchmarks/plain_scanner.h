@@ -73,7 +73,7 @@ static inline const char *plain_side(const char *at, struct plain_book *book, in
 }
 
 /* Derive's whole book; 1 when it was taken. */
-static int plain_derive(const char *at, const char *end, struct plain_book *book)
+static inline int plain_derive(const char *at, const char *end, struct plain_book *book)
 {
     int64_t time_ms, sequence;
     if (!(at = PLAIN_AFTER(at, end, "\"timestamp\":")))
@@ -122,7 +122,7 @@ static inline const char *plain_changes(const char *at, struct plain_book *book,
 }
 
 /* Deribit's change; 1 when it was taken. */
-static int plain_deribit(const char *at, const char *end, struct plain_book *book)
+static inline int plain_deribit(const char *at, const char *end, struct plain_book *book)
 {
     int64_t time_ms, previous, sequence;
     if (!(at = PLAIN_AFTER(at, end, "\"timestamp\":")))

@@ -12,14 +12,32 @@ class Row:
     """One line of the table. `ours` and `peers` are names of benchmarks as pytest-benchmark gives them."""
 
     stage: str
-    target_ns: float
+    target: float  # nanoseconds, or what may be taken of the time of the peer that `of` names
     ours: str
     peers: dict[str, str] = field(default_factory=dict)
     figure: str = "median"
     per: int = 1  # operations in one call of the benchmark
+    of: str = ""  # a label among the peers
+
+
+LIBRARIES = "orjson+bisect+pycryptodome+coincurve"
+
+
+def on_tick(stage: str, target_ns: float, *, event: str, feed: str, figure: str) -> Row:
+    """A row of the lane, whose peer is put together from the best libraries."""
+    names = {side: f"test_lane::test_tick_to_{event}[{side}-{feed}]" for side in ("atomizer", LIBRARIES)}
+    return Row(stage, target_ns, names["atomizer"], {"best libraries": names[LIBRARIES]}, figure)
+
+
+def of_scanner(stage: str, target_ns: float, venue: str) -> Row:
+    ways = ("C by hand", "orjson", "orjson and Decimal")
+    peers = {way: f"test_scan::test_scan[{way}-{venue}]" for way in ways}
+    return Row(stage, target_ns, f"test_scan::test_scan[atomizer-{venue}]", peers, per=100)
 
 
 ROWS: tuple[Row, ...] = (
+    of_scanner("scan: Derive book of 20 + 20 levels", 550, "derive"),
+    of_scanner("scan: Deribit change of 4 + 4 levels", 330, "deribit"),
     Row(
         "book: change and touch, batch",
         22,
@@ -117,28 +135,29 @@ ROWS: tuple[Row, ...] = (
         {"orjson": "test_frame::test_order_message[orjson]", "json": "test_frame::test_order_message[json]"},
         per=100,
     ),
+    on_tick("tick to order, Deribit change, p50", 3_000, event="order", feed="deribit change", figure="median"),
+    on_tick("tick to order, Deribit change, p99", 6_000, event="order", feed="deribit change", figure="p99"),
+    on_tick("tick to order, Derive book, p50", 3_000, event="order", feed="derive book", figure="median"),
+    on_tick("tick to order, Derive book, p99", 6_000, event="order", feed="derive book", figure="p99"),
+    on_tick("tick to nothing, Deribit change", 1_200, event="nothing", feed="deribit change", figure="median"),
+    on_tick("tick to nothing, Derive book", 1_200, event="nothing", feed="derive book", figure="median"),
     Row(
-        "tick to order, Deribit change",
-        3_000,
-        "test_lane::test_tick_to_order[atomizer-deribit change]",
-        {"best libraries": "test_lane::test_tick_to_order[orjson+bisect+pycryptodome+coincurve-deribit change]"},
-    ),
-    Row(
-        "tick to order, Derive book",
-        3_000,
-        "test_lane::test_tick_to_order[atomizer-derive book]",
-        {"best libraries": "test_lane::test_tick_to_order[orjson+bisect+pycryptodome+coincurve-derive book]"},
-    ),
-    Row(
-        "tick to nothing, Deribit change",
-        1_200,
-        "test_lane::test_tick_to_nothing[atomizer-deribit change]",
-        {"best libraries": "test_lane::test_tick_to_nothing[orjson+bisect+pycryptodome+coincurve-deribit change]"},
-    ),
-    Row(
-        "RFQ to signed quote",
+        "RFQ to signed quote, p50",
         6_000,
         "test_rfq_core::test_rfq_to_signed_quote[atomizer]",
         {"best libraries": "test_rfq_core::test_rfq_to_signed_quote[orjson+pycryptodome+coincurve]"},
     ),
+    Row(
+        "loopback: tick out, signed order back, p50",
+        1.35,
+        "test_loopback::test_loopback[atomizer]",
+        {
+            "all C": "test_loopback::test_loopback[all C]",
+            "echo in C": "test_loopback::test_loopback[echo in C]",
+            "best libraries": "test_loopback::test_loopback[best Python libraries]",
+        },
+        figure="p50",
+        of="all C",
+    ),
+    Row("load: a frame of 500 instruments, 200,000 a second", 5_000, "test_load::test_load_saturated", per=50_000),
 )

@@ -115,7 +115,7 @@ class Derive:
         return self.frame(LOW, number)
 
 
-def add_slot(lane, channel):
+def add_slot(lane, channel, size_nanos=SIZE):
     return lane.add(
         channel.encode(),
         params=QuoteParams(
@@ -124,8 +124,8 @@ def add_slot(lane, channel):
             reference_size_nanos=0,
             spread_share_nanos=NANOS // 100,
             min_spread_share_nanos=NANOS // 10_000,
-            bid_size_nanos=SIZE,
-            ask_size_nanos=SIZE,
+            bid_size_nanos=size_nanos,
+            ask_size_nanos=size_nanos,
         ),
         limits=InstrumentLimits(
             tick_nanos=NANOS // 10,
