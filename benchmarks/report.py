@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import count
 from targets import ROWS, Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +15,7 @@ LATEST = ROOT / "build" / "bench" / "latest.json"
 PAGE = ROOT / "benchmarks" / "README.md"
 PICTURE = ROOT / "benchmarks" / "stages.svg"
 TABLE_START, TABLE_END = "<!-- table -->", "<!-- end of table -->"
+COUNTS_START, COUNTS_END = "<!-- counts -->", "<!-- end of counts -->"
 SLOWER = 1.10  # what a comparison calls a change
 NS_PER_S = 1e9
 
@@ -88,16 +90,16 @@ def table(figures: Figures) -> tuple[list[list[str]], list[str]]:
 HEADERS = ["stage", "target", "ours", "peers in the same run (ratio to ours)", "met"]
 
 
-def render(rows: list[list[str]]) -> str:
-    widths = [max(len(line[column]) for line in [HEADERS, *rows]) for column in range(len(HEADERS))]
+def render(headers: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(line[column]) for line in [headers, *rows]) for column in range(len(headers))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [HEADERS, *rows]
+        for line in [headers, *rows]
     )
 
 
-def render_markdown(rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(HEADERS) + " |", "|" + "---|" * len(HEADERS)]
+def render_markdown(headers: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
@@ -130,10 +132,23 @@ def draw(figures: Figures) -> str:
 def write(figures: Figures) -> None:
     """The table between the marks of the page, and the picture beside it."""
     rows, _ = table(figures)
-    before, _, rest = PAGE.read_text().partition(TABLE_START)
-    _, _, after = rest.partition(TABLE_END)
-    PAGE.write_text(f"{before}{TABLE_START}\n\n{render_markdown(rows)}\n\n{TABLE_END}{after}")
+    put(TABLE_START, TABLE_END, render_markdown(HEADERS, rows))
     PICTURE.write_text(draw(figures))
+
+
+def put(start: str, end: str, text: str) -> None:
+    """Between two marks of the page."""
+    before, _, rest = PAGE.read_text().partition(start)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}")
+
+
+def show_counts(*, is_written: bool) -> None:
+    """Instructions of each stage; into the page too when asked."""
+    rows = count.measure()
+    print(render(count.HEADERS, rows))
+    if is_written:
+        put(COUNTS_START, COUNTS_END, render_markdown(count.HEADERS, rows))
 
 
 def compare(base: Figures, latest: Figures) -> list[str]:
@@ -155,7 +170,11 @@ def main() -> None:
     parser.add_argument("--compare", type=Path, metavar="BASE", help="JSON of an earlier run")
     parser.add_argument("--write", action="store_true", help="write the table and picture of benchmarks/README.md")
     parser.add_argument("--no-run", action="store_true", help="use the figures of the latest run")
+    parser.add_argument("--count", action="store_true", help="count instructions instead, by valgrind")
     options, pytest_arguments = parser.parse_known_args()
+    if options.count:
+        show_counts(is_written=options.write)
+        return
     broken = 0 if options.no_run else run(pytest_arguments)
     if not LATEST.exists():
         sys.exit(broken or 1)
@@ -164,7 +183,7 @@ def main() -> None:
         print("\n".join(compare(load(options.compare), figures)) or "nothing moved")
         return
     rows, missed = table(figures)
-    print(render(rows))
+    print(render(HEADERS, rows))
     if options.write:
         write(figures)
     if options.check and missed:
