@@ -215,10 +215,15 @@ def test_a_price_outside_its_bounds_has_no_volatility(is_call, forward, log_mone
 @pytest.mark.parametrize("wrong", [0.0, -1.0, nan, inf, -inf])
 @pytest.mark.parametrize("field", range(1, 5))
 def test_a_wrong_input_has_no_volatility(field, wrong):
-    """NaN, infinity, zero or less in any field gives NaN."""
+    """NaN, infinity, zero or less in any field gives NaN, alone, beside a hint and in a batch."""
     fields = [True, 5.0, 100.0, 110.0, 0.5]
     fields[field] = wrong
     assert isnan(black76.implied_volatility(*fields))
+    assert isnan(black76.implied_volatility_near(*fields, 0.3))
+    columns = [np.array([good, bad]) for good, bad in zip([True, 5.0, 100.0, 110.0, 0.5], fields, strict=True)]
+    out = np.zeros(2)
+    assert black76.implied_volatility_batch(*columns, out) == 1
+    assert np.isnan(out).tolist() == [False, True]
 
 
 def haug_rows(quantity: str) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from atomizer._core.book import CAPACITY
 from atomizer._core.ecdsa import Signer, parse_address, recover
 from atomizer._core.eip712 import DeriveActions
 from atomizer._core.fixed import NANOS
@@ -111,6 +112,8 @@ def test_an_old_publication_changes_nothing():
         SNAPSHOTS[DERIBIT][:-1],
         SNAPSHOTS[DERIBIT] + b" ",
         SNAPSHOTS[DERIVE].replace(b'"100.0"', b'"ten"'),
+        SNAPSHOTS[DERIVE].replace(b'"100.0"', b'"9223372037"'),  # beyond int64 nanos
+        derive(DERIVE, 7, [(price, 1) for price in range(2_000, 2_000 - CAPACITY - 1, -1)], []),  # a level too many
         b'{"jsonrpc":"2.0","id":1,"result":["book.ETH-27JUN25-2600-C.raw"],"usIn":1,"usOut":2,"usDiff":1,"testnet":true}',
     ],
 )
