@@ -1,13 +1,19 @@
-"""Keeps our account of our orders and the venue's in agreement, and gets rid of what must not rest."""
+"""Keeps our account of our orders and positions and the venue's in agreement, and gets rid of what must not rest.
+
+A difference between positions that trades do not explain is told, not booked, and the instrument not quoted.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from atomizer._core.fixed import format_e18
 from atomizer.app.ledger import Ledger
+from atomizer.domain.instruments import NANOS, parse_name
 from atomizer.domain.ports import OrderVenue
-from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderUpdate
+from atomizer.domain.session import LedgerPosition
+from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderUpdate, PositionsCompared, Side
 from atomizer.errors import Disconnected, JournalError, VenueError
 from atomizer.orders.reconcile import Answer, Reconciliation, reconcile
 
@@ -19,6 +25,10 @@ ROUND_S = 0.5
 CANCEL_WITHIN_S = 10.0  # a reconnect included
 GRACE_NS = 2_000_000_000  # an order this young may still be on its way when the venue is asked
 OVERLAP_MS = 60_000  # fills are asked for from before our oldest doubt, since clocks differ
+LOOKS = 3  # at positions that differ; a trade between two answers is gone by the next
+LOOK_AGAIN_S = 1.0
+E18_PER_NANO = 10**9
+OPENING = "opening"  # in place of an order's label, of a position that was there before our books began
 
 
 class ResolvingVenue(OrderVenue, Protocol):
@@ -27,9 +37,15 @@ class ResolvingVenue(OrderVenue, Protocol):
     async def resolve(self, order: OrderPlaced) -> None:
         """Find out, or burn the nonce; the answer comes as an `OrderUpdate`."""
 
+    async def positions(self) -> list[LedgerPosition]:
+        """What the venue holds for us, in its own figures."""
+
 
 class Custody:
-    """Of the orders at one venue."""
+    """Of the orders and positions at one venue.
+
+    In a dry run it `only_looks`: the account is another run's, whose orders are not ours to cancel.
+    """
 
     def __init__(
         self,
@@ -45,14 +61,26 @@ class Custody:
         self._clock_ns = clock_ns
         self._on_fill = on_fill
         self._on_update = on_update
-        self._agreed_ns = ledger.state.run.now_ns if ledger.state.run is not None else clock_ns()
+        state = ledger.state
+        self._is_new = state.run is None and not any(each.venue == venue.name for each in state.portfolio.positions())
+        begun_ns = state.run.now_ns if state.run is not None else clock_ns()
+        self._agreed_ns = state.agreed_ns(venue.name, "") or begun_ns
+        self._told: dict[str, str] = {}  # by instrument: what people were told, so that it is told once
+        self.only_looks = False
 
     async def reconcile(self) -> Reconciliation:
-        """Make both accounts agree: missed fills booked once, ended orders ended, strays cancelled.
+        """Make both accounts agree: missed fills booked once, ended orders ended, strays cancelled, positions compared.
 
         Raises:
-            VenueError: the venue did not answer; nothing was changed.
+            VenueError: the venue did not answer.
         """
+        found = await self._square()
+        if not self.only_looks:
+            await self._compare()
+        return found
+
+    async def _square(self) -> Reconciliation:
+        """Orders and fills; when the venue does not answer, nothing is changed."""
         orders = self._ledger.state.orders
         asked_ns = self._clock_ns()
         placed_ns = [order.placed.now_ns for order in orders.live(self._venue.name) if order.placed is not None]
@@ -65,11 +93,78 @@ class Custody:
             self._on_fill(fill)
         for update in (*found.adopted, *found.ended):
             self._on_update(update)
-        for stray in found.strays:
+        for stray in () if self.only_looks else found.strays:
             self._cancel(stray.client_id)
         self._agreed_ns = asked_ns
         _tell(found)
         return found
+
+    async def _compare(self) -> None:
+        """Hold our positions against the venue's. What differs by the same amount look after look is in doubt."""
+        asked_ns = self._clock_ns()
+        held = await self._venue.positions()
+        if self._is_new:
+            self._adopt(held)
+        gaps = self._gaps(held)
+        for _ in range(LOOKS - 1):
+            if not gaps:
+                break
+            await asyncio.sleep(LOOK_AGAIN_S)
+            asked_ns = self._clock_ns()
+            await self._square()
+            again = self._gaps(await self._venue.positions())
+            gaps = {name: gap for name, gap in again.items() if gaps.get(name) == gap}
+        self._ledger.learn(PositionsCompared(now_ns=asked_ns, venue=self._venue.name, differing=tuple(sorted(gaps))))
+        self._is_new = False
+        self._tell_gaps(gaps)
+
+    def _gaps(self, held: Iterable[LedgerPosition]) -> dict[str, int]:
+        """By instrument how much more the venue holds than we booked, in 10⁻¹⁸; without what has expired."""
+        gaps = {each.instrument: each.amount_e18 for each in held}
+        for position in self._ledger.state.portfolio.positions():
+            if position.venue == self._venue.name:
+                name = position.instrument
+                gaps[name] = gaps.get(name, 0) - position.amount_nanos * E18_PER_NANO
+        now_s = self._clock_ns() // NANOS
+        return {name: gap for name, gap in gaps.items() if gap and _is_alive(name, now_s)}
+
+    def _adopt(self, held: Iterable[LedgerPosition]) -> None:
+        """Books that begin on an account with positions begin with these, at the venue's own average price."""
+        now_ns = self._clock_ns()
+        for each in held:
+            amount_nanos, rest = divmod(abs(each.amount_e18), E18_PER_NANO)
+            if not each.amount_e18 or rest or not _is_alive(each.instrument, now_ns // NANOS):
+                continue
+            opening = Fill(
+                now_ns=now_ns,
+                venue=self._venue.name,
+                trade_id=f"{OPENING}.{each.instrument}",
+                client_id=OPENING,
+                instrument=each.instrument,
+                side=Side.BUY if each.amount_e18 > 0 else Side.SELL,
+                price_nanos=each.average_price_e18 // E18_PER_NANO,
+                amount_nanos=amount_nanos,
+                fee_e18=0,
+                is_maker=True,
+                venue_time_ns=now_ns,
+            )
+            if self._ledger.learn(opening):
+                words = format_e18(each.amount_e18), each.instrument, format_e18(each.average_price_e18)
+                log.warning("our books begin with %s %s at %s, which the venue holds already", *words)
+
+    def _tell_gaps(self, gaps: dict[str, int]) -> None:
+        """A line each time that something changes, not one each look."""
+        venue = self._venue.name
+        lines = {
+            name: f"{name}: {venue} holds {format_e18(gap)} more than our books, and no trade explains it: not quoted"
+            for name, gap in gaps.items()
+        }
+        for name, line in lines.items():
+            if self._told.get(name) != line:
+                log.error("%s", line)
+        for name in self._told.keys() - lines.keys():
+            log.warning("%s: our books and %s's positions agree again", name, venue)
+        self._told = lines
 
     async def resolve(self, client_id: str) -> None:
         """An order with an unknown outcome: ask until the venue has told, never send it again."""
@@ -83,6 +178,8 @@ class Custody:
                 log.warning("order %s: outcome still unknown: %s", client_id, error)
                 await asyncio.sleep(ROUND_S * 2**attempt)
             else:
+                if order.placed.replaces:
+                    await self.reconcile()  # what became of the order before is as unknown
                 return
 
     async def cancel_own(self) -> int:
@@ -90,10 +187,12 @@ class Custody:
 
         The connection may be on its way back meanwhile, so it is tried until `CANCEL_WITHIN_S` are over.
         """
+        if self.only_looks:
+            return 0
         deadline_s = asyncio.get_running_loop().time() + CANCEL_WITHIN_S
         while asyncio.get_running_loop().time() < deadline_s:
             try:
-                found = await self.reconcile()
+                found = await self._square()
             except VenueError as error:
                 log.warning("cannot verify that our orders are gone: %s", error)
             else:
@@ -121,6 +220,15 @@ class Custody:
             self._venue.cancel(cancel, now_ns)
         except Disconnected as error:
             log.warning("order %s: not cancelled: %s", client_id, error)
+
+
+def _is_alive(name: str, now_s: int) -> bool:
+    """Whether it is a contract that has not expired: settled ones leave the venue's rows in their own time."""
+    try:
+        expiry_s = parse_name(name).expiry_s
+    except (ValueError, OverflowError):
+        return False
+    return not expiry_s or expiry_s > now_s
 
 
 def _tell(found: Reconciliation) -> None:

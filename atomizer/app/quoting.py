@@ -198,8 +198,8 @@ class Quoting:
     def _send(self, plan: QuotePlan, now_ns: int, leave: Leave) -> Verdict:
         if self.sender is None:
             return Verdict(Reason.GATE_SHUT, "not quoting")
-        if self._ledger.state.is_in_doubt(VENUE, plan.instrument):
-            return Verdict(Reason.POSITION_MISMATCH, f"{plan.instrument}: the venue's position is not what we booked")
+        if venue := self._ledger.state.doubting(plan.instrument):
+            return Verdict(Reason.POSITION_MISMATCH, f"{plan.instrument}: {venue} holds another amount than we booked")
         if self.hedges_back_to_back and not (verdict := self._check_hedge(plan, now_ns)).allowed:
             return verdict
         self._exposure.drop_quote(plan.rfq_id)  # the new quote stands instead of an earlier one, not beside it

@@ -79,9 +79,9 @@ class State:
                 found[quote.instrument].append(quote)
         return found
 
-    def is_in_doubt(self, venue: str, instrument: str) -> bool:
-        """Whether our position was not the venue's own when they were last compared."""
-        return (venue, instrument) in self._differing
+    def doubting(self, instrument: str) -> str:
+        """A venue whose position in this instrument was not ours when they were last compared; empty when none."""
+        return next((venue for venue, name in self._differing if name == instrument), "")
 
     def agreed_ns(self, venue: str, instrument: str) -> int:
         """When our position was last the venue's own; 0 when it never was."""

@@ -192,6 +192,7 @@ class Trader:
             RunStarted(now_ns=self._clock_ns(), run=self.run, venue=self.venue.name, account=self.access.venue.account)
         )
         self._quotes_leave = sender is None
+        self.custody.only_looks = not self._quotes_leave
         self._every(WATCH_EVERY_S, self._watch)
         self._every(PUMP_EVERY_S, self._pump)
         self._every(self.settings.journal.sync_every, self._sync)

@@ -123,7 +123,7 @@ class Trading:
         asyncio.run(self.custody.reconcile())
 
     def in_doubt(self, instrument=CALL):
-        return self.ledger.state.is_in_doubt("rysk", instrument)
+        return self.ledger.state.doubting(instrument) == "rysk"
 
     def amount(self, instrument=CALL):
         position = self.ledger.state.portfolio.position("rysk", instrument)

@@ -131,7 +131,7 @@ def picture(state):
         "quote": state.quote("rysk", "1750000000123"),
         "rfq": state.rfq("rysk", "rfq-1"),
         "nonces": (state.last_nonce("derive"), state.last_nonce("rysk")),
-        "doubt": (state.is_in_doubt("rysk", CALL), state.agreed_ns("rysk", CALL), state.agreed_ns("rysk", "other")),
+        "doubt": (state.doubting(CALL), state.agreed_ns("rysk", CALL), state.agreed_ns("rysk", "other")),
         "mark": state.portfolio.mark("rysk", CALL),
         "run": (state.run, state.stop),
     }
