@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from atomizer.app import fold_cache
 from atomizer.app.state import State
 from atomizer.domain.trading import Record
 from atomizer.errors import JournalError
 from atomizer.journal.frames import Identity
 from atomizer.journal.reader import JournalReader
+from atomizer.journal.records import encode_record
 from atomizer.journal.writer import JournalWriter
 
 FILE = "journal.atj"
+KEEP_AFTER = 10_000  # records; folding so many takes a tenth of a second
 
 
 class Ledger:
@@ -25,12 +28,18 @@ class Ledger:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / FILE
         self.journal = JournalWriter(path, identity)
-        self.state = State()
+        self._identity = identity
+        self._cache = directory / fold_cache.FILE
         self.failed = ""  # why the journal takes no more; empty while it does
         self.on_failed: Callable[[str], None] = _unheard  # told once
-        with JournalReader(path) as reader:
-            for entry in reader.read():
-                self.state.apply(entry.record)
+        self.state, self._unkept, self._last = _fold(path)
+        self._keep()
+
+    def close(self) -> None:
+        """Let the journal go, and keep what folding it gave."""
+        if not self.failed:
+            self._keep()
+        self.journal.close()
 
     def write(self, record: Record) -> bool:
         """Journal, then fold: for intents. False when the record says nothing new.
@@ -61,6 +70,13 @@ class Ledger:
             if self.journal.failed and not self.failed:
                 self._fail(str(error))
             raise
+        self._unkept += 1
+        self._last = record
+
+    def _keep(self) -> None:
+        if self._last is not None and self._unkept >= KEEP_AFTER:
+            fold_cache.save(self._cache, self._identity, self.state, self.journal.last_sequence, self._last)
+            self._unkept = 0
 
     def _fail(self, why: str) -> None:
         self.failed = why
@@ -77,8 +93,35 @@ def read_state(path: Path) -> State:
     Raises:
         JournalError: missing, damaged, or of another version.
     """
-    state = State()
+    return _fold(path)[0]
+
+
+def _fold(path: Path) -> tuple[State, int, Record | None]:
+    """The state, how many records were folded to get it, and the last one."""
     with JournalReader(path) as reader:
-        for entry in reader.read():
-            state.apply(entry.record)
-    return state
+        cached = fold_cache.load(path.with_name(fold_cache.FILE), reader.identity)
+        if cached is not None and (found := _fold_rest(reader, cached)) is not None:
+            return found
+    with JournalReader(path) as reader:
+        return _fold_all(reader)
+
+
+def _fold_all(reader: JournalReader) -> tuple[State, int, Record | None]:
+    state, count, last = State(), 0, None
+    for entry in reader.read():
+        state.apply(entry.record)
+        count, last = count + 1, entry.record
+    return state, count, last
+
+
+def _fold_rest(reader: JournalReader, cached: fold_cache.Cached) -> tuple[State, int, Record | None] | None:
+    """What comes after the cache; None when the journal does not continue it, because it was cut or replaced since."""
+    entries = reader.read(since=cached.sequence)
+    first = next(entries, None)
+    if first is None or first.sequence != cached.sequence or encode_record(first.record) != cached.last:
+        return None
+    count, last = 0, first.record
+    for entry in entries:
+        cached.state.apply(entry.record)
+        count, last = count + 1, entry.record
+    return cached.state, count, last

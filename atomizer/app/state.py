@@ -23,8 +23,9 @@ from atomizer.portfolio.portfolio import Portfolio
 from atomizer.risk.losses import Losses
 
 # Quotes live for seconds and RFQs for minutes; the newest of each are kept, so that a trader's memory does not grow.
-KEPT_QUOTES = 65_536
-KEPT_RFQS = 65_536
+KEPT_QUOTES = 16_384
+KEPT_RFQS = 16_384
+KEPT_HEDGES = 16_384
 
 R = TypeVar("R")
 
@@ -143,6 +144,8 @@ class State:
             return False
         if isinstance(record, HedgeClosed):
             self._closed_hedges[record.trade_id] = record
+            if len(self._closed_hedges) > KEPT_HEDGES:
+                del self._closed_hedges[next(iter(self._closed_hedges))]
             self._open_hedges.pop(record.trade_id, None)
             return True
         if record.trade_id in self._open_hedges:

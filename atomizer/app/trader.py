@@ -272,7 +272,7 @@ class Trader:
     async def close(self) -> None:
         """Let the sockets and the journal go."""
         await self.venue.stop()
-        self.ledger.journal.close()
+        self.ledger.close()
 
     # what the gate asks
 

@@ -49,8 +49,10 @@ class JournalReader:
         self._offset = self._file.offset
         self._next_sequence = self._file.next_sequence
 
-    def read(self) -> Iterator[Entry]:
+    def read(self, since: int = 0) -> Iterator[Entry]:
         """Entries that were not read before; call again to follow. An unfinished last record is left for next time.
+
+        Those before the sequence `since` are checked, and neither decoded nor given.
 
         Raises:
             JournalError: damage with intact records behind it, a record that this version does not know, or a head
@@ -61,9 +63,9 @@ class JournalReader:
             for frame in self._file.read():
                 self._heads.match(frame)
                 if frame.sequence == self._next_sequence:
-                    yield self._enter(frame.payload)
+                    yield from self._enter(frame.payload, since)
         for _, payload in self._heads.ahead(self._next_sequence):
-            yield self._enter(payload)
+            yield from self._enter(payload, since)
 
     @property
     def last_sequence(self) -> int:
@@ -94,13 +96,15 @@ class JournalReader:
     ) -> None:
         self.close()
 
-    def _enter(self, payload: bytes) -> Entry:
+    def _enter(self, payload: bytes, since: int) -> Iterator[Entry]:
         """The entry that is due, made of this payload."""
         offset, sequence = self._offset, self._next_sequence
         self._offset += frames.FRAME_BYTES + len(payload)
         self._next_sequence += 1
+        if sequence < since:
+            return
         try:
             record = decode_record(payload)
         except JournalError as error:
             raise JournalError(f"{self._path}: record {sequence} at offset {offset}: {error}") from error
-        return Entry(offset, sequence, record)
+        yield Entry(offset, sequence, record)

@@ -10,10 +10,16 @@ the one before: it may rest on or be gone already, so both stay live until the v
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Record
+
+# So that a trader's memory does not grow: the newest orders that have ended, and the newest trades. Venues tell again
+# only of what happened since we last agreed with them.
+KEPT_ORDERS = 16_384
+KEPT_FILLS = 131_072
 
 # How far along each state is: a later word wins, an earlier one that arrives late changes nothing. Among final states a
 # fill is the strongest evidence. UNKNOWN is below OPEN because it only says that nobody has answered yet.
@@ -33,6 +39,9 @@ def _accepts(update: OrderUpdate) -> bool:
     if update.order_id:
         return update.state is not OrderState.REFUSED
     return update.state in {OrderState.OPEN, OrderState.FILLED}
+
+
+K = TypeVar("K")
 
 
 class Order(msgspec.Struct):
@@ -88,19 +97,30 @@ class Order(msgspec.Struct):
 
 
 class OrderTable:
-    """All orders of one book of account, by (venue, client id)."""
+    """The orders of one book of account, by (venue, client id): all that may live, and the newest that have ended."""
 
     def __init__(self) -> None:
         self._orders: dict[tuple[str, str], Order] = {}
         self._live: dict[tuple[str, str], Order] = {}
-        self._fills: set[tuple[str, str]] = set()
+        self._ended: dict[tuple[str, str], None] = {}  # in the order in which they ended, or were first heard of
+        self._fills: dict[tuple[str, str], None] = {}
         self._hedges: defaultdict[str, list[Order]] = defaultdict(list)
         self._successors: defaultdict[tuple[str, str], list[Order]] = defaultdict(list)
         self._nonces: dict[str, int] = {}
         self._on_open: Callable[[Order], None] = _unwatched
 
+    def __getstate__(self) -> dict[str, object]:
+        """What a cache of the fold keeps: everything but who watches."""
+        return {**self.__dict__, "_on_open": _unwatched}
+
     def apply(self, record: Record) -> bool:
         """Fold one record in. False when it says nothing new, so that nobody books a fill twice; never raises."""
+        is_news = self._fold(record)
+        while len(self._ended) > KEPT_ORDERS:
+            self._forget(next(iter(self._ended)))
+        return is_news
+
+    def _fold(self, record: Record) -> bool:
         match record:
             case OrderPlaced():
                 return self._apply_placed(record)
@@ -186,7 +206,9 @@ class OrderTable:
     def _apply_fill(self, fill: Fill) -> bool:
         if self.has_fill(fill.venue, fill.trade_id):
             return False
-        self._fills.add((fill.venue, fill.trade_id))
+        self._fills[fill.venue, fill.trade_id] = None
+        if len(self._fills) > KEPT_FILLS:
+            del self._fills[next(iter(self._fills))]
         order = self._order(fill.venue, fill.client_id)
         order.booked_nanos += fill.amount_nanos
         order.advance_by_fills()
@@ -205,6 +227,7 @@ class OrderTable:
         order = self._orders.get(key)
         if order is None:
             order = self._orders[key] = Order(venue, client_id)
+            self._ended[key] = None  # until it is known to live
         return order
 
     def _settle(self, order: Order) -> None:
@@ -219,13 +242,30 @@ class OrderTable:
 
     def _index(self, order: Order) -> None:
         key = (order.venue, order.client_id)
-        if order.placed is None:
-            return
-        if order.state.is_final:
+        if order.placed is None or order.state.is_final:
             self._live.pop(key, None)
+            self._ended[key] = None
         else:
             self._live[key] = order
-        self._on_open(order)
+            self._ended.pop(key, None)
+        if order.placed is not None:
+            self._on_open(order)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        del self._ended[key]
+        order = self._orders.pop(key)
+        if order.placed is not None:
+            _drop(self._hedges, order.placed.hedge_of, order)
+            _drop(self._successors, (order.venue, order.placed.replaces), order)
+
+
+def _drop(groups: dict[K, list[Order]], key: K, order: Order) -> None:
+    """Take the order out of its group, if it has one, and the group away once it is empty."""
+    group = [each for each in groups.get(key, ()) if each is not order]
+    if group:
+        groups[key] = group
+    else:
+        groups.pop(key, None)
 
 
 def _unwatched(_order: Order) -> None:

@@ -33,6 +33,10 @@ class Portfolio:
             portfolio._adopt(position)
         return portfolio
 
+    def __getstate__(self) -> dict[str, object]:
+        """What a cache of the fold keeps: everything but who watches."""
+        return {**self.__dict__, "_on_amount": _unwatched}
+
     def apply(self, record: Record) -> bool:
         """Fold one record in; False when it changes nothing.
 

@@ -22,7 +22,7 @@ class Rest:
         request = urllib.request.Request(  # noqa: S310  loopback
             f"{self.url}/{method}", json.dumps(params).encode(), headers | {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  loopback
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  loopback
             return json.load(answer)["result"]
 
     def rest(self, label, price="100", amount="1"):

@@ -166,10 +166,10 @@ def _name(underlying: str, row: dict) -> str:
 
 def _post(url: str, body: bytes) -> None:
     request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310  loopback
-    with urllib.request.urlopen(request, timeout=5):  # noqa: S310  loopback
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310  loopback
         pass
 
 
 def _get(url: str) -> dict:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  loopback
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  loopback
         return json.load(answer)

@@ -7,6 +7,7 @@ from reference.generators import RECORDS
 from reference.order_facts import known_of
 
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
+from atomizer.orders import table as room
 from atomizer.orders.table import OrderTable
 
 VENUES = ["derive", "deribit"]
@@ -198,6 +199,27 @@ def test_half_a_replace_says_nothing_of_the_order_before(word):
     assert LABELS[0] in [order.client_id for order in table.live()]
     table.apply(update(OrderState.CANCELLED))
     assert LABELS[0] not in [order.client_id for order in table.live()]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=20), st.integers(1, 4))
+def test_only_what_ended_long_ago_is_forgotten(orders, kept):
+    """All live orders and the newest that ended are known, and nothing of the others is left."""
+    names = [f"hedger.r1.{number}" for number in range(1, len(orders) + 1)]
+    records = []
+    for name, (ends, replaces) in zip(names, orders, strict=True):
+        records.append(place(name, hedge_of="t", replaces="hedger.r0.1" if replaces else ""))
+        records += [update(OrderState.EXPIRED, label=name), fill(name, 1, name)] if ends else []
+        records.append(CancelSent(now_ns=1, venue="derive", client_id=f"web-{name}"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(room, "KEPT_ORDERS", kept)
+        table = fold(*records)
+    live = [name for name, (ends, _) in zip(names, orders, strict=True) if not ends]
+    assert [order.client_id for order in table.live()] == live
+    assert len(table._orders) <= kept + len(live)
+    hedges = {order.client_id for order in table.hedges_of("t")}
+    assert hedges == {name for name in names if table.get("derive", name) is not None}
+    assert set(live) <= hedges
+    assert {order.client_id for order in table.successors("derive", "hedger.r0.1")} <= hedges
 
 
 def test_successors_are_known_by_what_they_replace():
