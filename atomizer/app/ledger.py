@@ -7,7 +7,7 @@ from atomizer.app import fold_cache
 from atomizer.app.state import State
 from atomizer.domain.trading import Record
 from atomizer.errors import JournalError
-from atomizer.journal.frames import Identity
+from atomizer.journal.frames import FIRST_SEQUENCE, Identity
 from atomizer.journal.reader import JournalReader
 from atomizer.journal.records import encode_record
 from atomizer.journal.writer import JournalWriter
@@ -111,6 +111,11 @@ def _fold_all(reader: JournalReader) -> tuple[State, int, Record | None]:
     for entry in reader.read():
         state.apply(entry.record)
         count, last = count + 1, entry.record
+    if reader.first_sequence > FIRST_SEQUENCE:
+        raise JournalError(
+            f"the journal begins with record {reader.first_sequence} here, and what came before is not known: "
+            "bring back its older files"
+        )
     return state, count, last
 
 

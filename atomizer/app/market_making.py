@@ -224,7 +224,7 @@ class MarketMaking:
     async def close(self) -> None:
         """Let the socket and the journal go."""
         await self.venue.stop()
-        self.ledger.journal.close()
+        self.ledger.close()
 
     def _choose(self) -> None:
         listed = [found for name in self.venue.names if (found := self.venue.instrument(name)) is not None]

@@ -50,7 +50,10 @@ def verify(file: Path) -> None:
             first = first or entry
             last = entry
             kinds[kind_of(entry.record)] += 1
-        print(f"{file}: book of {journal.identity}, format version {journal.version}")
+        files = f", {journal.segments} files" if journal.segments > 1 else ""
+        print(f"{file}: book of {journal.identity}, format version {journal.version}{files}")
+        if journal.first_sequence > 1:
+            print(f"begins with record {journal.first_sequence}: older files were moved away")
         print(
             f"{kinds.total()} records intact: {', '.join(f'{n} {kind}' for kind, n in kinds.most_common()) or 'none'}"
         )

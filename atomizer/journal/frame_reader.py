@@ -18,10 +18,10 @@ class FrameReader:
         self,
         descriptor: int,
         path: Path,
-        first_sequence: int = frames.FIRST_SEQUENCE,
+        first_sequence: int | None = None,
         remedy: str = "restore the file from a copy",
     ) -> None:
-        """Reads the header. `remedy` is what to do when the file is damaged.
+        """Reads the header, which says the first sequence unless it is given. `remedy` is for when the file is damaged.
 
         Raises:
             JournalError: not a journal that this version reads.
@@ -36,7 +36,7 @@ class FrameReader:
         except OSError as error:
             raise JournalError(f"{path}: cannot be read: {error}") from error
         self.offset = self.header.size
-        self.next_sequence = first_sequence
+        self.next_sequence = self.header.first_sequence if first_sequence is None else first_sequence
 
     def read(self) -> Iterator[Frame]:
         """Intact frames from here on. A torn or damaged tail is left alone: `tail_bytes` says how long it is.

@@ -1,11 +1,12 @@
 """Layout of a journal file, without I/O. All integers are little-endian.
 
 ```
-header   "ATOMJRNL"  version u16  length u16  crc32 u32  identity (MessagePack: venue, account)
+header   "ATOMJRNL"  version u16  length u16  crc32 u32  body (MessagePack: venue, account, first sequence)
 frame    length u32  sequence u64  crc32 u32  payload                                            repeated
 ```
 A frame's checksum covers its length, its sequence and its payload; the header's covers everything else in the header.
-Sequences start at 1 and rise by one.
+Sequences start at 1 and rise by one, from one file of a journal to the next. Version 1 had no first sequence, which was
+always 1; it is read, and continued as it is.
 """
 
 import struct
@@ -16,7 +17,8 @@ import msgspec
 
 from atomizer.errors import JournalError
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 MAX_PAYLOAD = 1 << 20  # a longer record is a mistake, and a longer length is damage
 FIRST_SEQUENCE = 1
 
@@ -39,9 +41,16 @@ class Identity(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.account} at {self.venue}"
 
 
+class _Body(msgspec.Struct, frozen=True, array_like=True):
+    venue: str
+    account: str
+    first_sequence: int = FIRST_SEQUENCE
+
+
 class Header(NamedTuple):
     version: int
     identity: Identity
+    first_sequence: int  # of the records in this file
     size: int  # bytes; the first frame starts there
 
 
@@ -51,8 +60,8 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-def build_header(identity: Identity) -> bytes:
-    body = msgspec.msgpack.encode(identity)
+def build_header(identity: Identity, first_sequence: int = FIRST_SEQUENCE) -> bytes:
+    body = msgspec.msgpack.encode(_Body(identity.venue, identity.account, first_sequence))
     prefix = _PREFIX.pack(_MAGIC, VERSION, len(body))
     return prefix + _CHECKSUM.pack(crc32(body, crc32(prefix))) + body
 
@@ -68,17 +77,19 @@ def parse_header(data: bytes) -> Header:
     if len(data) < _HEADER_BYTES:
         raise JournalError(f"the header is cut off after {len(data)} bytes")
     _, version, length = _PREFIX.unpack_from(data)
-    if version != VERSION:
-        raise JournalError(f"format version {version} is unknown here, which reads version {VERSION}")
+    if version not in READABLE:
+        raise JournalError(
+            f"format version {version} is unknown here, which reads up to version {VERSION}: use a newer atomizer"
+        )
     body = data[_HEADER_BYTES : _HEADER_BYTES + length]
     (checksum,) = _CHECKSUM.unpack_from(data, _PREFIX.size)
     if crc32(body, crc32(data[: _PREFIX.size])) != checksum:
         raise JournalError("the header is damaged: its checksum does not match")
     try:
-        identity = msgspec.msgpack.decode(body, type=Identity)
+        venue, account, first_sequence = msgspec.structs.astuple(msgspec.msgpack.decode(body, type=_Body))
     except msgspec.DecodeError as error:
         raise JournalError(f"the header names no account: {error}") from error
-    return Header(version, identity, _HEADER_BYTES + length)
+    return Header(version, Identity(venue, account), first_sequence, _HEADER_BYTES + length)
 
 
 def build_frame(sequence: int, payload: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """Reading a journal: whole, or following one that is being written. Takes no lock and changes nothing."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +8,7 @@ from typing import NamedTuple, Self
 from atomizer.domain.trading import Record
 from atomizer.errors import JournalError
 from atomizer.journal import frames
-from atomizer.journal.frame_reader import FrameReader
+from atomizer.journal.chain import Chain
 from atomizer.journal.head import MEMORY, head_places
 from atomizer.journal.head_reader import HeadReader
 from atomizer.journal.records import decode_record
@@ -32,22 +31,13 @@ class JournalReader:
         Raises:
             JournalError: it is missing, unreadable, not a journal or of another version.
         """
-        try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
-        try:
-            self._file = FrameReader(self._descriptor, path)
-        except JournalError:
-            os.close(self._descriptor)
-            raise
+        self._files = Chain(path)
         self._path = path
-        self.version = self._file.header.version
-        self.identity = self._file.header.identity
-        owner = os.fstat(self._descriptor).st_uid
-        self._heads = HeadReader(path, self.identity, owner, head_places(path, memory))
-        self._offset = self._file.offset
-        self._next_sequence = self._file.next_sequence
+        self.version = self._files.header.version
+        self.identity = self._files.header.identity
+        self._heads = HeadReader(path, self.identity, self._files.owner(), head_places(path, memory))
+        self._offset = self._files.header.size
+        self._next_sequence = 0  # until it is known where the oldest segment begins
 
     def read(self, since: int = 0) -> Iterator[Entry]:
         """Entries that were not read before; call again to follow. An unfinished last record is left for next time.
@@ -60,33 +50,45 @@ class JournalReader:
         """
         for _ in range(2):  # the second time for what came while the bulk was read
             self._heads.read()
-            for frame in self._file.read():
+            for frame in self._files.read(since):
                 self._heads.match(frame)
-                if frame.sequence == self._next_sequence:
-                    yield from self._enter(frame.payload, since)
-        for _, payload in self._heads.ahead(self._next_sequence):
-            yield from self._enter(payload, since)
+                if frame.sequence >= self._next_sequence:
+                    self._offset = frame.offset
+                    yield from self._enter(frame.sequence, frame.payload, since)
+            self._next_sequence = max(self._next_sequence, self._files.next_sequence)
+        for sequence, payload in self._heads.ahead(self._next_sequence):
+            yield from self._enter(sequence, payload, since)
+
+    @property
+    def first_sequence(self) -> int:
+        """Where the records begin that are here: above 1 when the oldest segments were moved away."""
+        return self._files.first_sequence
+
+    @property
+    def segments(self) -> int:
+        """How many files were read."""
+        return self._files.segments
 
     @property
     def last_sequence(self) -> int:
         """Sequence of the last entry read; 0 before any."""
-        return self._next_sequence - 1
+        return max(self._next_sequence - 1, 0)
 
     @property
     def ahead(self) -> int:
         """How many of the entries read stood in a head only."""
-        return self._next_sequence - self._file.next_sequence
+        return self._next_sequence - self._files.next_sequence
 
     def tail_bytes(self) -> int:
         """Bytes behind the last entry read: unread, unfinished or damaged."""
         unfinished = len(self._heads.tail())
-        if self._heads.holds(self._file.next_sequence):
+        if self._heads.holds(self._files.next_sequence):
             return unfinished  # the end of the file is a copy in the making of what a head holds
-        return unfinished + self._file.tail_bytes()
+        return unfinished + self._files.tail_bytes()
 
     def close(self) -> None:
         self._heads.close()
-        os.close(self._descriptor)
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,11 +98,11 @@ class JournalReader:
     ) -> None:
         self.close()
 
-    def _enter(self, payload: bytes, since: int) -> Iterator[Entry]:
+    def _enter(self, sequence: int, payload: bytes, since: int) -> Iterator[Entry]:
         """The entry that is due, made of this payload."""
-        offset, sequence = self._offset, self._next_sequence
+        offset = self._offset
         self._offset += frames.FRAME_BYTES + len(payload)
-        self._next_sequence += 1
+        self._next_sequence = sequence + 1
         if sequence < since:
             return
         try:

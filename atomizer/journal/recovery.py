@@ -10,11 +10,13 @@ from atomizer.journal.frame_reader import FrameReader
 from atomizer.journal.frames import Identity
 from atomizer.journal.head import Place, find_heads, write_whole
 from atomizer.journal.head_reader import HeadReader
+from atomizer.journal.segments import sync_directory
 
 
 class Recovery(NamedTuple):
     """How the file stands now, and what it took."""
 
+    first_sequence: int  # in this file
     next_sequence: int
     size: int  # bytes
     torn_bytes: int
@@ -58,7 +60,14 @@ def recover(descriptor: int, path: Path, identity: Identity, places: tuple[Place
             leftover.path.unlink()
         for place in places:
             place.spare().unlink(missing_ok=True)
-        return Recovery(file.next_sequence + len(missing), file.offset + len(data), len(torn), torn_path, len(missing))
+        return Recovery(
+            file.header.first_sequence,
+            file.next_sequence + len(missing),
+            file.offset + len(data),
+            len(torn),
+            torn_path,
+            len(missing),
+        )
     finally:
         heads.close()
 
@@ -71,7 +80,7 @@ def _begin(descriptor: int, path: Path, identity: Identity) -> None:
         return
     write_whole(descriptor, header, 0)
     os.fsync(descriptor)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def _keep_aside(path: Path, tail: bytes, offset: int) -> Path:
@@ -81,14 +90,5 @@ def _keep_aside(path: Path, tail: bytes, offset: int) -> Path:
         file.write(tail)
         file.flush()
         os.fsync(file.fileno())
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return aside
-
-
-def _sync_directory(path: Path) -> None:
-    """A new name is only on the disk once its directory is."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,6 +17,7 @@ from atomizer.journal.frames import Identity
 from atomizer.journal.head import MAX_HEADS, MEMORY, Head, first_head, head_places, write_whole
 from atomizer.journal.records import encode_record
 from atomizer.journal.recovery import recover
+from atomizer.journal.segments import SEGMENT_BYTES, begin_segment
 
 _COPY_BYTES = 1 << 20  # at a time, from a head to the disk
 
@@ -59,6 +60,10 @@ class JournalWriter:
             self._lock()
             places = head_places(path, memory)
             found = recover(self._descriptor, path, identity, places)
+            if found.size >= SEGMENT_BYTES and found.next_sequence > found.first_sequence:
+                os.fsync(self._descriptor)
+                self._descriptor, size = begin_segment(path, self._descriptor, identity, found.next_sequence)
+                found = found._replace(size=size)
             self._head, self._place, self.head_on_disk = first_head(places, self._header, found.next_sequence)
             self._head.begin(self._head.path, found.size)
         except OSError as error:
@@ -222,3 +227,5 @@ class JournalWriter:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise JournalError(f"{self.path}: another trader is writing it; stop that one first") from error
+        if not os.path.samestat(os.fstat(self._descriptor), self.path.stat()):
+            raise JournalError(f"{self.path}: another trader has just begun a new file of it; stop that one first")

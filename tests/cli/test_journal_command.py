@@ -84,7 +84,7 @@ def test_verify_tells_that_a_journal_is_whole(path):
     """Verify names the book, counts the records by kind and exits 0."""
     result = run("verify", path)
     assert result.exit_code == 0
-    assert "book of 7 at derive, format version 1" in result.output
+    assert "book of 7 at derive, format version 2" in result.output
     assert "3 records intact" in result.output
     assert "from 2025-05-30 12:00:00.000000 to 2025-05-30 12:00:02.000000" in result.output
 

@@ -29,8 +29,9 @@ VICTIM = Path(__file__).with_name("victim.py")
 NANOS = 10**9
 FLAGS = ("rfq-responder", "--exchange", "sim", "--enable-hedging")
 QUOTING = b"Rysk maker"  # of the banner
-LONGEST_LIFE_S = 15.0  # a place that is not passed in this time is given up for a random moment
-AGREES_WITHIN_S = 45.0  # a Rysk trade shows in its positions within 30 s
+LONGEST_LIFE_S = 30.0  # a place that is not passed in this time is given up for a random moment
+AGREES_WITHIN_S = 90.0  # a Rysk trade shows in its positions within 30 s
+STARTS_WITHIN_S = 120.0  # on a machine that does much else
 POLL_S = 0.25
 PAGE = 1000
 
@@ -79,8 +80,9 @@ class Chaos:
     def recover(self):
         """A trader that quotes again."""
         self.start()
-        wait_for(lambda: self.victim.poll() is not None or QUOTING in (self.directory / "victim.log").read_bytes())
-        assert self.victim.poll() is None, (self.directory / "victim.log").read_text()
+        log = self.directory / "victim.log"
+        wait_for(lambda: self.victim.poll() is not None or QUOTING in log.read_bytes(), STARTS_WITHIN_S)
+        assert self.victim.poll() is None, log.read_text()
 
     def kill(self, number, place, occurrence):
         """Let the present trader die, start the next, and compare. Without a place it dies at some moment."""

@@ -12,8 +12,10 @@ import signal
 import sys
 from pathlib import Path
 
+from atomizer.app import ledger
 from atomizer.app.trader import Trader
 from atomizer.cli import main
+from atomizer.journal import writer
 from atomizer.journal.writer import JournalWriter
 from atomizer.net.connection import Connection
 
@@ -99,7 +101,14 @@ def kind_of(kinds, text):
     return next((kind for kind, mark in kinds.items() if mark in data), "")
 
 
+def hurry():
+    """What takes weeks of trading comes with every few starts: a new file of the journal, and a fold that is kept."""
+    writer.SEGMENT_BYTES = 48 << 10
+    ledger.KEEP_AFTER = 200
+
+
 if __name__ == "__main__":
+    hurry()
     place, occurrence, *command = sys.argv[1:]
     lay(Walk(place, int(occurrence)))
     sys.argv = ["atomizer", *command]

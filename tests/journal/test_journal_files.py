@@ -147,7 +147,7 @@ def test_appending_goes_on_behind_a_cut_tail(path):
     ("start", "words"),
     [
         (b"SQLite format 3\0", "not a journal"),
-        (HEADER[:8] + b"\x02\x00" + HEADER[10:], "format version 2 is unknown"),
+        (HEADER[:8] + b"\x03\x00" + HEADER[10:], "format version 3 is unknown"),
         (HEADER[:-1] + b"X", "header is damaged"),
         (build_header(Identity("derive", "another")), "is the book of another at derive, not of 0x7099"),
         (build_header(Identity("deribit", BOOK.account)), "at deribit, not of"),
