@@ -80,9 +80,9 @@ class Engine:
         self._admit(order)
         return self._enter(order, now_ns)
 
-    def reprice(self, order: Order, amount: int, price: int, now_ns: int) -> list[Trade]:
-        """An edit: less of the same price keeps the place in the queue, anything else goes to its end."""
-        keeps_place = price == order.price and amount <= order.amount
+    def reprice(self, order: Order, amount: int, price: int, now_ns: int, *, keeps_place: bool = True) -> list[Trade]:
+        """An edit: less of the same price keeps the place in the queue where it may, anything else goes to its end."""
+        keeps_place = keeps_place and price == order.price and amount <= order.amount
         order.amount, order.price, order.replaced = amount, price, True
         self._touch(order, now_ns)
         book = self._changing(order.instrument)
@@ -108,17 +108,16 @@ class Engine:
             self.close(order, Status.CANCELLED, reason, now_ns)
         return live
 
-    def trade_block(self, maker: Order, taker: Order, price: int, rfq_id: int, now_ns: int) -> tuple[Trade, Trade]:
-        """A trade outside the book, between two orders of its own; returns the maker's and the taker's side."""
+    def trade_block(self, maker: Order, taker: Order | None, price: int, rfq_id: int, now_ns: int) -> Trade | None:
+        """A trade outside the book, between orders of its own; returns the taker's side, None of a practice taker."""
         public = self._public_trade(
-            taker.instrument, now_ns, is_buy=taker.is_buy, price=price, amount=taker.amount, rfq_id=rfq_id
+            maker.instrument, now_ns, is_buy=not maker.is_buy, price=price, amount=maker.amount, rfq_id=rfq_id
         )
-        for order in (maker, taker):
+        for order in [maker] if taker is None else [maker, taker]:
             self._admit(order)
             self._fill(order, public, now_ns, is_maker=order is maker)
             self.close(order, Status.FILLED, "", now_ns)
-        mine, theirs = self._output.trades[-2:]
-        return mine, theirs
+        return None if taker is None else self._output.trades[-1]
 
     # The market
 

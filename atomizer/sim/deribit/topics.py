@@ -146,6 +146,10 @@ def _of_subject(kind: str, subject: str = "") -> Topic:
     return Topic(Kind(kind), subject=subject)
 
 
+def _of_rfqs(kind: str, currency: str) -> Topic:
+    return Topic(Kind(kind), subject=currency if currency == "any" else currency.upper())
+
+
 _INTERVAL = r"(raw|100ms|agg2)"
 _INDEX_KINDS = (
     r"(deribit_price_index|deribit_price_statistics|deribit_volatility_index|markprice\.options"
@@ -166,7 +170,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[..., Topic]], ...] = (
     (re.compile(rf"{_INDEX_KINDS}\.([a-z]+_[a-z]+)"), _of_index),
     (re.compile(r"instrument\.state\.([^.]+)\.([^.]+)"), _instrument_state),
     (re.compile(r"user\.portfolio\.([^.]+)"), _portfolio),
-    (re.compile(r"(user\.mmp_trigger|block_rfq\.(?:maker\.quotes|maker|taker|trades))\.([^.]+)"), _of_subject),
+    (re.compile(r"(user\.mmp_trigger)\.([^.]+)"), _of_subject),
+    (re.compile(r"(block_rfq\.(?:maker\.quotes|maker|taker|trades))\.([^.]+)"), _of_rfqs),
     (re.compile(r"(platform_state|user\.lock)(?:\.public_methods_state)?"), _of_subject),
 )
 

@@ -24,6 +24,9 @@ from atomizer.sim.deribit.methods import Call, Method, NoAnswer
 from atomizer.sim.deribit.order_methods import ORDER_METHODS
 from atomizer.sim.deribit.orders import Order, Trade
 from atomizer.sim.deribit.public_methods import PUBLIC_METHODS
+from atomizer.sim.deribit.quote_methods import QUOTE_METHODS
+from atomizer.sim.deribit.rfq_desk import Desk
+from atomizer.sim.deribit.rfq_methods import RfqMethods, quote_shape, rfq_shape
 from atomizer.sim.deribit.rpc import (
     Request,
     build_error,
@@ -43,7 +46,7 @@ from atomizer.sim.deribit.wire_account import (
     user_trade_shape,
 )
 from atomizer.sim.deribit.wire_market import state, trade_shape
-from atomizer.sim.market import Event, Market
+from atomizer.sim.market import Event, Market, RfqArrival
 
 HTTP_OK, HTTP_BAD_REQUEST, HTTP_TOO_MANY = 200, 400, 429
 _IDLE_NS = 600 * NS_PER_S  # a socket that is silent for longer is closed
@@ -80,8 +83,10 @@ class Venue:
         self._sessions = Sessions(self._engine.holders, Random(seed))  # noqa: S311  tokens of practice accounts
         self._limits = limits or RateLimits()
         self._channels = Channels(self._engine)
-        self._methods = PUBLIC_METHODS | SESSION_METHODS | ORDER_METHODS | ACCOUNT_METHODS
-        self._methods |= Subscriptions(self._channels).methods()
+        self._desk = Desk(self._engine)
+        self._rfq_methods = RfqMethods(self._desk)
+        self._methods = PUBLIC_METHODS | SESSION_METHODS | ORDER_METHODS | QUOTE_METHODS | ACCOUNT_METHODS
+        self._methods |= Subscriptions(self._channels).methods() | self._rfq_methods.methods()
         self._credits: dict[str, Credits] = {}
         self._connections: dict[int, Connection] = {}
         self._remotes: Counter[str] = Counter()
@@ -160,12 +165,16 @@ class Venue:
         if self.frozen:
             return
         for event in events:
-            self._engine.on_event(event, now_ns)
+            if isinstance(event, RfqArrival):
+                self._desk.on_arrival(event, now_ns)
+            else:
+                self._engine.on_event(event, now_ns)
             self._tell(now_ns)
 
     def publish(self, now_ns: int) -> None:
         """The publishing tick, every hundred milliseconds: what time alone does, then what is due."""
         self._engine.sweep(now_ns)
+        self._desk.sweep(now_ns)
         self._tell(now_ns)
         self._channels.publish(now_ns)
         for connection in list(self._connections.values()):
@@ -265,12 +274,31 @@ class Venue:
             self._channels.tell(Kind.USER_CHANGES, instrument, [changes], holder.user_id)
 
     def _tell_rest(self, output: Output, now_ns: int) -> None:
-        for user_id, protection in output.triggers:
+        self._tell_rfqs()
+        tripped, self._desk.tripped = self._desk.tripped, []
+        for user_id, protection in output.triggers + tripped:
             index = protection.config.index_name
             self._channels.send(Kind.MMP_TRIGGER, [index, "all"], mmp_status_shape(protection), user_id)
         for item in output.closed:
             row = {"timestamp": now_ns // NS_PER_MS, "state": state(item, now_ns), "instrument_name": item.name}
             self._channels.announce(item, row)
+
+    def _tell_rfqs(self) -> None:
+        """Takers of their own, makers of everybody else's, and of their own quotes."""
+        desk = self._desk
+        changed, desk.changed = desk.changed, {}
+        quoted, desk.quoted = desk.quoted, {}
+        for rfq in changed.values():
+            subjects = [rfq.legs[0].instrument.currency, "any"]
+            for user_id in self._engine.holders:
+                kind = Kind.RFQ_TAKER if user_id == rfq.user_id else Kind.RFQ_MAKER
+                self._channels.send(kind, subjects, rfq_shape(desk, rfq, user_id), user_id)
+            if rfq.fills:
+                self._channels.send(Kind.RFQ_TRADES, subjects, self._rfq_methods.traded_shape(rfq))
+        for quote in quoted.values():
+            rfq = desk.quotes[quote.quote_id]
+            subjects = [rfq.legs[0].instrument.currency, "any"]
+            self._channels.send(Kind.RFQ_MAKER_QUOTES, subjects, [quote_shape(rfq, quote)], quote.user_id)
 
 
 def _beat(connection: Connection, now_ns: int) -> None:
