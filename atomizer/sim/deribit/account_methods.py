@@ -144,7 +144,8 @@ def get_account_summaries(call: Call) -> dict[str, Any]:
 
 
 def get_subaccounts(call: Call) -> list[dict[str, Any]]:
-    return [identity_shape(call.holder)]
+    more = {"tfa_enabled": False, "receive_notifications": False, "is_password": True}
+    return [identity_shape(call.holder) | more]
 
 
 # Market maker protection

@@ -91,6 +91,8 @@ def close_position(call: Call) -> dict[str, Any]:
     if not held:
         raise Rejection(codes.OTHER_REJECT, detail="position_not_found")
     is_market = call.params["type"] == "market"
+    if not is_market and "price" not in call.params:
+        raise invalid("price", "value required")
     request = OrderRequest(
         user_id=call.holder.user_id,
         instrument=instrument,
@@ -194,11 +196,15 @@ def cancel_all_by_instrument(call: Call) -> Any:
 
 
 def cancel_all_by_currency(call: Call) -> Any:
-    currency, kind, of_type = call.params["currency"], call.params.get("kind", "any"), _by_type(call)
+    """One currency, "any", or a list of currencies."""
+    wanted, kind, of_type = call.params["currency"], call.params.get("kind", "any"), _by_type(call)
+    currencies = {wanted} if isinstance(wanted, str) else set(wanted)
     return cancel_where(
         call,
         lambda order: (
-            currency in {"any", order.instrument.currency} and kind in {"any", order.instrument.kind} and of_type(order)
+            not currencies.isdisjoint({"any", order.instrument.currency})
+            and kind in {"any", order.instrument.kind}
+            and of_type(order)
         ),
     )
 

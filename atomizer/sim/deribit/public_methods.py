@@ -14,6 +14,7 @@ from atomizer.sim.deribit.orders import PublicTrade
 from atomizer.sim.deribit.units import number
 
 _DEFAULT_COUNT = 10
+_COIN_TYPES = {"BTC": "BITCOIN", "ETH": "ETHER", "USDC": "USDC"}
 _CURRENCY_NAMES = {"BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin"}
 
 
@@ -30,7 +31,7 @@ def get_currencies(_call: Call) -> list[dict[str, Any]]:
         {
             "currency": currency,
             "currency_long": _CURRENCY_NAMES[currency],
-            "coin_type": "ETHER" if currency == "USDC" else _CURRENCY_NAMES[currency].upper(),
+            "coin_type": _COIN_TYPES[currency],
             "min_confirmations": 1,
             "min_withdrawal_fee": 0.0001,
             "withdrawal_fee": 0.0001,

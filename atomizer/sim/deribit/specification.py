@@ -6,13 +6,14 @@ are tolerated, as the venue tolerates them; a null counts as left out.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import orjson
 
-from atomizer.sim.deribit.codes import invalid
+from atomizer.sim.deribit.codes import Rejection, invalid
 
 Facts = dict[str, Any]
 
@@ -58,7 +59,7 @@ def from_query(method: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 def _parsed(name: str, text: str, facts: Facts) -> Any:
     kind = facts["type"]
-    if kind == "string":
+    if kind == "string" or (kind == "either" and not text.startswith("[")):
         return text
     if kind == "boolean" and text not in {"true", "false"}:
         raise invalid(name, "must be a boolean")
@@ -70,6 +71,9 @@ def _parsed(name: str, text: str, facts: Facts) -> Any:
 
 def _check(name: str, value: Any, facts: Facts) -> None:
     kind = facts.get("type", "string")
+    if kind == "either":
+        _check_either(name, value, facts["options"])
+        return
     if type(value) not in _TYPES[kind]:
         raise invalid(name, f"must be {kind}")
     if "enum" in facts and value not in facts["enum"]:
@@ -84,6 +88,14 @@ def _check(name: str, value: Any, facts: Facts) -> None:
         _check(name, item, facts["items"])
     if kind == "object":
         _check_fields(name, value, facts)
+
+
+def _check_either(name: str, value: Any, options: list[Facts]) -> None:
+    for option in options:
+        with suppress(Rejection):
+            _check(name, value, option)
+            return
+    raise invalid(name, "value not allowed")
 
 
 def _check_fields(name: str, value: dict[str, Any], facts: Facts) -> None:
