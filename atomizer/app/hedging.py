@@ -124,7 +124,8 @@ class Hedging:
         instrument = self._venue.instrument(plan.instrument)
         if instrument is None:
             return Verdict(Reason.UNLISTED, f"{plan.instrument} is not listed")
-        proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.amount_nanos)
+        signed = self._venue.signed(plan.instrument)
+        proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.amount_nanos, signed=signed)
         exposure = self._measure(plan.instrument, now_ns)
         mark, book = self._venue.mark(plan.instrument), self._venue.book(plan.instrument)
         verdict = self._gate.check_order(proposal, instrument, mark, exposure, now_ns, book=book)

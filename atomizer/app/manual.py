@@ -121,7 +121,8 @@ class ManualDesk:
         instrument = self.instrument(ticket.instrument)
         await self.venue.fetch_prices([ticket.instrument])
         now_ns = time.time_ns()
-        proposal = Proposal(ticket.instrument, ticket.side, ticket.price_nanos, ticket.amount_nanos)
+        words = ticket.instrument, ticket.side, ticket.price_nanos, ticket.amount_nanos
+        proposal = Proposal(*words, signed=self.venue.signed(ticket.instrument))
         exposure = self._exposure.measure(ticket.instrument, now_ns - self._settings.risk.max_mark_age.ns)
         mark, book = self.venue.mark(ticket.instrument), self.venue.book(ticket.instrument)
         return self._gate.check_order(proposal, instrument, mark, exposure, now_ns, book=book)

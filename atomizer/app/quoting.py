@@ -12,7 +12,7 @@ from atomizer.app.ledger import Ledger
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
+from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side, Signed
 from atomizer.errors import BadFrame, Disconnected, JournalError
 from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
 from atomizer.risk.gate import Gate
@@ -64,6 +64,7 @@ class Quoting:
         self._market = market
         self._nonces = nonces
         self._valid_for_s = valid_for_s
+        self._signed = Signed(life_ns=valid_for_s * NANOS)
         self._clock_ns = clock_ns
         self._requests: OrderedDict[str, RyskRequest] = OrderedDict()
         self._in_play: dict[str, QuoteSent] = {}  # by RFQ: our last quote, while it may still be taken; oldest first
@@ -203,7 +204,8 @@ class Quoting:
         if self.hedges_back_to_back and not (verdict := self._check_hedge(plan, now_ns)).allowed:
             return verdict
         self._exposure.drop_quote(plan.rfq_id)  # the new quote stands instead of an earlier one, not beside it
-        proposal = Proposal(plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos)
+        words = plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos
+        proposal = Proposal(*words, signed=self._signed)
         exposure = self.measure(plan.instrument, now_ns)
         verdict = self._gate.check_quote(proposal, self._market.mark(plan.instrument), exposure, now_ns)
         if (in_play := self._in_play.get(plan.rfq_id)) is not None:

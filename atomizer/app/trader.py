@@ -21,6 +21,7 @@ from atomizer.app.ledger import Ledger
 from atomizer.app.parts import build_breaker, build_fused, build_hedger, build_limits, build_responder
 from atomizer.app.quoting import QuoteSender, Quoting
 from atomizer.app.rysk_custody import RyskCustody
+from atomizer.app.settling import Settling
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
 from atomizer.domain.reasons import Verdict
@@ -32,6 +33,7 @@ from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
 from atomizer.risk.gate import Gate
 from atomizer.risk.latch import KillLatch
 from atomizer.venues.rysk.auth import NonceClock
+from atomizer.venues.rysk.profile import VENUE as RYSK
 from atomizer.venues.rysk.session import RyskSession
 
 log = logging.getLogger("atomizer")
@@ -124,6 +126,7 @@ class Trader:
             on_fill=self.on_fill,
             on_update=self.on_order_update,
         )
+        self.settling = Settling(ledger=ledger, venue=self.venue, physical=RYSK, clock_ns=clock_ns)
         self.rysk_custody = RyskCustody(
             ledger=ledger,
             venue=self.rysk,
@@ -170,7 +173,7 @@ class Trader:
         if not self.ledger.state.orders.has_fill(fill.venue, fill.trade_id):
             self.tape.note(fill)
             if (mark := self.venue.mark(fill.instrument)) is not None:
-                self.ledger.write(mark)  # what it was worth when it was traded, for the edge in the reports
+                self.ledger.learn(mark)  # what it was worth when it was traded, for the edge in the reports
         if self.hedging is not None:
             self.hedging.on_fill(fill)
         else:
@@ -211,6 +214,8 @@ class Trader:
             self._every(HEDGES_EVERY_S, self._tick_hedges)
         self._every(self.settings.risk.check_interval, self._write_marks)
         self._every(RECONCILE_EVERY_S, self.custody.reconcile)
+        self._errand(self.settling.look())
+        self._every(RECONCILE_EVERY_S, self.settling.look)
         if self._quotes_leave:
             self._every(RECONCILE_EVERY_S, self.rysk_custody.reconcile)
 

@@ -1,6 +1,5 @@
 """The books that a reading command means: its journal, projected into the desk's database up to this moment."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,7 @@ from sqlalchemy import Engine
 
 from atomizer.app.access import state_directory
 from atomizer.app.ledger import FILE
-from atomizer.cli.common import exchange_of
-from atomizer.config.load import default_file, load
+from atomizer.cli.common import settings_of
 from atomizer.config.settings import Settings
 from atomizer.desk.projection import Projection, load_portfolio, open_database
 from atomizer.portfolio.portfolio import Portfolio
@@ -33,12 +31,8 @@ class Books(NamedTuple):
 
 
 def find_journal(settings: Settings, journal: Path | None) -> Path:
+    """The one that was named, else the newest of these settings."""
     return journal or state_directory(settings) / FILE
-
-
-def settings_for(*, exchange: str | None, paper: bool, test: bool | None) -> Settings:
-    flags = {"exchange.name": exchange_of(paper=paper, exchange=exchange), "exchange.test_mode": test}
-    return load(flags, os.environ, default_file()).settings
 
 
 @contextmanager
@@ -50,7 +44,7 @@ def open_books(
     Raises:
         AtomizerError: no journal, a damaged one, or a database that cannot be used.
     """
-    settings = settings_for(exchange=exchange, paper=paper, test=test)
+    settings = settings_of(exchange, paper=paper, test=test)
     path = find_journal(settings, journal)
     url = settings.desk.database or f"sqlite:///{path.parent / DATABASE}"
     engine = open_database(url)

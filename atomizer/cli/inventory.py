@@ -26,11 +26,12 @@ def command(
     """Show what is held, at what average price, what it is worth and what it has earned."""
     from atomizer.app.ledger import read_state
     from atomizer.cli import inventory_view as view
-    from atomizer.cli.books import find_journal, open_books, settings_for
+    from atomizer.cli.books import find_journal, open_books
+    from atomizer.cli.common import settings_of
     from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 
     if from_journal:
-        portfolio = read_state(find_journal(settings_for(exchange=exchange, paper=paper, test=test), journal)).portfolio
+        portfolio = read_state(find_journal(settings_of(exchange, paper=paper, test=test), journal)).portfolio
     else:
         with open_books(exchange=exchange, paper=paper, test=test, journal=journal) as books:
             portfolio = books.portfolio()

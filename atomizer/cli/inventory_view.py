@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 import orjson
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,6 +18,8 @@ from atomizer.portfolio.inventory import InventoryRow, InventoryTotal, Summary
 
 UNKNOWN = "?"
 NONE = "-"  # there is no such figure, as the average price of nothing
+_LEAST = 1e-3  # of a Greek that is worth comparing
+_CROSS_CHECK = 0.02  # share of the venue's Greek by which ours may differ before it is told
 _TABLE_COLUMNS = 400  # a table is as wide as its figures; `less -S` scrolls, a wrapped figure misleads
 _SCREEN_COLUMNS = 80
 _SCREEN_UNDERLYINGS = 5  # two blocks of them fill a screen of 24 lines under the two that `watch` adds
@@ -47,6 +50,10 @@ _EXACT_HEADERS = (
     "gamma_per_usd",
     "vega_usd_per_point",
     "theta_usd_per_day",
+    "venue_delta",
+    "venue_gamma_per_usd",
+    "venue_vega_usd_per_point",
+    "venue_theta_usd_per_day",
     "realized_usd",
     "unrealized_usd",
     "fees_usd",
@@ -79,7 +86,8 @@ def render_table(rows: Sequence[InventoryRow], summary: Summary) -> str:
     for total in totals:
         table.add_row(total.label, "", "", "", "", *_greeks(total.greeks), *_profit(total), "")
     table.add_row("total", "", "", "", "", *_total_greeks(summary), *_profit(summary.total), "")
-    return _render(table, _TABLE_COLUMNS) + _unknown_line(summary.total.unknown, len(summary.total.unknown))
+    lines = _unknown_line(summary.total.unknown, len(summary.total.unknown)) + _difference_lines(summary)
+    return _render(table, _TABLE_COLUMNS) + lines
 
 
 def render_summary(summary: Summary) -> str:
@@ -133,6 +141,7 @@ def _exact_row(row: InventoryRow) -> dict[str, str | float | None]:
         "mark_usd": None if row.mark_nanos is None else format_nanos(row.mark_nanos),
         "mark_venue": row.mark_venue,
         **_exact_greeks(row.greeks),
+        **_exact_greeks(row.venue_greeks, "venue_"),
         **_exact_profit(row),
         "cash_usd": format_e18(row.cash_e18),
         "currency": row.currency,
@@ -147,17 +156,18 @@ def _exact_total(total: InventoryTotal) -> dict[str, object]:
         "label": total.label,
         "open_positions": total.open_positions,
         **_exact_greeks(total.greeks),
+        **_exact_greeks(total.venue_greeks, "venue_"),
         **_exact_profit(total),
         "unknown": total.unknown,
     }
 
 
-def _exact_greeks(greeks: Greeks) -> dict[str, float | None]:
+def _exact_greeks(greeks: Greeks, prefix: str = "") -> dict[str, float | None]:
     return {
-        "delta": greeks.delta,
-        "gamma_per_usd": greeks.gamma,
-        "vega_usd_per_point": greeks.vega,
-        "theta_usd_per_day": greeks.theta,
+        f"{prefix}delta": greeks.delta,
+        f"{prefix}gamma_per_usd": greeks.gamma,
+        f"{prefix}vega_usd_per_point": greeks.vega,
+        f"{prefix}theta_usd_per_day": greeks.theta,
     }
 
 
@@ -225,3 +235,23 @@ def _unknown_line(names: Sequence[str], at_most: int) -> str:
         return ""
     more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
     return f"{UNKNOWN} unknown: {', '.join(names[:at_most])}{more}\n"
+
+
+def _difference_lines(summary: Summary) -> str:
+    """Underlyings whose Greeks by the venue are others than ours, both told."""
+    lines = []
+    for total in summary.by_underlying:
+        pairs = zip(
+            _GREEK_HEADERS,
+            msgspec.structs.astuple(total.greeks),
+            msgspec.structs.astuple(total.venue_greeks),
+            strict=True,
+        )
+        words = [
+            f"{header} {ours:,.6g} by us, {theirs:,.6g} by the venue"
+            for header, ours, theirs in pairs
+            if ours is not None and theirs is not None and abs(ours - theirs) > _CROSS_CHECK * max(abs(theirs), _LEAST)
+        ]
+        if words:
+            lines.append(f"{total.label}: {'; '.join(words)}\n")
+    return "".join(lines)

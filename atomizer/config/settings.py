@@ -58,7 +58,7 @@ class Risk(msgspec.Struct, frozen=True):
     max_order_notional: Positive = Positive(1_000_000)  # price x amount
     price_band_bps: Bps = 5_000  # of the mark; cheap options are quoted wide, and a hedge must still pass
     fair_band_bps: Bps = 5_000  # of our own fair value
-    max_fee_bps: Bps = 1_000  # of the index price: what a signature may let the venue charge per unit
+    max_fee_bps: Bps = 5_000  # of the index price: what a signature may let the venue charge per unit, base fee and all
     max_signature_life: Seconds = Seconds(3600)
     # of everything held and in flight
     max_position: Positive = Positive(100)  # per instrument, absolute

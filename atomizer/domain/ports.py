@@ -5,7 +5,16 @@ from typing import Protocol
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
+from atomizer.domain.trading import (
+    CancelSent,
+    Fill,
+    Mark,
+    OrderPlaced,
+    OrderUpdate,
+    Protection,
+    ProtectionState,
+    Signed,
+)
 
 
 class MarketView(Protocol):
@@ -49,6 +58,9 @@ class OrderVenue(Protocol):
     name: str
 
     def next_nonce(self, now_ns: int) -> int: ...
+
+    def signed(self, instrument: str) -> Signed:
+        """What the signature of an order would let the venue do, for the gate to judge before there is one."""
 
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Sign and send. The intent must be in the journal before."""

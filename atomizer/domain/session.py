@@ -103,6 +103,9 @@ class VenueSession(MarketView, OrderVenue, Protocol):
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
 
+    async def delivery_prices(self, underlying: str) -> dict[int, int]:
+        """By expiry in unix seconds: USD for one coin, in nanos. An expiry that has no price yet is not there."""
+
 
 class QuoteSession(VenueSession, ProtectingVenue, Protocol):
     """A session at a venue where quotes may rest: its book frames go to the wiring's `reader` first."""

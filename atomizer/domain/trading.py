@@ -136,6 +136,13 @@ class OrderPlaced(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
         return self.client_id.partition(".")[0]
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """What a signature allows beyond the order itself; zeros where a venue is sent none."""
+
+    max_fee_nanos: int = 0  # USD per unit that may be charged
+    life_ns: int = 0  # how long it is valid
+
+
 class CancelSent(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
     """Intent: a cancel for this order is about to leave."""
 

@@ -26,11 +26,11 @@ import msgspec
 from atomizer._core.black76 import greeks
 from atomizer.domain.instruments import NANOS, OptionType, is_option_name, parse_name
 from atomizer.domain.trading import FOREIGN_STRATEGY, Fill, FundingPaid, Mark, Record, Settled
+from atomizer.portfolio.exposure import YEAR_NS
 from atomizer.portfolio.marks import Marks
 from atomizer.portfolio.positions import Position
 
 DAY_NS: Final = 86_400 * NANOS
-YEAR_NS: Final = 365 * DAY_NS  # as venues count: Deribit and Derive both
 FRESH_NS: Final = 60 * NANOS  # an older mark does not say what a new position was worth when it was traded
 
 

@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
-from atomizer.domain.instruments import NANOS, parse_name
+from atomizer._core import black76
+from atomizer.domain.instruments import NANOS, OptionType, is_option_name, parse_name
 from atomizer.domain.trading import Mark
 from atomizer.portfolio.positions import Position
+
+DAYS: Final = 365  # of a year, as venues count
+YEAR_NS: Final = DAYS * 86_400 * NANOS
+POINTS: Final = 100  # volatility points in 1.00
 
 
 class Greeks(msgspec.Struct, frozen=True):
@@ -35,28 +41,57 @@ UNKNOWN = Greeks(None, None, None, None)
 
 
 class Exposure(msgspec.Struct, frozen=True):
-    """Net Greeks of one underlying, and the instruments (sorted) that make any of them unknown."""
+    """Net Greeks of one underlying, ours and the venue's, and which instruments (sorted) make any of ours unknown."""
 
     underlying: str
     greeks: Greeks
+    venue: Greeks
     unknown: tuple[str, ...]
 
 
-def position_greeks(instrument: str, amount_nanos: int, mark: Mark | None) -> Greeks:
-    """Greeks of holding `amount_nanos` of an instrument, per unit from its mark.
+def own_greeks(instrument: str, amount_nanos: int, mark: Mark | None) -> Greeks:
+    """Greeks of holding `amount_nanos` of an instrument by Black-76, at its mark's forward, volatility and time.
 
-    A perpetual has a delta of one and no other by what it is, so it needs no mark; nothing has any when flat.
+    A perpetual has a delta of one coin and no other by what it is, so it needs no mark; nothing has any when flat. Of
+    an inverse future, which counts USD, the mark says how many coins they are.
 
     Raises:
         ValueError: not the name of an instrument.
     """
     if amount_nanos == 0:
         return Greeks()
+    contract = parse_name(instrument)
     amount = amount_nanos / NANOS
-    if not parse_name(instrument).is_option:
+    if not contract.is_option:
+        if mark is not None and mark.is_amount_usd:
+            return Greeks(delta=amount * NANOS / mark.mark_nanos) if mark.mark_nanos > 0 else UNKNOWN
         return Greeks(delta=amount)
     if mark is None:
         return UNKNOWN
+    found = black76.greeks(
+        contract.option_type is OptionType.CALL,
+        mark.forward_nanos / NANOS,
+        contract.strike_nanos / NANOS,
+        (contract.expiry_s * NANOS - mark.venue_time_ns) / YEAR_NS,
+        mark.iv,
+    )
+    if found.status != black76.OK:
+        return UNKNOWN
+    return Greeks(
+        found.delta * amount,
+        found.gamma * amount,
+        found.vega / POINTS * amount,
+        found.theta / DAYS * amount,
+    )
+
+
+def venue_greeks(instrument: str, amount_nanos: int, mark: Mark | None) -> Greeks:
+    """The same as the venue says; a perpetual as it is."""
+    if amount_nanos == 0 or not is_option_name(instrument):
+        return own_greeks(instrument, amount_nanos, mark)
+    if mark is None:
+        return UNKNOWN
+    amount = amount_nanos / NANOS
     return Greeks(
         _scale(mark.delta, amount), _scale(mark.gamma, amount), _scale(mark.vega, amount), _scale(mark.theta, amount)
     )
@@ -64,18 +99,20 @@ def position_greeks(instrument: str, amount_nanos: int, mark: Mark | None) -> Gr
 
 def net_exposure(holdings: Iterable[tuple[Position, Mark | None]]) -> dict[str, Exposure]:
     """Net Greeks by underlying, of positions with their marks. Flat positions are in it with zeros."""
-    totals: dict[str, Greeks] = {}
+    totals: dict[str, tuple[Greeks, Greeks]] = {}
     unknown: dict[str, set[str]] = {}
     for position, mark in holdings:
-        underlying = parse_name(position.instrument).underlying
-        greeks = position_greeks(position.instrument, position.amount_nanos, mark)
-        totals[underlying] = totals.get(underlying, Greeks()) + greeks
+        underlying = parse_name(position.instrument).base
+        words = position.instrument, position.amount_nanos, mark
+        ours, theirs = totals.get(underlying, (Greeks(), Greeks()))
+        greeks = own_greeks(*words)
+        totals[underlying] = ours + greeks, theirs + venue_greeks(*words)
         names = unknown.setdefault(underlying, set())
         if not greeks.is_known:
             names.add(position.instrument)
     return {
-        underlying: Exposure(underlying, greeks, tuple(sorted(unknown[underlying])))
-        for underlying, greeks in sorted(totals.items())
+        underlying: Exposure(underlying, ours, theirs, tuple(sorted(unknown[underlying])))
+        for underlying, (ours, theirs) in sorted(totals.items())
     }
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from atomizer.domain.instruments import NANOS, USD, parse_name
 from atomizer.domain.trading import Mark
-from atomizer.portfolio.exposure import Greeks, position_greeks
+from atomizer.portfolio.exposure import Greeks, own_greeks, venue_greeks
 from atomizer.portfolio.portfolio import Portfolio
 from atomizer.portfolio.positions import Position
 
@@ -22,7 +22,8 @@ class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):
     mark_nanos: int | None
     mark_venue: str  # whose mark it is; empty without one
     mark_age_ns: int | None  # since that venue stamped it
-    greeks: Greeks
+    greeks: Greeks  # ours, by Black-76 at the mark's forward and volatility
+    venue_greeks: Greeks  # what the mark says
     realized_e18: int
     unrealized_e18: int | None
     fees_e18: int
@@ -49,6 +50,7 @@ class InventoryTotal(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     open_positions: int
     greeks: Greeks
+    venue_greeks: Greeks
     realized_e18: int
     unrealized_e18: int | None
     fees_e18: int
@@ -80,8 +82,8 @@ def inventory_summary(rows: Sequence[InventoryRow]) -> Summary:
     totals = tuple(_total(name, [row for row in rows if row.underlying == name]) for name in underlyings)
     everything = _total("total", rows)
     if len(underlyings) > 1:
-        mixed = Greeks(None, None, everything.greeks.vega, everything.greeks.theta)
-        everything = msgspec.structs.replace(everything, greeks=mixed)
+        mixed = [Greeks(None, None, each.vega, each.theta) for each in (everything.greeks, everything.venue_greeks)]
+        everything = msgspec.structs.replace(everything, greeks=mixed[0], venue_greeks=mixed[1])
     return Summary(by_underlying=totals, total=everything)
 
 
@@ -93,13 +95,14 @@ def _row(position: Position, mark: Mark | None, now_ns: int) -> InventoryRow:
     return InventoryRow(
         venue=position.venue,
         instrument=position.instrument,
-        underlying=parse_name(position.instrument).underlying,
+        underlying=parse_name(position.instrument).base,
         amount_nanos=position.amount_nanos,
         average_e18=position.average_usd_e18,
         mark_nanos=_usd_nanos(mark) if mark is not None else None,
         mark_venue=mark.venue if mark is not None else "",
         mark_age_ns=max(now_ns - mark.venue_time_ns, 0) if mark is not None else None,
-        greeks=position_greeks(position.instrument, position.amount_nanos, mark),
+        greeks=own_greeks(position.instrument, position.amount_nanos, mark),
+        venue_greeks=venue_greeks(position.instrument, position.amount_nanos, mark),
         realized_e18=position.realized_e18,
         unrealized_e18=unrealized_e18,
         fees_e18=position.fees_e18,
@@ -121,6 +124,7 @@ def _total(label: str, rows: Sequence[InventoryRow]) -> InventoryTotal:
         label=label,
         open_positions=sum(row.amount_nanos != 0 for row in rows),
         greeks=sum((row.greeks for row in rows), Greeks()),
+        venue_greeks=sum((row.venue_greeks for row in rows), Greeks()),
         realized_e18=sum(row.realized_e18 for row in rows),
         unrealized_e18=_sum_known([row.unrealized_e18 for row in rows]),
         fees_e18=sum(row.fees_e18 for row in rows),

@@ -12,12 +12,13 @@ from atomizer._core.book import Book
 from atomizer._core.fixed import NO_PRICE, format_e18, is_multiple
 from atomizer.domain.instruments import NANOS, USD, Instrument
 from atomizer.domain.reasons import Reason, Verdict
-from atomizer.domain.trading import Mark, Side
+from atomizer.domain.trading import Mark, Side, Signed
 from atomizer.risk.exposure import Exposure, InFlight, Span, as_flight, scaled
 from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 
 BAND_TICKS: Final = 5  # the price band is never narrower: a share of a tiny premium is less than a tick
+_NOTHING_SIGNED: Final = Signed()
 
 
 class Fair(msgspec.Struct, frozen=True):
@@ -35,8 +36,7 @@ class Proposal(msgspec.Struct, frozen=True):
     price_nanos: int
     amount_nanos: int
     fair: Fair | None = None  # of a strategy that has an opinion; a hedge or a human is held against the mark alone
-    max_fee_nanos: int = 0  # per unit: what its signature lets the venue charge; 0 where nothing is signed
-    life_ns: int = 0  # how long its signature is valid; 0 where nothing is signed
+    signed: Signed = Signed()
 
     @property
     def notional_e18(self) -> int:
@@ -120,21 +120,21 @@ def check_fair(limits: Limits, proposal: Proposal, least_nanos: int, now_ns: int
 
 def check_signature(limits: Limits, proposal: Proposal, mark: Mark | None) -> Verdict | None:
     """Not more for the venue, and not longer, than limits allow, whatever becomes of us."""
-    if proposal.max_fee_nanos == proposal.life_ns == 0:
+    if proposal.signed == _NOTHING_SIGNED:
         return None
     index_nanos = mark.index_nanos if mark is not None else 0
     allowed_nanos = index_nanos * limits.max_fee_nanos // NANOS
-    if proposal.max_fee_nanos > allowed_nanos:
+    if proposal.signed.max_fee_nanos > allowed_nanos:
         return Verdict(
             Reason.MAX_FEE,
             f"max_fee_bps allows {shown(allowed_nanos)} USD per unit at index {shown(index_nanos)}, signed would be "
-            f"{shown(proposal.max_fee_nanos)} ({proposal}): check the venue's fees or raise risk.max_fee_bps",
+            f"{shown(proposal.signed.max_fee_nanos)} ({proposal}): check the venue's fees or raise risk.max_fee_bps",
         )
-    if proposal.life_ns > limits.max_signature_life_ns:
+    if proposal.signed.life_ns > limits.max_signature_life_ns:
         return Verdict(
             Reason.MAX_LIFE,
             f"max_signature_life {_seconds(limits.max_signature_life_ns)} s exceeded, would be "
-            f"{_seconds(proposal.life_ns)} s ({proposal}): let it expire sooner or raise risk.max_signature_life",
+            f"{_seconds(proposal.signed.life_ns)} s ({proposal}): sign for less or raise risk.max_signature_life",
         )
     return None
 

@@ -23,6 +23,7 @@ ROW = InventoryRow(
     mark_venue="derive",
     mark_age_ns=1_500_000_000,
     greeks=Greeks(1.5, 0.003, 6.0, -9.0),
+    venue_greeks=Greeks(1.5, 0.003, 6.0, -9.0),
     realized_e18=-1_234_567 * E18 - 5 * 10**15,
     unrealized_e18=30 * E18,
     fees_e18=1_234_567_890_123_456_789,
@@ -32,10 +33,17 @@ ROW = InventoryRow(
     own_average_e18=100 * E18 + 1,
     own_cash_e18=-5,
 )
-BTC = structs.replace(ROW, instrument="BTC-PERP", underlying="BTC", amount_nanos=-250_000_000, greeks=Greeks(-0.25))
+BTC = structs.replace(
+    ROW,
+    instrument="BTC-PERP",
+    underlying="BTC",
+    amount_nanos=-250_000_000,
+    greeks=Greeks(-0.25),
+    venue_greeks=Greeks(-0.25),
+)
 UNMARKED = structs.replace(
     ROW, instrument="SOL-20300628-200-P", underlying="SOL", mark_nanos=None, mark_venue="", mark_age_ns=None,
-    greeks=UNKNOWN, unrealized_e18=None,
+    greeks=UNKNOWN, venue_greeks=UNKNOWN, unrealized_e18=None,
 )  # fmt: skip
 ROWS = [BTC, ROW, UNMARKED]
 
@@ -74,6 +82,15 @@ def test_what_is_unknown_is_named_and_never_a_number():
     assert cells(line)[4:9] == ["?"] * 5
     assert cells(line)[10::2] == ["?", "?"]
     assert text.splitlines()[-1] == f"? unknown: {UNMARKED.instrument}"
+
+
+def test_greeks_that_differ_from_the_venue_are_told():
+    """Where the venue's Greeks are others than ours by more than a little, both stand below the table."""
+    rows = [BTC, structs.replace(ROW, venue_greeks=Greeks(1.6, 0.003, 6.0, -8.9))]
+    text = render_table(rows, inventory_summary(rows))
+    assert text.splitlines()[-1] == "ETH: delta 1.5 by us, 1.6 by the venue"
+    document = json.loads(render_json(rows, inventory_summary(rows)))
+    assert document["by_underlying"][1]["venue_delta"] == 1.6
 
 
 def test_deltas_of_two_underlyings_are_not_added():

@@ -462,6 +462,12 @@ async def test_fills_are_the_venues_own_history(trading):
     assert position.amount_e18 == sum(fill.side * fill.amount_nanos for fill in told) * 10**9
 
 
+async def test_what_has_not_expired_has_no_delivery_price(trading):
+    """The venue's list of delivery prices is asked for and read; listed expiries are not in it."""
+    listed = {trading.session.instrument(name).contract.expiry_s for name in trading.session.names}
+    assert not listed & (await trading.session.delivery_prices("ETH")).keys()
+
+
 async def test_too_much_traded_trips_the_protection_until_it_is_reset(trading):
     """Set and read back; a protected fill beyond the limit takes the protected orders away and bars new ones."""
     amount = trading.session.instrument(PERPETUAL).min_amount_nanos

@@ -484,6 +484,11 @@ async def test_our_books_and_the_venues_ledger_agree_to_the_last_digit(trading):
     assert sum(p.total_fees_e18 for p in positions) == sum(fill.fee_e18 for fill in seen.values())
 
 
+async def test_what_has_not_expired_has_no_delivery_price(trading):
+    """The venue's list of delivery prices is asked for and read; listed expiries are not in it."""
+    assert await trading.session.delivery_prices("ETH") == {}
+
+
 async def test_cancel_all_leaves_nothing(trading):
     """One call ends everything that rests."""
     placed = [trading.place(trading.order(Side.BUY, -(100 + n) * SECOND)) for n in range(3)]

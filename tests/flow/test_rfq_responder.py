@@ -78,6 +78,13 @@ def test_reports_say_what_the_venues_ledgers_say(tmp_path, mode):
         finish(first)
         second = venues.trader("--enable-hedging", "--hedge-mode", mode, **WIDE_BAND)
         wait_for(lambda: len(venues.rysk_ledger()["trades"]) >= 8)
+        # Until then it may still be starting, and what it missed is booked only once it has looked.
+        wait_for(
+            lambda: (
+                {name for name, (amount, _) in venues.rysk_positions().items() if amount}
+                <= held(venues.inventory()["positions"], "rysk").keys()
+            )
+        )
         venues.freeze()
         second.send_signal(signal.SIGINT)
         code, _, err = finish(second)
@@ -92,8 +99,8 @@ def test_reports_say_what_the_venues_ledgers_say(tmp_path, mode):
             for each in venues.derive_ledger()["positions"]
         )
         marks = {row["instrument"]: Decimal(row["mark_usd"]) for row in venues.inventory()["positions"]}
-        held = venues.rysk_positions().items()
-        assert profit["rysk"] == sum(amount * marks[name] - paid for name, (amount, paid) in held)
+        theirs = venues.rysk_positions().items()
+        assert profit["rysk"] == sum(amount * marks[name] - paid for name, (amount, paid) in theirs)
         causes = [name for name in report["total"] if name.endswith("_usd") and name != "pnl_usd"]
         for row in [*report["rows"], report["total"]]:
             assert sum(Decimal(row[name]) for name in causes) == Decimal(row["pnl_usd"])

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reference.generators import RECORDS
+from reference.reference_black76 import greeks as reference_greeks
 
-from atomizer.domain.instruments import NANOS
+from atomizer.domain.instruments import NANOS, parse_name
 from atomizer.domain.trading import Fill, FundingPaid, Mark, Settled, Side
-from atomizer.portfolio.exposure import Greeks
+from atomizer.portfolio.exposure import Greeks, own_greeks
 from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 from atomizer.portfolio.portfolio import Portfolio
 
@@ -67,9 +68,9 @@ def test_net_greeks_add_up_by_underlying():
     )  # fmt: skip
     exposure = portfolio.exposure()
     assert list(exposure) == ["BTC", "ETH"]
-    assert exposure["ETH"].greeks == Greeks(delta=1.0 - 2.0 - 1.5, gamma=0.01, vega=20.0, theta=-30.0)
+    assert exposure["ETH"].venue == Greeks(delta=1.0 - 2.0 - 1.5, gamma=0.01, vega=20.0, theta=-30.0)
     assert exposure["ETH"].unknown == ()
-    assert exposure["BTC"].greeks.delta == 0.5
+    assert exposure["BTC"].venue.delta == 0.5
     assert portfolio.amount_nanos(CALL) == 2 * NANOS
 
 
@@ -101,10 +102,37 @@ def test_a_missing_mark_is_named_and_not_zero():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_greek_that_is_no_number_is_unknown(value):
-    """A mark whose vega is NaN or infinite gives the other Greeks only."""
+    """A mark whose vega is NaN or infinite gives the venue's other Greeks only; ours need none of them."""
     exposure = fold(mark(vega=value), fill()).exposure()["ETH"]
-    assert exposure.greeks == Greeks(delta=0.5, gamma=0.001, vega=None, theta=-3.0)
+    assert exposure.venue == Greeks(delta=0.5, gamma=0.001, vega=None, theta=-3.0)
+    assert exposure.greeks.is_known
+
+
+@pytest.mark.parametrize("changes", [{"iv": math.nan}, {"iv": 0.0}, {"forward_nanos": 0}, {"venue_time_ns": 2**62}])
+def test_without_what_they_are_made_of_our_greeks_are_unknown(changes):
+    """No volatility, no forward, or an expiry that has passed: ours are named as unknown, whatever the venue says."""
+    exposure = fold(msgspec.structs.replace(mark(), **changes), fill()).exposure()["ETH"]
+    assert exposure.greeks == Greeks(None, None, None, None)
     assert exposure.unknown == (CALL,)
+
+
+@given(
+    st.sampled_from([CALL, PUT]), st.floats(1000, 5000), st.floats(0.1, 2.0), st.floats(0.5, 400), st.integers(-9, 9)
+)
+def test_our_greeks_are_those_of_black_76(name, forward, iv, days_left, amount):
+    """Delta, gamma, vega per volatility point and theta per day of a whole position, by an independent Black-76."""
+    contract = parse_name(name)
+    forward_nanos = round(forward * NANOS)
+    left_ns = round(days_left * 86_400 * NANOS)
+    priced = msgspec.structs.replace(
+        mark(name), forward_nanos=forward_nanos, iv=iv, venue_time_ns=contract.expiry_s * NANOS - left_ns
+    )
+    ours = own_greeks(name, amount * NANOS, priced)
+    years = left_ns / (365 * 86_400 * NANOS)
+    exact = reference_greeks(name == CALL, forward_nanos / NANOS, contract.strike_nanos / NANOS, years, iv)
+    wanted = (exact.delta, exact.gamma, exact.vega / 100, exact.theta / 365)
+    for found, figure in zip(msgspec.structs.astuple(ours), wanted, strict=True):
+        assert found == pytest.approx(float(figure) * amount, rel=1e-9, abs=1e-12)
 
 
 traded = st.builds(
@@ -203,7 +231,7 @@ def test_inventory_rows_show_each_position():
     assert (row.mark_nanos, row.mark_venue, row.mark_age_ns) == (110 * NANOS, "derive", NANOS)
     assert (row.realized_e18, row.unrealized_e18, row.fees_e18) == (10 * E18, 15 * E18, E18)
     assert (row.net_e18, row.cash_e18) == (24 * E18, -141 * E18)
-    assert row.greeks.delta == 0.75
+    assert row.venue_greeks.delta == 0.75
 
 
 def test_totals_add_up_and_say_what_is_unknown():
@@ -211,12 +239,12 @@ def test_totals_add_up_and_say_what_is_unknown():
     portfolio = fold(mark(), mark(BTC_CALL), fill(), fill(BTC_CALL, Side.SELL), fill(PUT, fee_e18=E18))
     summary = inventory_summary(inventory_rows(portfolio, now_ns=9))
     btc, eth = summary.by_underlying
-    assert (btc.unrealized_e18, btc.net_e18, btc.greeks.vega, btc.unknown) == (-10 * E18, -10 * E18, -2.0, ())
-    assert (eth.unrealized_e18, eth.net_e18, eth.greeks.vega, eth.unknown) == (None, None, None, (PUT,))
+    assert (btc.unrealized_e18, btc.net_e18, btc.venue_greeks.vega, btc.unknown) == (-10 * E18, -10 * E18, -2.0, ())
+    assert (eth.unrealized_e18, eth.net_e18, eth.venue_greeks.vega, eth.unknown) == (None, None, None, (PUT,))
     assert (eth.fees_e18, eth.open_positions) == (E18, 2)
     assert (summary.total.greeks.delta, summary.total.net_e18, summary.total.open_positions) == (None, None, 3)
     known = inventory_summary(inventory_rows(fold(mark(), mark(BTC_CALL), fill(), fill(BTC_CALL, Side.SELL)), now_ns=9))
-    assert known.total.greeks == Greeks(delta=None, gamma=None, vega=0.0, theta=0.0)
+    assert known.total.venue_greeks == Greeks(delta=None, gamma=None, vega=0.0, theta=0.0)
     assert known.total.net_e18 == 0
 
 

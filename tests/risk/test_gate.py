@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from atomizer.domain.instruments import NANOS, TickStep
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
-from atomizer.domain.trading import Side
+from atomizer.domain.trading import Side, Signed
 from atomizer.errors import ConfigError
 from atomizer.risk.gate import Gate
 from atomizer.risk.losses import DAY_NS, Losses
@@ -188,8 +188,8 @@ def within(**changes):
         ({}, proposal(fair=Fair(90 * NANOS, NOW_NS)), {}, [], "worst allowed is 99 at fair 90"),
         ({}, proposal(fair=Fair(100 * NANOS, OLDEST_NS - 1)), {}, [], "no recent fair value"),
         ({}, proposal(fair=Fair(0, NOW_NS)), {}, [], "no recent fair value"),
-        ({}, proposal(max_fee_nanos=25 * NANOS + 1), {}, [], "allows 25 USD per unit at index 2500"),
-        ({}, proposal(life_ns=601 * NANOS), {}, [], "max_signature_life 600 s exceeded, would be 601 s"),
+        ({}, proposal(signed=Signed(25 * NANOS + 1)), {}, [], "allows 25 USD per unit at index 2500"),
+        ({}, proposal(signed=Signed(life_ns=601 * NANOS)), {}, [], "max_signature_life 600 s exceeded, would be 601 s"),
     ],
 )
 def test_every_limit_is_told_in_words(changes, order, positions, in_flight, words):
@@ -204,7 +204,7 @@ def test_every_limit_is_told_in_words(changes, order, positions, in_flight, word
     ("order", "in_flight"),
     [
         (proposal(), [flight(PUT, Side.SELL, NANOS)]),
-        (proposal(fair=Fair(100 * NANOS, NOW_NS), max_fee_nanos=25 * NANOS, life_ns=600 * NANOS), []),
+        (proposal(fair=Fair(100 * NANOS, NOW_NS), signed=Signed(25 * NANOS, 600 * NANOS)), []),
         (proposal(), [flight(CALL, Side.SELL, NANOS, price_nanos=101 * NANOS)]),
         (proposal(), [flight(CALL, Side.SELL, NANOS, is_quote=True)]),
     ],

@@ -17,7 +17,7 @@ import orjson
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Side
+from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Side, Signed
 from atomizer.errors import BadFrame, ConfigError, Disconnected, Refused, VenueError
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
@@ -26,6 +26,7 @@ from atomizer.venues.deribit.account_codec import parse_positions
 from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import build_request, parse_login, parse_message
+from atomizer.venues.deribit.delivery import fetch_delivery_prices
 from atomizer.venues.deribit.market import BookKind, MarketData
 from atomizer.venues.deribit.market_codec import ticker_channel
 from atomizer.venues.deribit.opening import check_clock, currencies_of, fetch_listings
@@ -145,6 +146,9 @@ class DeribitRest:
         self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
         return self._last_nonce
 
+    def signed(self, instrument: str) -> Signed:  # noqa: ARG002  the port's signature
+        return Signed()
+
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         self._orders.place(order, now_ns)
 
@@ -168,6 +172,9 @@ class DeribitRest:
 
     async def positions(self) -> list[LedgerPosition]:
         return parse_positions(await self._rpc.ask("private/get_positions", {"currency": "any"}))
+
+    async def delivery_prices(self, underlying: str) -> dict[int, int]:
+        return await fetch_delivery_prices(self._rpc, self._market.index_of(underlying))
 
     # --- what a person asks
 

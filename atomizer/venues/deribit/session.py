@@ -17,7 +17,16 @@ from atomizer._core.scan import channel_of
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import MarketListener
 from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
+from atomizer.domain.trading import (
+    CancelSent,
+    Fill,
+    Mark,
+    OrderPlaced,
+    OrderUpdate,
+    Protection,
+    ProtectionState,
+    Signed,
+)
 from atomizer.errors import BadFrame, VenueError
 from atomizer.net.backoff import Backoff
 from atomizer.net.channels import Feed, Notice
@@ -30,6 +39,7 @@ from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.blocks import BlockDesk
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import Heartbeat, Login, build_request, parse_message
+from atomizer.venues.deribit.delivery import fetch_delivery_prices
 from atomizer.venues.deribit.listening import Listening
 from atomizer.venues.deribit.market import BookKind, MarketData
 from atomizer.venues.deribit.opening import (
@@ -179,6 +189,9 @@ class DeribitSession:
         self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
         return self._last_nonce
 
+    def signed(self, instrument: str) -> Signed:  # noqa: ARG002  the port's signature
+        return Signed()
+
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Send; the outcome comes as `OrderUpdate`. The intent must be in the journal before."""
         self._orders.place(order, now_ns)
@@ -226,6 +239,10 @@ class DeribitSession:
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
         return parse_positions(await self._rpc.ask("private/get_positions", {"currency": "any"}))
+
+    async def delivery_prices(self, underlying: str) -> dict[int, int]:
+        """USD for one coin, in nanos, at each expiry (unix seconds) of the last months."""
+        return await fetch_delivery_prices(self._rpc, self._market.index_of(underlying))
 
     # --- opening
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from atomizer.domain.instruments import parse_name
-from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate
+from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Signed
 from atomizer.errors import BadFrame, Disconnected, Refused
 from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.derive.auth import Credentials
@@ -73,6 +73,9 @@ class OrderDesk:
         self._waiting_cancels: deque[tuple[str, bool]] = deque()  # with whether we knew the order
         self.is_open = False  # whether new orders may leave
         self.wake = asyncio.Event()  # there is something to flush
+
+    def signed(self, instrument: str) -> Signed:
+        return self._terms.signed(instrument)
 
     def forget(self) -> None:
         """The connection is gone, and with it what rested; `open_orders` learns it anew."""

@@ -16,7 +16,16 @@ from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import FrameReader, MarketListener
 from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Protection, ProtectionState
+from atomizer.domain.trading import (
+    CancelSent,
+    Fill,
+    Mark,
+    OrderPlaced,
+    OrderUpdate,
+    Protection,
+    ProtectionState,
+    Signed,
+)
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.backoff import Backoff
 from atomizer.net.channels import Channels, Feed, Notice
@@ -29,6 +38,7 @@ from atomizer.venues.derive.account_codec import Account, parse_positions
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
+from atomizer.venues.derive.delivery import fetch_delivery_prices
 from atomizer.venues.derive.maker import Maker, MakerEvents
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.market_codec import book_channel
@@ -174,6 +184,9 @@ class DeriveSession:
         self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
         return self._last_nonce
 
+    def signed(self, instrument: str) -> Signed:
+        return self._orders.signed(instrument)
+
     def place(self, order: OrderPlaced, now_ns: int) -> None:
         """Sign and send; the outcome comes as `OrderUpdate`. The intent must be in the journal before."""
         self._orders.place(order, now_ns)
@@ -240,6 +253,10 @@ class DeriveSession:
         """What the venue holds for us, in its own figures."""
         subject: dict[str, object] = {"subaccount_id": self._credentials.subaccount_id}
         return parse_positions(await self._rpc.ask("private/get_positions", subject))
+
+    async def delivery_prices(self, underlying: str) -> dict[int, int]:
+        """USD for one coin, in nanos, at each expiry (unix seconds) that has a price."""
+        return await fetch_delivery_prices(self._rpc, underlying)
 
     async def account(self) -> Account:
         return await fetch_account(self._rpc, self._credentials)

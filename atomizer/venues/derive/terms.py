@@ -4,7 +4,7 @@ from typing import Final
 
 from atomizer._core.fixed import format_nanos, is_multiple
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.trading import OrderPlaced
+from atomizer.domain.trading import OrderPlaced, Signed
 from atomizer.venues.derive.auth import Credentials, OrderSigner, fee_cap_nanos
 from atomizer.venues.derive.codec import SignedTerms
 from atomizer.venues.derive.market import MarketData
@@ -39,6 +39,14 @@ class Terms:
         if expiry_s < now_s + self._profile.minimum_life_s:
             return f"{order.instrument} expires within the {self._profile.minimum_life_s} s that an order must live"
         return self._signer.sign(order, listing, fee_cap_nanos(instrument, index_nanos), expiry_s)
+
+    def signed(self, name: str) -> Signed:
+        """What `sign` would allow; nothing of an instrument that it refuses."""
+        listing = self._market.listing(name)
+        index_nanos = self._market.index_nanos(listing.instrument.contract.underlying) if listing is not None else None
+        if listing is None or index_nanos is None:
+            return Signed()
+        return Signed(fee_cap_nanos(listing.instrument, index_nanos), self._profile.order_life_s * NANOS_PER_S)
 
 
 def _off_terms(order: OrderPlaced, instrument: Instrument) -> str:
