@@ -22,6 +22,7 @@ from atomizer.app.market_making_parts import build_core_gate, build_limits, buil
 from atomizer.app.market_making_rules import Rules
 from atomizer.app.market_making_selection import near_the_money, refresh, select
 from atomizer.app.parts import build_breaker
+from atomizer.app.settling import Settling
 from atomizer.app.venues import VenueAccount
 from atomizer.config.settings import Chain, Settings
 from atomizer.domain.instruments import Instrument
@@ -106,6 +107,7 @@ class MarketMaking:
             on_fill=self.on_fill,
             on_update=self.on_order_update,
         )
+        self.settling = Settling(ledger=ledger, venue=self.venue, physical="", clock_ns=clock_ns)
         self.emergency = Emergency(
             ledger=ledger, latch=latch, breaker=build_breaker(settings), clock_ns=clock_ns, on_killed=self._on_killed
         )
@@ -158,6 +160,8 @@ class MarketMaking:
 
     def on_fill(self, fill: Fill) -> None:
         """Book it, find out what the limits still leave, and only then let the side quote again."""
+        if (mark := self.venue.mark(fill.instrument)) is not None:
+            self.ledger.learn(mark)  # what it was worth when it was traded, for the edge in the reports
         if not self.ledger.learn(fill):
             return
         self.fills += 1
@@ -194,6 +198,7 @@ class MarketMaking:
         self._chores.every(self.settings.risk.check_interval, self._write_marks)
         if not self.is_dry:
             self._chores.every(RECONCILE_EVERY_S, self.custody.reconcile)
+        self._chores.every(RECONCILE_EVERY_S, self.settling.look)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -28,7 +28,7 @@ BUSY_S: Final = 30
 
 
 def open_database(url: str) -> Engine:
-    """The database at this URL, with its tables.
+    """The database at this URL, with its tables; those of another version are made anew, empty.
 
     Raises:
         ConfigError: not such a URL, or its driver is not installed.
@@ -46,10 +46,22 @@ def open_database(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
+        if _is_of_another_version(engine):
+            tables.metadata.drop_all(engine)
         tables.metadata.create_all(engine)
     except SQLAlchemyError as error:
         raise AtomizerError(f"desk.database {_plain(url)!r}: {_first_line(error)}") from None
     return engine
+
+
+def _is_of_another_version(engine: Engine) -> bool:
+    found = inspect(engine)
+    there = set(found.get_table_names())
+    return any(
+        {column["name"] for column in found.get_columns(table.name)} != set(table.columns.keys())
+        for table in tables.metadata.sorted_tables
+        if table.name in there
+    )
 
 
 class Projection:
@@ -70,7 +82,6 @@ class Projection:
         self._attribution = Attribution()
         self._rows: dict[Table, dict[tuple[str, ...], Row]] = {}  # that are not in the tables yet, by key
         self._is_whole = True  # whether they are everything since the first record
-        self._stale: set[tuple[str, str]] = set()  # orders of which something was heard
         self._held: set[tuple[str, str]] = set()  # positions that changed
 
     def catch_up(self, *, rebuild: bool = False) -> int:
@@ -109,10 +120,10 @@ class Projection:
         match record:
             case OrderPlaced() | OrderUpdate() | CancelSent():
                 if self._orders.apply(record):
-                    self._stale.add((record.venue, record.client_id))
+                    self._put_order(record.venue, record.client_id)
             case Fill():
                 if self._orders.apply(record):
-                    self._stale.add((record.venue, record.client_id))
+                    self._put_order(record.venue, record.client_id)
                     self._fold_money(record, tables.fills, rows.fill_row(record))
             case FundingPaid():
                 self._fold_money(record, tables.payments, rows.payment_row(record))
@@ -127,21 +138,22 @@ class Projection:
             self._put(table, row)
             self._held.add((record.venue, record.instrument))
 
+    def _put_order(self, venue: str, client_id: str) -> None:
+        """And the one that it took the place of. At once, since the table forgets what ended long ago."""
+        order = self._orders.get(venue, client_id)
+        before = self._orders.get(venue, order.placed.replaces) if order is not None and order.placed else None
+        for each in (order, before):
+            if each is not None and each.placed is not None:
+                self._put(tables.orders, rows.order_row(each, each.placed))
+
     def _collect(self) -> None:
         """Rows of everything that changed since the last time."""
-        for key in self._stale:
-            order = self._orders.get(*key)
-            if order is not None and order.placed is not None:
-                self._put(tables.orders, rows.order_row(order, order.placed))
-                if order.placed.replaces and (before := self._orders.get(key[0], order.placed.replaces)) is not None:
-                    self._put(tables.orders, rows.order_row(before, before.placed or order.placed))
         for key in self._held:
             position = self._portfolio.position(*key)
             if position is not None:
                 self._put(tables.positions, rows.position_row(position))
         for line in self._attribution.touched:
             self._put(tables.pnl, rows.pnl_row(line, self._attribution.days[line]))
-        self._stale.clear()
         self._held.clear()
         self._attribution.touched.clear()
 

@@ -201,6 +201,18 @@ def test_a_journal_that_was_begun_anew_replaces_the_old_one(engine, journal):
     assert load_portfolio(engine, str(BOOK)).amount_nanos(CALL) == -NANOS
 
 
+def test_tables_of_another_version_are_made_anew(url, engine, journal):
+    """Tables with other columns than ours, as an older version left them, are replaced and filled from the journal."""
+    begin(journal, fill(CALL, Side.BUY, NANOS, NANOS))
+    project(engine, journal)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE pnl RENAME COLUMN edge TO sharpness")
+    again = open_database(url)
+    project(again, journal)
+    assert pnl(again).total.trades == 1
+    again.dispose()
+
+
 def test_money_is_text_or_decimal_in_sql(engine, journal):
     """No digit of a fee is lost in the table, and on PostgreSQL it can be added up there."""
     fee = 123_456_789_012_345_678_901
