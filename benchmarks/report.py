@@ -23,13 +23,17 @@ Figures = dict[str, dict[str, float]]
 
 
 def run(arguments: list[str]) -> int:
-    """All benchmarks on the last CPU that we were given, saved as JSON; pytest's answer."""
+    """All benchmarks, saved as JSON; pytest's answer."""
     LATEST.parent.mkdir(parents=True, exist_ok=True)
     LATEST.unlink(missing_ok=True)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", f"--benchmark-json={LATEST}"]
-    done = subprocess.run([*command, "--benchmark-columns=min,median,max", *arguments], cwd=ROOT, check=False)  # noqa: S603  our own
-    return done.returncode
+    return on_one_cpu([*command, "--benchmark-columns=min,median,max", *arguments])
+
+
+def on_one_cpu(command: list[str]) -> int:
+    """On the last CPU that we were given."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603  our own
 
 
 def load(path: Path) -> Figures:
@@ -171,10 +175,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the table and picture of benchmarks/README.md")
     parser.add_argument("--no-run", action="store_true", help="use the figures of the latest run")
     parser.add_argument("--count", action="store_true", help="count instructions instead, by valgrind")
+    parser.add_argument("--load", type=float, metavar="MINUTES", help="the tick path under load instead, and its tail")
     options, pytest_arguments = parser.parse_known_args()
     if options.count:
         show_counts(is_written=options.write)
         return
+    if options.load:
+        sys.exit(on_one_cpu([sys.executable, "benchmarks/load.py", "--minutes", str(options.load)]))
     broken = 0 if options.no_run else run(pytest_arguments)
     if not LATEST.exists():
         sys.exit(broken or 1)

@@ -88,13 +88,14 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "implied volatility, cold, from Python",
-        460,
+        1.0,
         "test_black76::test_implied_volatility[atomizer]",
         {
             "nautilus": "test_black76::test_implied_volatility[nautilus]",
             "QuantLib": "test_black76::test_implied_volatility[quantlib]",
             "vollib": "test_black76::test_implied_volatility[vollib]",
         },
+        of="nautilus",
     ),
     Row("implied volatility, warm, native", 165, "test_black76::test_implied_volatility_native[warm]", per=1_000),
     Row("implied volatility, batch of 5,000", 200, "test_black76::test_implied_volatility_batch", per=5_000),
