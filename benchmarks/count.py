@@ -71,6 +71,7 @@ def count_scans(counter: Counter) -> None:
 def count_numbers(counter: Counter) -> None:
     import numpy as np  # noqa: PLC0415
     from numeric import changes, numeric_probe, snapshot  # noqa: PLC0415
+    from probe import probe as scanner  # noqa: PLC0415
     from test_black76 import ONE, PRICED, chain  # noqa: PLC0415
 
     from atomizer._core import black76  # noqa: PLC0415
@@ -80,6 +81,10 @@ def count_numbers(counter: Counter) -> None:
     stream, book = changes(loop), Book()
     book.apply_snapshot(*snapshot(), 1, 2, 3)
     counter.count("book: change and touch", lambda: probe.changes(book, stream), loop)
+    plain = scanner("scan_probe")
+    peer = plain.PlainBook()
+    peer.fill(*snapshot())
+    counter.count("book: change and touch" + PEER, lambda: plain.plain_changes(peer, stream), loop)
     is_call, *rest = chain(loop)
     options = (is_call.view("u1"), *rest)
     counter.count("black76: price and 5 Greeks", lambda: probe.values(*options), loop)

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False
 """Book frames read in a loop, without the GIL: by the core, and by the peer in C."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -17,8 +17,14 @@ cdef extern from *:
     #endif
     """
 cdef extern from "plain_scanner.h" nogil:
+    struct plain_level:
+        int64_t price
+        int64_t size
     struct plain_book:
         int64_t sequence
+        int counts[2]
+        plain_level sides[2][512]
+    void plain_set(plain_book* book, int side, plain_level level)
     int plain_derive(const char* at, const char* end, plain_book* book)
     int plain_deribit(const char* at, const char* end, plain_book* book)
 
@@ -67,6 +73,13 @@ cdef class PlainBook:
     def __dealloc__(self):
         free(self.book)
 
+    def fill(self, bids, asks):
+        """Levels of (price, size), best first."""
+        for side, levels in enumerate((bids, asks)):
+            self.book.counts[side] = len(levels)
+            for at, (price, size) in enumerate(levels):
+                self.book.sides[side][at] = plain_level(price, size)
+
 
 def plain_scans(PlainBook book, list frames, bint is_whole):
     """As `scans`, by the peer."""
@@ -82,3 +95,16 @@ def plain_scans(PlainBook book, list frames, bint is_whole):
             else:
                 applied += plain_deribit(texts.at[at], texts.at[at] + texts.size[at], book.book)
     return applied
+
+
+def plain_changes(PlainBook book, const int64_t[:, ::1] stream):
+    """Apply each (is_bid, price, size) to the peer's book and read the touch of its side; the sum of the touches."""
+    cdef int64_t total = 0
+    cdef Py_ssize_t at
+    cdef int side
+    with nogil:
+        for at in range(stream.shape[0]):
+            side = stream[at, 0] == 0
+            plain_set(book.book, side, plain_level(stream[at, 1], stream[at, 2]))
+            total += book.book.sides[side][0].price & 0xFF
+    return total

@@ -42,6 +42,7 @@ ROWS: tuple[Row, ...] = (
         "book: change and touch, batch",
         22,
         "test_book::test_book_native",
+        {"sorted arrays in C": "test_book::test_book_native_in_c"},
         per=10_000,
     ),
     Row(

@@ -4,6 +4,7 @@ import pytest
 from nautilus_trader.core import nautilus_pyo3
 from numeric import changes, numeric_probe, snapshot
 from order_book import OrderBook
+from probe import probe
 from sortedcontainers import SortedDict
 
 from atomizer._core.book import Book
@@ -25,6 +26,21 @@ def test_book_native(benchmark):
     benchmark.group = f"book: {COUNT} changes, the touch read after each"
     loop = numeric_probe().changes
     benchmark.pedantic(loop, setup=lambda: ((book(), STREAM), {}), rounds=100)
+
+
+def test_book_native_in_c(benchmark):
+    """The same stream into sorted arrays as one would write them in C."""
+    benchmark.group = f"book: {COUNT} changes, the touch read after each"
+    scanner = probe("scan_probe")
+
+    def made():
+        fresh = scanner.PlainBook()
+        fresh.fill(*snapshot())
+        return (fresh, STREAM), {}
+
+    fresh, _ = made()[0]
+    assert scanner.plain_changes(fresh, STREAM) == numeric_probe().changes(book(), STREAM)
+    benchmark.pedantic(scanner.plain_changes, setup=made, rounds=100)
 
 
 def test_book_atomizer(benchmark):
