@@ -6,6 +6,7 @@ included. The login is proven by signed requests instead.
 
 import asyncio
 import ssl
+import time
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,7 +35,10 @@ async def check_exchange(
     """Every step that does not need an earlier one is tried, whatever became of that."""
     steps = Steps()
     speech = speech_at(name, settings, endpoints)
-    if not await steps.take("DNS", resolve(speech.url)) or not await steps.take("TLS", encrypt(speech.url)):
+    url = (
+        speech.url if speech is not None else await one_shot.address_of(public_at(name, settings, endpoints), settings)
+    )
+    if not await steps.take("DNS", resolve(url)) or not await steps.take("TLS", encrypt(url)):
         return steps
     names: list[str] = []
     await steps.take("clock", _clock(name, settings, endpoints))
@@ -44,7 +48,11 @@ async def check_exchange(
             steps.skip(step, f"no credentials: set {', '.join(missing)}")
     else:
         await _private(steps, name, settings, endpoints)
-    await _socket(steps, speech, names, full=full)
+    if speech is not None:
+        await _socket(steps, speech, names, full=full)
+    else:
+        steps.skip("subscription", "prices of this exchange are polled")
+        await steps.take("latency", _poll(name, settings, endpoints, names, full=full))
     return steps
 
 
@@ -97,6 +105,19 @@ async def _look(name: VenueName, settings: Settings, endpoints: practice.Endpoin
     async with one_shot.client(public_at(name, settings, endpoints), settings, [UNDERLYING]) as venue:
         names += venue.names
     return f"{len(names)} instruments of {UNDERLYING}"
+
+
+async def _poll(
+    name: VenueName, settings: Settings, endpoints: practice.Endpoints | None, names: Sequence[str], *, full: bool
+) -> str:
+    """How long book and mark of one instrument take."""
+    latencies = Histogram()
+    async with one_shot.client(public_at(name, settings, endpoints), settings, [UNDERLYING]) as venue:
+        for _ in range(PINGS_FULL if full else PINGS):
+            started_ns = time.perf_counter_ns()
+            await venue.fetch_prices(names[:1])
+            latencies.record(time.perf_counter_ns() - started_ns)
+    return percentiles(latencies)
 
 
 async def _private(steps: Steps, name: VenueName, settings: Settings, endpoints: practice.Endpoints | None) -> None:

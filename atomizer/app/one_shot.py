@@ -33,13 +33,20 @@ def run(settings: Settings, work: Callable[[practice.Endpoints | None], Awaitabl
         return asyncio.run(do())
 
 
+async def address_of(open_client: Callable[[Wiring], VenueClient], settings: Settings) -> str:
+    """Where requests of such a client go; nothing is asked."""
+    opened = open_client(_wiring(settings, [], _unheard, (), 0))
+    await opened.stop()
+    return opened.address
+
+
 @asynccontextmanager
 async def client(
     open_client: Callable[[Wiring], VenueClient],
     settings: Settings,
     underlyings: Sequence[str],
     *,
-    emit: Callable[[Event], None] = lambda _event: None,
+    emit: Callable[[Event], None] | None = None,
     listeners: Sequence[MarketListener] = (),
     last_nonce: int = 0,
 ) -> AsyncIterator[VenueClient]:
@@ -48,21 +55,33 @@ async def client(
     Raises:
         ConfigError, VenueError, BadFrame: as `VenueSession.start`.
     """
-    opened = open_client(
-        Wiring(
-            underlyings=underlyings,
-            emit=emit,
-            now_ns=time.time_ns,
-            max_clock_offset_ns=settings.risk.max_clock_offset.ns,
-            listeners=listeners,
-            last_nonce=last_nonce,
-        )
-    )
+    opened = open_client(_wiring(settings, underlyings, emit or _unheard, listeners, last_nonce))
     await opened.start()
     try:
         yield opened
     finally:
         await opened.stop()
+
+
+def _wiring(
+    settings: Settings,
+    underlyings: Sequence[str],
+    emit: Callable[[Event], None],
+    listeners: Sequence[MarketListener],
+    last_nonce: int,
+) -> Wiring:
+    return Wiring(
+        underlyings=underlyings,
+        emit=emit,
+        now_ns=time.time_ns,
+        max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+        listeners=listeners,
+        last_nonce=last_nonce,
+    )
+
+
+def _unheard(_event: Event) -> None:
+    """For commands that look and place nothing."""
 
 
 def _running(settings: Settings) -> practice.Endpoints | None:

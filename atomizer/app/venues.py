@@ -24,6 +24,7 @@ from atomizer.net.clock import ClockOffset
 VENUES: Final = {
     "derive": "atomizer.app.reach_derive",
     "deribit": "atomizer.app.reach_deribit",
+    "ccxt": "atomizer.app.reach_ccxt",
 }
 
 
@@ -32,6 +33,7 @@ class VenueClient(VenueSession, Protocol):
 
     keeps_orders: bool  # whether an order may rest when the command has ended
     clock_offset: ClockOffset | None  # measured by `start`
+    address: str  # of its requests
 
     async def fetch_prices(self, names: Iterable[str]) -> None:
         """Bring mark and touch of these instruments up to now."""
@@ -72,8 +74,8 @@ class Reach(Protocol):
     def public(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> Callable[[Wiring], VenueClient]:
         """The way to what the venue tells everybody."""
 
-    def speech(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> Speech:
-        """How to speak on a socket that nobody logs in on."""
+    def speech(self, settings: Settings, endpoints: Endpoints | None, variant: str) -> Speech | None:
+        """How to speak on a socket that nobody logs in on; None where there is no such socket of ours."""
 
 
 def account_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> VenueAccount:
@@ -93,8 +95,8 @@ def public_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) 
     return _reach(name).public(settings, endpoints, name.variant)
 
 
-def speech_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> Speech:
-    """How the venue of this name is spoken to on a socket that nobody logs in on."""
+def speech_at(name: VenueName, settings: Settings, endpoints: Endpoints | None) -> Speech | None:
+    """How the venue of this name is spoken to on a socket that nobody logs in on, if there is one of ours."""
     return _reach(name).speech(settings, endpoints, name.variant)
 
 

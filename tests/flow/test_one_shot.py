@@ -27,7 +27,7 @@ def floor(tmp_path_factory):
 def typed(floor, *words, **environment):
     """(exit code, standard output, standard error) of `atomizer WORDS` with nothing else in its environment."""
     command, where, env = [*COMMAND, *words], floor.directory, bare(**environment)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=where, env=env, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=where, env=env, timeout=120)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -172,6 +172,7 @@ def steps_of(floor, *words, **environment):
         ("derive", {"DERIVE_API_VERSION": "v3"}),
         ("deribit", {}),
         ("deribit", {"DERIBIT_USE_ED25519": "true"}),
+        ("ccxt:deribit", {}),
     ],
 )
 def test_an_order_is_checked_to_the_end_and_gone(floor, exchange, environment):
@@ -308,3 +309,20 @@ def test_deribit_is_traded_in_its_own_units(floor):
     code, out, err = typed(floor, "manual-order", *where, *words, "--price", price)
     assert code == 0, out + err
     assert json.loads(out)["filled"] == "10"
+
+
+def test_an_exchange_of_ccxt_trades_like_any_other(floor):
+    """`ccxt:NAME` lists, fills and books an order, and shows what rests, by the library's unified API alone."""
+    where = ("--paper", "--exchange", "ccxt:deribit")
+    words = ("--instrument", "ETH_USDC-PERP", "--json")
+    listed = rows_of(floor, "markets", "--paper", "--format", "json")
+    price = str(round(float(listed[0]["ask"]) * 1.005))  # one market underlies all practice venues
+    taken = ("--side", "buy", "--amount", "0.25", "--time-in-force", "ioc", "--price", price)
+    code, out, err = typed(floor, "manual-order", *where, *words, *taken)
+    assert code == 0, out + err
+    placed = json.loads(out)
+    assert (placed["state"], placed["filled"]) == ("filled", "0.25")
+    assert Decimal(placed["fees"]) > 0
+    ours = held(floor.inventory()["positions"], "ccxt:deribit")["ETH_USDC-PERP"]
+    assert Decimal(ours["position"]) == Decimal("0.25")
+    assert Decimal(ours["average_price_usd"]) == Decimal(placed["average_price"])

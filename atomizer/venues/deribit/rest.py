@@ -67,7 +67,7 @@ class DeribitRest:
         self._profile = profile
         self._credentials = credentials
         self._wiring = wiring
-        self._base = rest_base(profile)
+        self.address = rest_base(profile)
         self._token = ""
         self._last_nonce = wiring.last_nonce
         self._market = MarketData(_unheard, wiring.listeners, BookKind.GROUPED)
@@ -233,7 +233,7 @@ class DeribitRest:
     async def _post(self, request_id: int, method: str, frame: bytes) -> None:
         headers = {"Authorization": f"Bearer {self._token}"} if method.startswith("private/") else {}
         try:
-            message = parse_message(await http.post(VENUE, f"{self._base}/{method}", frame, headers))
+            message = parse_message(await http.post(VENUE, f"{self.address}/{method}", frame, headers))
             answer = message if isinstance(message, Answer) else _unknown(request_id, "not an answer")
         except Disconnected as error:
             answer = Answer(request_id, None, Fault(None, str(error), is_retryable=True))

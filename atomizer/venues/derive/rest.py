@@ -76,7 +76,7 @@ class DeriveRest:
         self._profile = profile
         self._credentials = credentials
         self._wiring = wiring
-        self._base = rest_base(profile)
+        self.address = rest_base(profile)
         self._last_nonce = wiring.last_nonce
         self._market = MarketData(wiring.listeners)
         self._budgets = Budgets()
@@ -281,7 +281,7 @@ class DeriveRest:
     async def _post(self, request_id: int, method: str, params: dict[str, Any]) -> None:
         headers = self._login_headers() if method.startswith("private/") else {}
         try:
-            body = await http.post(VENUE, f"{self._base}/{method}", orjson.dumps(params), headers)
+            body = await http.post(VENUE, f"{self.address}/{method}", orjson.dumps(params), headers)
             answer = parse_answer(body, request_id)
         except Disconnected as error:
             answer = Answer(request_id, None, Fault(None, str(error), is_retryable=True))

@@ -1,0 +1,1 @@
+"""Any exchange of the ccxt library, by its unified API."""
