@@ -10,6 +10,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -87,6 +88,8 @@ class FaultySocket(web.WebSocketResponse):
         self._late: set[asyncio.Task[None]] = set()
 
     async def send_str(self, data: str, compress: int | None = None) -> None:
+        if self._is_mute:
+            return
         outcome = self._stream.leaving(data, time.time_ns())
         if outcome.delay_ns and not outcome.holds_up:
             task = asyncio.create_task(self._send_late(data, outcome.delay_ns))
@@ -101,7 +104,10 @@ class FaultySocket(web.WebSocketResponse):
 
     async def receive(self, timeout: float | None = None) -> WSMessage:  # noqa: ASYNC109  aiohttp's signature
         while True:
-            message = await super().receive(timeout)
+            try:
+                message = await super().receive(timeout)
+            except ConnectionError:  # the client went away while our side of the connection was closed already
+                return WSMessage(WSMsgType.CLOSED, None, None)
             if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
                 return message
             outcome = self._stream.arriving(message.data, time.time_ns())
@@ -110,6 +116,19 @@ class FaultySocket(web.WebSocketResponse):
             await self._end(outcome)
             if outcome.copies:
                 return message
+
+    async def pong(self, message: bytes = b"") -> None:
+        if not self._is_mute:
+            await super().pong(message)
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        if not self._is_mute:
+            return await super().close(code=code, message=message, drain=drain)
+        _abort(self._transport_of())
+        return True
+
+    def _transport_of(self) -> asyncio.Transport | None:
+        return self._req.transport if self._req is not None else None
 
     async def _send(self, data: str, compress: int | None = None) -> None:
         if not self._is_mute:
@@ -121,16 +140,17 @@ class FaultySocket(web.WebSocketResponse):
             await self._send(data)
 
     async def _end(self, outcome: Outcome) -> None:
-        transport = self._req.transport if self._req is not None else None
+        transport = self._transport_of()
         if outcome.ending is Kind.CUT:
             _abort(transport)
         elif outcome.ending is Kind.HALF_CLOSE and transport is not None and not self._is_mute:
             self._is_mute = True
             transport.write_eof()
         elif outcome.ending is Kind.MAINTENANCE and not self.closed:
-            await self.close(code=WSCloseCode.SERVICE_RESTART, message=b"maintenance")
+            with suppress(ConnectionError):
+                await self.close(code=WSCloseCode.SERVICE_RESTART, message=b"maintenance")
 
 
-def _abort(transport: asyncio.BaseTransport | None) -> None:
-    if isinstance(transport, asyncio.Transport):
+def _abort(transport: asyncio.Transport | None) -> None:
+    if transport is not None:
         transport.abort()

@@ -1,6 +1,7 @@
 """Faults on the wire: what a plan says, that it is the same for the same seed, and what a client sees of each."""
 
 import asyncio
+import functools
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+import uvloop
 
 from atomizer.errors import UsageError
 from atomizer.sim.deribit import Venue, serve
@@ -119,6 +121,16 @@ def test_maintenance_is_the_whole_venue():
 # On the wire
 
 
+def on_the_venues_loop(test):
+    """Run as the venues are run: their loop's transports are not asyncio's."""
+
+    @functools.wraps(test)
+    def run(*args, **options):
+        uvloop.run(test(*args, **options))
+
+    return run
+
+
 @asynccontextmanager
 async def under(plan, seed=3):
     """(session, base address) of practice Deribit under a plan, its market moving."""
@@ -148,6 +160,7 @@ async def ask(socket, method="public/test", **params):
     await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
 
+@on_the_venues_loop
 async def test_duplicates_arrive_twice():
     """Every answer comes twice."""
     async with under("duplicate=100%") as (session, url), session.ws_connect(url + "/ws/api/v2") as socket:
@@ -156,6 +169,7 @@ async def test_duplicates_arrive_twice():
         assert first == second
 
 
+@on_the_venues_loop
 async def test_delays_keep_the_order_and_reorderings_do_not():
     """What is delayed holds up what is behind it; what is reordered is overtaken."""
     async with under("delay=50%:30ms") as (session, url), session.ws_connect(url + "/ws/api/v2") as socket:
@@ -170,6 +184,7 @@ async def test_delays_keep_the_order_and_reorderings_do_not():
         assert arrived != list(range(20))
 
 
+@on_the_venues_loop
 async def test_refusals_never_reach_the_venue(capfd):
     """A rejected order is not in the market; each fault is announced with its venue, connection, frame and subject."""
     async with under("reject=50%") as (session, url), session.ws_connect(url + "/ws/api/v2") as socket:
@@ -186,6 +201,7 @@ async def test_refusals_never_reach_the_venue(capfd):
     ]
 
 
+@on_the_venues_loop
 async def test_cut_is_a_broken_connection():
     """The client's read ends without a close frame."""
     async with under("cut=100%") as (session, url), session.ws_connect(url + "/ws/api/v2") as socket:
@@ -194,13 +210,30 @@ async def test_cut_is_a_broken_connection():
         assert socket.close_code == 1006
 
 
-async def test_half_close_ends_one_direction():
-    """The venue's side ends; the client sees the end of the stream and nothing that it asks is answered."""
+@on_the_venues_loop
+async def test_half_close_ends_one_direction(caplog):
+    """The venue's side ends; the client sees the end of the stream, is not answered, and may go away as it likes."""
     async with under("half-close=100%") as (session, url), session.ws_connect(url + "/ws/api/v2") as socket:
         await ask(socket)
         assert (await socket.receive(timeout=5)).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+    async with under("half-close=100%") as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(
+            b"GET /ws/api/v2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x81\x82\0\0\0\0{}")  # a masked text frame: {}
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.write(b"\x89\x80\0\0\0\0")  # a ping that cannot be answered any more
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.close()
+        await writer.wait_closed()
+    assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
 
 
+@on_the_venues_loop
 async def test_maintenance_turns_everybody_away_for_a_while():
     """The request is refused, the socket closed, the next one not let in; afterwards it is."""
     async with under("maintenance=30%:700ms") as (session, url):
@@ -223,6 +256,7 @@ async def test_maintenance_turns_everybody_away_for_a_while():
             await asyncio.sleep(0.1)
 
 
+@on_the_venues_loop
 async def test_http_meets_the_same_faults():
     """429 and its body for coming too often; an answer that is lost is a connection that breaks."""
     async with under("rate-limit=100%") as (session, url), session.get(url + "/api/v2/public/test") as response:
