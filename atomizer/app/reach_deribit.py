@@ -15,6 +15,7 @@ from atomizer.errors import ConfigError
 from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import build_request, parse_message
+from atomizer.venues.deribit.market import BookKind
 from atomizer.venues.deribit.market_codec import ticker_channel
 from atomizer.venues.deribit.names import to_deribit
 from atomizer.venues.deribit.opening import subscribe
@@ -36,6 +37,7 @@ def missing(settings: Settings, _variant: str) -> list[str]:
 def account(settings: Settings, endpoints: practice.Endpoints | None, _variant: str) -> VenueAccount:
     """Raises ConfigError: a key or secret that is none."""
     profile, credentials = profile_of(settings, endpoints), _credentials(settings, endpoints)
+    books = BookKind(settings.exchange.deribit_books)
 
     def open_session(wiring: Wiring) -> VenueSession:
         return DeribitSession(
@@ -47,6 +49,7 @@ def account(settings: Settings, endpoints: practice.Endpoints | None, _variant: 
             listeners=wiring.listeners,
             last_nonce=wiring.last_nonce,
             max_clock_offset_ns=wiring.max_clock_offset_ns,
+            books=books,
         )
 
     key = credentials.api_key
@@ -99,4 +102,7 @@ def _credentials(settings: Settings, endpoints: practice.Endpoints | None) -> Cr
         raise ConfigError(f"missing {name}: set it, or use --paper for the practice venues")
     if is_asymmetric:
         return Credentials.with_ed25519(settings.exchange.deribit_api_key, proof)
-    return Credentials.with_secret(settings.exchange.deribit_api_key, proof.strip().encode())
+    secret = proof.strip().encode()
+    if settings.exchange.deribit_login == "credentials":
+        return Credentials.with_sent_secret(settings.exchange.deribit_api_key, secret)
+    return Credentials.with_secret(settings.exchange.deribit_api_key, secret)

@@ -20,6 +20,8 @@ class Exchange(msgspec.Struct, frozen=True):
     derive_subaccount_id: Annotated[int, Meta(ge=0)] = 0
     deribit_api_key: str = ""  # its public name
     deribit_use_ed25519: bool = False
+    deribit_login: Literal["signature", "credentials"] = "signature"  # credentials send the secret itself
+    deribit_books: Literal["raw", "100ms", "grouped"] = "raw"  # every change, bundled ones, or the best 20 levels
 
 
 class RfqSource(msgspec.Struct, frozen=True):

@@ -33,6 +33,7 @@ from atomizer.venues.deribit.wire import (
     read,
 )
 
+ORDERS: Final = "user.changes.any.any.raw"  # channel of our orders and trades, of every kind and currency
 LONGEST_WORDS: Final = 300  # of a venue's error that we carry along
 NOTHING: Final = Decimal(0)
 

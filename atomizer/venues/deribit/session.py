@@ -38,7 +38,7 @@ from atomizer.venues.deribit.account_codec import Standing, parse_positions, par
 from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.blocks import BlockDesk
 from atomizer.venues.deribit.budgets import Budgets
-from atomizer.venues.deribit.codec import Heartbeat, Login, build_request, parse_message
+from atomizer.venues.deribit.codec import ORDERS, Heartbeat, Login, build_request, parse_message
 from atomizer.venues.deribit.delivery import fetch_delivery_prices
 from atomizer.venues.deribit.listening import Listening
 from atomizer.venues.deribit.market import BookKind, MarketData
@@ -59,7 +59,6 @@ from atomizer.venues.deribit.quoting import QuoteDesk
 log = logging.getLogger(__name__)
 
 FIRST_MESSAGES_WITHIN_S: Final = 5
-ORDERS: Final = "user.changes.any.any.raw"  # what happens to our orders, and our trades, of every kind and currency
 HOUSEKEEPING_S: Final = 0.1
 RENEW_AT: Final = 0.8  # of a login's life
 
