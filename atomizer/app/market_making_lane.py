@@ -36,6 +36,9 @@ class QuoteVenue(OrderVenue, Protocol):
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
 
+    def renew_book(self, name: str) -> None:
+        """Have the whole book sent again."""
+
 
 class Quoted:
     """One instrument that we quote: its slot, its rule, and the orders that may live on each side."""
@@ -184,7 +187,8 @@ class QuoteLane:
         for row in self._lane.rows[:count].tolist() if count else ():
             number, action, is_bid, reason, _, price_nanos, size_nanos = row
             if action == RESUBSCRIBE:
-                continue  # every frame of a snapshot channel is the whole book
+                self._venue.renew_book(self._quoted[number].name)
+                continue
             quoted = self._quoted[number]
             if log.isEnabledFor(logging.DEBUG):
                 what = f"{_WORDS[action]} {'bid' if is_bid else 'ask'} {format_nanos(size_nanos)}"

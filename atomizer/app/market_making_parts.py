@@ -65,7 +65,7 @@ def build_room_limits(settings: Settings) -> RoomLimits:
 def build_limits(settings: Settings, instrument: Instrument) -> InstrumentLimits:
     risk = settings.risk
     return InstrumentLimits(
-        tick_nanos=instrument.tick_nanos,
+        tick_nanos=instrument.any_tick_nanos,  # one tick a slot: at any price the venue takes it
         lot_nanos=instrument.lot_nanos,
         min_amount_nanos=instrument.min_amount_nanos,
         max_amount_nanos=instrument.max_amount_nanos,
@@ -85,7 +85,7 @@ def build_core_gate(settings: Settings) -> Gate:
 
 
 def keep_nanos(settings: Settings, instrument: Instrument) -> int:
-    return settings.market_maker.keep_ticks * instrument.tick_nanos
+    return settings.market_maker.keep_ticks * instrument.any_tick_nanos
 
 
 def life_of(settings: Settings) -> TimeInForce:

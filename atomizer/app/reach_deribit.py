@@ -49,6 +49,7 @@ def account(settings: Settings, endpoints: practice.Endpoints | None, _variant: 
             listeners=wiring.listeners,
             last_nonce=wiring.last_nonce,
             max_clock_offset_ns=wiring.max_clock_offset_ns,
+            reader=wiring.reader,
             books=books,
         )
 

@@ -151,6 +151,11 @@ class Instrument(msgspec.Struct, frozen=True):
         """Whether amounts count USD instead of coins: see the table."""
         return self.is_inverse and not self.contract.is_option
 
+    @property
+    def any_tick_nanos(self) -> int:
+        """The tick of the highest prices, which lower ones are on, too: venues list steps that are multiples."""
+        return self.tick_steps[-1].tick_nanos if self.tick_steps else self.tick_nanos
+
     def tick_at(self, price_nanos: int) -> int:
         """The tick of that price; a price where two steps meet is on the finer one (and on both grids)."""
         tick_nanos = self.tick_nanos

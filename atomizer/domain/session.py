@@ -112,3 +112,6 @@ class QuoteSession(VenueSession, ProtectingVenue, Protocol):
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
+
+    def renew_book(self, name: str) -> None:
+        """The reader has lost the book's sequence: have its channel send all of it again."""

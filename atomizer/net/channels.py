@@ -90,7 +90,7 @@ class Channels:
         feeds = {channel: self._feeds[channel] for channel in channels if channel in self._feeds}
         if feeds:
             await self.leave(feeds)
-            await self.listen(feeds, speaks_first=True)
+            await self.listen(feeds, speaks_first=False)
 
     async def all_heard(self, within_s: float) -> None:
         """Wait until every channel that speaks first has spoken, at most this long."""

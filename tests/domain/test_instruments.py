@@ -77,3 +77,5 @@ def test_the_tick_grows_with_the_price(price, tick):
     contract = Contract("ETH", 1_748_592_000, 3000 * NANOS, OptionType.CALL)
     assert listed(contract, "ETH", steps).tick_at(price) == tick
     assert listed(contract, "ETH").tick_at(price) == 100_000
+    assert listed(contract, "ETH", steps).any_tick_nanos == 1_000_000
+    assert listed(contract, "ETH").any_tick_nanos == 100_000

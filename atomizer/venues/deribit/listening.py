@@ -73,6 +73,10 @@ class Listening:
                 except (VenueError, BadFrame, ConfigError) as error:
                     log.warning("%s: the list of instruments stays as it was: %s", VENUE, error)
 
+    def renew_book(self, name: str) -> None:
+        """This book cannot be trusted until its next snapshot."""
+        self._on_book_lost(self.market.book_channel(name))
+
     async def keep_books(self, drop: Callable[[], None]) -> None:
         """Ask anew for each book that lost its sequence, and for no other."""
         while True:

@@ -50,7 +50,7 @@ class _WireOpen(msgspec.Struct):
     order_id: Identity
     instrument_name: Name
     direction: Literal["buy", "sell"]
-    price: Decimal
+    price: msgspec.Raw  # a number, or "market_price" for one that waits for its trigger
     amount: Decimal
     creation_timestamp: Millis
     filled_amount: Decimal = Decimal(0)
@@ -200,7 +200,7 @@ class DeribitRest:
                     order_id=wire.order_id,
                     instrument=contract.name,
                     side=Side.BUY if wire.direction == "buy" else Side.SELL,
-                    price_nanos=nanos(wire.price, f"{what} price"),
+                    price_nanos=_price_nanos(wire.price, what),
                     amount_nanos=nanos(wire.amount, f"{what} amount"),
                     filled_nanos=nanos(wire.filled_amount, f"{what} filled_amount"),
                     created_ns=wire.creation_timestamp * NANOS_PER_MS,
@@ -259,3 +259,9 @@ def _unknown(request_id: int, words: str) -> Answer:
 
 def _unheard(_channel: str) -> None:
     """A book that cannot be believed stays dark: the next look asks for it again anyway."""
+
+
+def _price_nanos(raw: msgspec.Raw, what: str) -> int:
+    """0 for what has no price of its own."""
+    text = bytes(raw).decode()
+    return 0 if text == '"market_price"' else nanos(read(raw, Decimal, what), f"{what} price")

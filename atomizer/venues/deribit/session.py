@@ -1,6 +1,6 @@
 """A trading session at Deribit: connect, log in, protect, listen, trade, and come back after a loss.
 
-Implements `VenueSession` and `ProtectingVenue`. What the venue says is emitted as it comes, duplicates included; the
+Implements `QuoteSession`. What the venue says is emitted as it comes, duplicates included; the
 order table is who knows better. We never log out: Deribit keeps orders after a polite logout, and cancels them when the
 socket is gone.
 """
@@ -15,7 +15,7 @@ from typing import Any, Final
 from atomizer._core.book import Book
 from atomizer._core.scan import channel_of
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.ports import MarketListener
+from atomizer.domain.ports import FrameReader, MarketListener
 from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
 from atomizer.domain.trading import (
     CancelSent,
@@ -32,7 +32,7 @@ from atomizer.net.backoff import Backoff
 from atomizer.net.channels import Feed, Notice
 from atomizer.net.clock import ClockOffset
 from atomizer.net.connection import Connection
-from atomizer.net.rpc import NANOS_PER_S, Rpc
+from atomizer.net.rpc import NANOS_PER_S, Answer, Rpc
 from atomizer.net.websocket import CloseReason
 from atomizer.venues.deribit.account_codec import Standing, parse_positions, parse_standing, parse_trip
 from atomizer.venues.deribit.auth import Credentials
@@ -83,6 +83,7 @@ class DeribitSession:
         listeners: Sequence[MarketListener] = (),
         last_nonce: int = 0,
         max_clock_offset_ns: int = NANOS_PER_S,
+        reader: FrameReader | None = None,
         books: BookKind = BookKind.RAW,
         random: Random | None = None,
     ) -> None:
@@ -103,6 +104,7 @@ class DeribitSession:
         )
         self._budgets = Budgets()
         self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
+        self._reader = reader
         self._listening = Listening(self._rpc, self._underlyings, listeners, books)
         self._market, self._channels = self._listening.market, self._listening.channels
         self._orders = OrderDesk(self._rpc, self._market, emit=emit, now_ns=now_ns)
@@ -176,6 +178,14 @@ class DeribitSession:
     def market(self) -> MarketData:
         """Tickers, indices and the USD view, beyond what every venue has."""
         return self._market
+
+    def book_channel(self, name: str) -> str:
+        """The channel that an instrument's book comes on."""
+        return self._market.book_channel(name)
+
+    def renew_book(self, name: str) -> None:
+        """The reader has lost the book's sequence: ask for this one anew."""
+        self._listening.renew_book(name)
 
     @property
     def names(self) -> list[str]:
@@ -278,23 +288,32 @@ class DeribitSession:
 
     def _on_text(self, text: memoryview) -> None:
         now_ns = self._now_ns()
+        # Until we are open, every channel must be heard here: that is how we know that it speaks.
+        reader = self._reader if self._orders.is_open else None
+        if reader is not None and reader.on_frame(text, now_ns):
+            return
         channel = channel_of(text)
-        where = channel or "frame"
         try:
             feed = self._market.book_feed(channel) if channel is not None else None
             if channel is not None and feed is not None and feed.on_frame(text, now_ns):
                 self._channels.has_spoken(channel)
-                return
-            message = parse_message(text)
-            if isinstance(message, Notice):
-                where = message.channel
-                self._channels.on_notice(message, now_ns)
-            elif isinstance(message, Heartbeat):
-                self._on_heartbeat(message)
             else:
-                self._rpc.on_answer(message)
+                self._on_message(parse_message(text), now_ns)
         except BadFrame as error:
-            self._count(error, where)
+            self._count(error, channel or "frame")
+        if reader is not None and channel is not None:
+            reader.on_channel(channel, now_ns)
+
+    def _on_message(self, message: Answer | Notice | Heartbeat, now_ns: int) -> None:
+        if isinstance(message, Notice):
+            try:
+                self._channels.on_notice(message, now_ns)
+            except BadFrame as error:
+                self._count(error, message.channel)
+        elif isinstance(message, Heartbeat):
+            self._on_heartbeat(message)
+        else:
+            self._rpc.on_answer(message)
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
         if heartbeat.wants_answer:

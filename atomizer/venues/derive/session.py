@@ -173,6 +173,9 @@ class DeriveSession:
         """The channel that an instrument's book comes on."""
         return book_channel(name)
 
+    def renew_book(self, name: str) -> None:
+        """Nothing to do: each frame of Derive's is the whole book."""
+
     @property
     def names(self) -> list[str]:
         """Names of all listed instruments."""
