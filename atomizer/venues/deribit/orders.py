@@ -109,8 +109,8 @@ class OrderDesk:
         apart.
         """
         words = self._off_terms(order)
-        oldest = self._ahead_of(order.replaces)
-        if oldest is not None and not words:
+        oldest = order.replaces if order.replaces in self._successors else self._ahead_of(order.replaces)
+        if oldest is not None and not words:  # its cancel is under way: only what follows it changes
             waiting = self._successors[oldest]
             self._successors[oldest] = waiting._replace(order=order, decided_ns=now_ns)
             self._report(waiting.order.client_id, OrderState.REFUSED, "replaced before it left")
