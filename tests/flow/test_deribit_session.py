@@ -1,6 +1,7 @@
 """A session at practice Deribit over real sockets: in, trading, cut off, back, and never in doubt."""
 
 import asyncio
+import contextlib
 import time
 from decimal import Decimal
 from random import Random
@@ -159,8 +160,9 @@ async def play(market, venue):
         await asyncio.sleep(STEP_NS / SECOND)
 
 
-@pytest.fixture
-async def floor():
+@contextlib.asynccontextmanager
+async def practice():
+    """A floor whose session has not started."""
     market = Market(7, time.time_ns())
     venue = Venue(market, ACCOUNTS)
     runner, port = await serve(venue, "127.0.0.1", 0)
@@ -172,6 +174,12 @@ async def floor():
     playing.cancel()
     await asyncio.gather(playing, return_exceptions=True)
     await runner.cleanup()
+
+
+@pytest.fixture
+async def floor():
+    async with practice() as floor:
+        yield floor
 
 
 @pytest.fixture
