@@ -99,6 +99,7 @@ class MarketMaking:
             portfolio=ledger.state.portfolio,
             mark=self.venue.mark,
             max_mark_age_ns=settings.risk.max_mark_age.ns,
+            doubting=ledger.state.doubting,
         )
         self.custody = Custody(
             ledger=ledger,
@@ -189,6 +190,7 @@ class MarketMaking:
         self.has_connected = True
         if not self.is_dry:
             await self.custody.cancel_own()
+            await self.custody.reconcile()
         self._choose()
         if self.emergency.killed:
             return

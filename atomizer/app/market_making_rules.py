@@ -26,13 +26,16 @@ class Rules:
         portfolio: Portfolio,
         mark: Callable[[str], Mark | None],
         max_mark_age_ns: int,
+        doubting: Callable[[str], str],
     ) -> None:
+        """`doubting` names a venue that holds another position in an instrument than we booked, if one does."""
         self._lane = lane
         self._strategy = strategy
         self._limits = limits
         self._portfolio = portfolio
         self._mark = mark
         self._max_mark_age_ns = max_mark_age_ns
+        self._doubting = doubting
         self.why: dict[tuple[str, Side], Reason] = {}  # of each side that shows less than was wanted
 
     def renew(self, now_ns: int) -> list[Quoted]:
@@ -57,7 +60,10 @@ class Rules:
         changed = []
         for each in quoted:
             self._lane.set_position(each.name, positions[each.name])
-            rule = wanted.get(each.name)
+            is_doubted = bool(self._doubting(each.name))
+            if is_doubted:
+                self.why |= {(each.name, side): Reason.POSITION_MISMATCH for side in Side}
+            rule = None if is_doubted else wanted.get(each.name)
             bid, ask = rooms[each.name, Side.BUY].size_nanos, rooms[each.name, Side.SELL].size_nanos
             if self._lane.set_rule(each, None if rule is None else _sized(rule, bid, ask)):
                 changed.append(each)

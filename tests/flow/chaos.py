@@ -27,8 +27,12 @@ from atomizer.sim.derive import PRACTICE_ACCOUNT
 
 VICTIM = Path(__file__).with_name("victim.py")
 NANOS = 10**9
-FLAGS = ("rfq-responder", "--exchange", "sim", "--enable-hedging")
-QUOTING = b"Rysk maker"  # of the banner
+FLAGS = {
+    "rfq-responder": ("--exchange", "sim", "--enable-hedging"),
+    # Close to mid and with some size, so that takers find it.
+    "market-maker": ("--exchange", "sim", "--aggression", "0.9", "--min-spread", "1", "--size", "0.5"),
+}
+QUOTING = b"limits: "  # of the banner
 LONGEST_LIFE_S = 30.0  # a place that is not passed in this time is given up for a random moment
 AGREES_WITHIN_S = 90.0  # a Rysk trade shows in its positions within 30 s
 STARTS_WITHIN_S = 120.0  # on a machine that does much else
@@ -50,7 +54,8 @@ class Recovery(NamedTuple):
 class Chaos:
     """Practice venues in a directory, and one victim after the other."""
 
-    def __init__(self, directory, *, seed=1):
+    def __init__(self, directory, command, *, seed=1):
+        self.command = command
         self.directory = directory
         self.desk = Desk(directory, seed=seed, rfq_interval="150ms")
         self.rest = Rest(self.desk)
@@ -69,7 +74,7 @@ class Chaos:
         self.log = (self.directory / "victim.log").open("wb")
         with self.log:
             self.victim = subprocess.Popen(
-                [sys.executable, str(VICTIM), place, str(occurrence), *FLAGS],
+                [sys.executable, str(VICTIM), place, str(occurrence), self.command, *FLAGS[self.command]],
                 stdin=subprocess.DEVNULL,
                 stdout=self.log,
                 stderr=self.log,
@@ -146,7 +151,8 @@ class Chaos:
         return "; ".join(found), len(theirs), len(trades) + len(won)
 
     def venue_orders(self):
-        return [order["label"] for order in self.pages("private/get_order_history", "orders")]
+        ended = [order["label"] for order in self.pages("private/get_order_history", "orders")]
+        return ended + [label for label in self.rest.labels() if label not in ended]  # one may end in between
 
     def venue_trades(self):
         return {trade["trade_id"] for trade in self.pages("private/get_trade_history", "trades")}
@@ -192,17 +198,18 @@ def _differing(what, ours, theirs):
         yield f"{what}: only ours {sorted(ours - theirs)[:3]}, only theirs {sorted(theirs - ours)[:3]}"
 
 
-def plan_of(kills):
+def plan_of(kills, command="rfq-responder"):
     """(place, occurrence) of each kill: half walk the places turn by turn, the others come at random moments."""
-    walked = [(PLACES[at % len(PLACES)], 1 + at // len(PLACES) * 2) for at in range(kills // 2)]
+    places = PLACES[command]
+    walked = [(places[at % len(places)], 1 + at // len(places) * 2) for at in range(kills // 2)]
     return walked + [(None, 1)] * (kills - len(walked))
 
 
-def run(directory, plan, say, *, seed=1):
+def run(directory, plan, say, *, command="rfq-responder", seed=1):
     """The kills of a plan; every recovery is said as it comes, and answered."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    chaos = Chaos(directory, seed=seed)
+    chaos = Chaos(directory, command, seed=seed)
     found = []
     try:
         chaos.recover()

@@ -17,10 +17,18 @@ PLAN = [
 
 def test_no_kill_loses_or_doubles_an_order_or_a_fill(tmp_path):
     """Killed between intent, send, answer and fill, each restart knows every order and fill of the venues, once."""
-    assert {place for place, _ in PLAN if place} <= set(PLACES)
+    assert {place for place, _ in PLAN if place} <= set(PLACES["rfq-responder"])
     found = chaos.run(tmp_path / "chaos", PLAN, print)
     assert [recovery.difference for recovery in found] == [""] * len(PLAN)
     assert found[-1].trades > 0
+
+
+def test_no_kill_of_a_market_maker_loses_or_doubles_an_order(tmp_path):
+    """Killed round orders that rest and are replaced, each restart knows every order and fill of the venue, once."""
+    plan = [("after sending order", 2), ("before hearing order answer", 1), ("after sending replace", 1), (None, 1)]
+    found = chaos.run(tmp_path / "chaos", plan, print, command="market-maker")
+    assert [recovery.difference for recovery in found] == [""] * len(plan)
+    assert found[-1].orders > 0
 
 
 @pytest.mark.parametrize("kills", [1, 60, 300])
@@ -29,4 +37,4 @@ def test_a_plan_walks_the_places_and_then_comes_at_random(kills):
     places = [place for place, _ in chaos.plan_of(kills) if place]
     assert len(chaos.plan_of(kills)) == kills
     assert len(places) == kills // 2
-    assert kills < 60 or set(places) == set(PLACES)
+    assert kills < 60 or set(places) == set(PLACES["rfq-responder"])

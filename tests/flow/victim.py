@@ -13,21 +13,24 @@ import sys
 from pathlib import Path
 
 from atomizer.app import ledger
+from atomizer.app.market_making import MarketMaking
 from atomizer.app.trader import Trader
 from atomizer.cli import main
 from atomizer.journal import writer
 from atomizer.journal.writer import JournalWriter
 from atomizer.net.connection import Connection
 
-WRITTEN = ("QuoteSent", "OrderPlaced", "OrderUpdate", "Fill", "HedgeOpened", "HedgeClosed")
-SENT = {"quote": b'"method":"quote"', "order": b'"private/order"'}
-QUESTION = {"question": b'"private/get_open_orders"'}
-HEARD = {
-    "trade notice": b'"id":"trade"',
-    "order notice": b".orders",
-    "trades notice": b".trades",
-    "order answer": b'"order_status"',
+WRITTEN = {
+    "rfq-responder": ("QuoteSent", "OrderPlaced", "OrderUpdate", "Fill", "HedgeOpened", "HedgeClosed"),
+    "market-maker": ("OrderPlaced", "CancelSent", "OrderUpdate", "Fill"),
 }
+SENT = {
+    "rfq-responder": {"quote": b'"method":"quote"', "order": b'"private/order"'},
+    "market-maker": {"order": b'"private/order"', "replace": b'"private/replace"'},
+}
+QUESTION = {"question": b'"private/get_open_orders"'}
+NOTICES = {"order notice": b".orders", "trades notice": b".trades", "order answer": b'"order_status"'}
+HEARD = {"rfq-responder": {"trade notice": b'"id":"trade"', **NOTICES}, "market-maker": NOTICES}
 ORDERS, NOWHERE = "victim.orders", "nowhere"
 AT_THE_START = (
     "before start",
@@ -35,12 +38,15 @@ AT_THE_START = (
     *(f"{when} sending question" for when in ("before", "after")),
     *(f"{when} writing PositionsCompared" for when in ("before", "after")),
 )
-PLACES = [
-    *AT_THE_START,
-    *(f"{when} writing {kind}" for kind in WRITTEN for when in ("before", "after")),
-    *(f"{when} sending {what}" for what in SENT for when in ("before", "after")),
-    *(f"{when} hearing {what}" for what in HEARD for when in ("before", "after")),
-]
+PLACES = {
+    command: [
+        *AT_THE_START,
+        *(f"{when} writing {kind}" for kind in WRITTEN[command] for when in ("before", "after")),
+        *(f"{when} sending {what}" for what in SENT[command] for when in ("before", "after")),
+        *(f"{when} hearing {what}" for what in HEARD[command] for when in ("before", "after")),
+    ]
+    for command in WRITTEN
+}
 
 
 class Walk:
@@ -61,9 +67,10 @@ class Walk:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def lay(walk):
+def lay(walk, command):
     """Put the places round the classes that write, send and hear."""
-    append, send_text, init, start = JournalWriter.append, Connection.send_text, Connection.__init__, Trader.start
+    sent, heard = SENT[command] | QUESTION, HEARD[command]
+    append, send_text, init = JournalWriter.append, Connection.send_text, Connection.__init__
 
     def append_at(self, record):
         kind = type(record).__name__
@@ -73,27 +80,30 @@ def lay(walk):
         return sequence
 
     def send_at(self, text):
-        kind = kind_of(SENT | QUESTION, text)
+        kind = kind_of(sent, text)
         walk.at(f"before sending {kind}")
         send_text(self, text)
         walk.at(f"after sending {kind}")
 
     def init_at(self, *arguments, on_text, **more):
         def hear(text):
-            kind = kind_of(HEARD, text)
+            kind = kind_of(heard, text)
             walk.at(f"before hearing {kind}")
             on_text(text)
             walk.at(f"after hearing {kind}")
 
         init(self, *arguments, on_text=hear, **more)
 
-    async def start_at(self, sender=None):
-        walk.at("before start")
-        await start(self, sender)
-        walk.at("after start")
+    def begun(start):
+        async def start_at(self, *arguments):
+            walk.at("before start")
+            await start(self, *arguments)
+            walk.at("after start")
+
+        return start_at
 
     JournalWriter.append, Connection.send_text, Connection.__init__ = append_at, send_at, init_at
-    Trader.start = start_at
+    Trader.start, MarketMaking.start = begun(Trader.start), begun(MarketMaking.start)
 
 
 def kind_of(kinds, text):
@@ -110,6 +120,6 @@ def hurry():
 if __name__ == "__main__":
     hurry()
     place, occurrence, *command = sys.argv[1:]
-    lay(Walk(place, int(occurrence)))
+    lay(Walk(place, int(occurrence)), command[0])
     sys.argv = ["atomizer", *command]
     main()
