@@ -59,6 +59,7 @@ def request(signature):
         "signer": SIGNER,
         "signature": "0x" + signature.hex(),
         "reduce_only": False,
+        "mmp": False,
         "label": "mm.3.17",
     }
     return {"id": 7, "method": "private/order", "params": params}

@@ -269,6 +269,7 @@ class BestLibraries:
             "signer": SIGNER,
             "signature": f"0x{signature[:64].hex()}{signature[64] + 27:02x}",
             "reduce_only": False,
+            "mmp": False,
             "label": f"mm.r1.{number}",
             "nonce_to_cancel": RESTING_NONCE,
         }
