@@ -6,10 +6,12 @@ from pathlib import Path
 import msgspec
 
 from atomizer.app import practice, reach_rysk
+from atomizer.app.cross import cross_account
 from atomizer.app.reach_rysk import RyskAccess
 from atomizer.app.venues import VenueAccount, account_at, missing_at, require
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.settings import Settings
+from atomizer.config.units import VenueName
 from atomizer.errors import ConfigError
 from atomizer.journal.frames import Identity
 
@@ -33,17 +35,40 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
     Raises:
         ConfigError: something is missing (all of it is listed), or an address contradicts the mode.
     """
-    name = settings.exchange.name
+    name, hedge_name = settings.exchange.name, _hedge_name(settings)
     if endpoints is None:
         reach_rysk.websocket_url(settings, None)  # an address that will not do is told before any key is taken
-        require(missing_at(name, settings) + reach_rysk.missing(settings))
+        elsewhere = missing_at(hedge_name, settings) if hedge_name is not None else []
+        require(missing_at(name, settings) + elsewhere + reach_rysk.missing(settings))
     venue = account_at(name, settings, endpoints)
+    if hedge_name is not None:
+        venue = cross_account(venue, account_at(hedge_name, settings, endpoints))
     return Access(
         mode=mode_of(settings),
         venue=venue,
         rysk=await reach_rysk.maker_access(settings, endpoints),
         directory=book_directory(settings, venue, endpoints),
     )
+
+
+def _hedge_name(settings: Settings) -> VenueName | None:
+    """The venue to hedge at, when it is another than where prices come from.
+
+    Raises:
+        ConfigError: another venue without `cross`, `cross` without another, or hedges that go where prices come from.
+    """
+    hedging, name = settings.hedging, settings.exchange.name
+    wanted = hedging.venue
+    is_other = wanted is not None and (wanted.venue, wanted.variant) != (name.venue, name.variant)
+    if not is_other and not hedging.cross:
+        return None
+    if wanted is None or not is_other:
+        raise ConfigError("hedging.cross: say where to hedge: --hedge-exchange, another than the one that prices")
+    if not hedging.cross:
+        raise ConfigError(f"hedging.venue {wanted} is not {name}, where prices come from: add --enable-cross-hedge")
+    if hedging.mode == "option":
+        raise ConfigError("hedging.mode option goes where it is priced: use --hedge-mode perpetual with another venue")
+    return wanted
 
 
 def book_directory(settings: Settings, venue: VenueAccount, endpoints: practice.Endpoints | None) -> Path:

@@ -21,12 +21,14 @@ KEYS = {
     "quote_duration": "rfq.quote_duration",
     "enable_hedging": "hedging.enabled",
     "hedge_mode": "hedging.mode",
+    "hedge_exchange": "hedging.venue",
+    "enable_cross_hedge": "hedging.cross",
     "max_delta": "risk.max_delta",
 }
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--exchange", metavar="NAME", help="Where to take prices from and hedge: derive, ccxt:NAME or sim.")
+@click.option("--exchange", "--primary-exchange", metavar="NAME", help="Where to take prices from and hedge.")
 @click.option("--paper", is_flag=True, help="The practice twin of the exchange, on this machine.")
 @click.option("--test", is_flag=True, default=None, help="Test networks only.")
 @click.option("--rfq-source", metavar="NAME", help="Where RFQs come from: rysk.")
@@ -36,6 +38,8 @@ KEYS = {
 @click.option("--quote-duration", metavar="TIME", help="How long a quote is valid (30s).")
 @click.option("--enable-hedging", is_flag=True, default=None, help="Hedge what is won.")
 @click.option("--hedge-mode", metavar="MODE", help="option: the same option back to back; perpetual: its delta.")
+@click.option("--hedge-exchange", metavar="NAME", help="Hedge there instead, in its linear perpetual.")
+@click.option("--enable-cross-hedge", is_flag=True, default=None, help="Allow --hedge-exchange to be another venue.")
 @click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
 @click.option("--seed", type=int, help="Seed of the practice market.")
@@ -67,6 +71,9 @@ def command(
     from atomizer.errors import Killed, OrdersMayLive
 
     flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
+    if flags["enable_cross_hedge"]:
+        flags["enable_hedging"] = True
+        flags["hedge_mode"] = flags["hedge_mode"] or "perpetual"
     values = {KEYS[name]: value for name, value in flags.items()}
 
     def read_settings() -> "Settings":

@@ -46,6 +46,8 @@ class Hedging(msgspec.Struct, frozen=True):
 
     enabled: bool = False
     mode: Literal["option", "perpetual"] = "option"
+    venue: VenueName | None = None  # another than where prices come from, with `cross`
+    cross: bool = False
     ratio: Positive = Positive(1)
     slippage_bps: Bps = 100  # how far beyond the book's worst needed level an order may reach
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 20
@@ -154,6 +156,7 @@ VARIABLES = {
     "QUOTE_VALID_DURATION": "rfq.quote_duration",
     "ENABLE_DELTA_HEDGE": "hedging.enabled",
     "HEDGE_RATIO": "hedging.ratio",
+    "HEDGE_VENUE": "hedging.venue",
     "MAX_POSITION_DELTA": "risk.max_delta",
     "MAX_POSITION_SIZE": "risk.max_position",
 }

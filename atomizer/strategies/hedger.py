@@ -71,7 +71,7 @@ class Hedger:
         instrument = self._market.instrument(name)
         if instrument is None or not instrument.is_active:
             return Verdict(Reason.UNLISTED, f"hedge instrument {name} is not listed")
-        return self._open(fill, instrument, wanted + self._carried.get(name, 0), now_ns)
+        return self._open(fill, instrument, wanted + self._carried.get(instrument.name, 0), now_ns)
 
     def _open(self, fill: Fill, instrument: Instrument, wanted: int, now_ns: int) -> HedgeOpened:
         amount = floor_to(abs(wanted), instrument.lot_nanos)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate
+from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Signed
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.clock import ClockOffset, check_offset
 from atomizer.venues.ccxt.asking import Asking
@@ -152,6 +152,10 @@ class CcxtSession:
         self._last_nonce = max(now_ns, self._last_nonce + 1)
         return self._last_nonce
 
+    def signed(self, instrument: str) -> Signed:  # noqa: ARG002  the port's signature
+        """Nothing: ccxt signs requests, not what an order may cost or how long it lives."""
+        return Signed()
+
     def place(self, order: OrderPlaced, now_ns: int) -> None:  # noqa: ARG002  the port's signature
         self._orders.place(order)
 
@@ -175,6 +179,10 @@ class CcxtSession:
 
     async def positions(self) -> list[LedgerPosition]:
         return await self._orders.positions()
+
+    async def delivery_prices(self, underlying: str) -> dict[int, int]:  # noqa: ARG002  the port's signature
+        """None: the unified API does not tell at what an option was settled."""
+        return {}
 
     # --- what a command asks
 
