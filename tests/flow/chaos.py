@@ -37,6 +37,7 @@ LONGEST_LIFE_S = 30.0  # a place that is not passed in this time is given up for
 AGREES_WITHIN_S = 90.0  # a Rysk trade shows in its positions within 30 s
 STARTS_WITHIN_S = 120.0  # on a machine that does much else
 POLL_S = 0.25
+KILLS_OF_A_DAY = 30
 PAGE = 1000
 
 
@@ -206,16 +207,21 @@ def plan_of(kills, command="rfq-responder"):
 
 
 def run(directory, plan, say, *, command="rfq-responder", seed=1):
-    """The kills of a plan; every recovery is said as it comes, and answered."""
+    """The kills of a plan; every recovery is said as it comes, and answered.
+
+    New venues every so often: who only ever restarts ends without margin, and is refused for that.
+    """
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    chaos = Chaos(directory, command, seed=seed)
     found = []
-    try:
-        chaos.recover()
-        for number, (place, occurrence) in enumerate(plan, 1):
-            found.append(chaos.kill(number, place, occurrence))
-            say(found[-1])
-    finally:
-        chaos.close()
+    for first in range(0, len(plan), KILLS_OF_A_DAY):
+        day = directory / f"from-{first + 1}"
+        day.mkdir(parents=True)
+        chaos = Chaos(day, command, seed=seed + first)
+        try:
+            chaos.recover()
+            for number, (place, occurrence) in enumerate(plan[first : first + KILLS_OF_A_DAY], first + 1):
+                found.append(chaos.kill(number, place, occurrence))
+                say(found[-1])
+        finally:
+            chaos.close()
     return found
