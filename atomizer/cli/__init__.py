@@ -21,6 +21,7 @@ COMMANDS = {
     "test-exchange": ("atomizer.cli.test_exchange", "Whether exchanges work from here, one or all."),
     "orders": ("atomizer.cli.orders", "What rests at the venue on our account."),
     "kill": ("atomizer.cli.kill", "Stop everything, cancel own orders, and keep it stopped."),
+    "completion": ("atomizer.cli.completion", "A script that completes commands and flags in a shell."),
     "journal": ("atomizer.cli.journal", "Show, verify or export a journal."),
     "config": ("atomizer.cli.config", "Show or check the configuration."),
     "sim": ("atomizer.cli.sim", "The practice venues by themselves."),

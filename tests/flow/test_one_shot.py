@@ -16,6 +16,7 @@ from atomizer.app.manual import Outcome, Ticket, place_one
 from atomizer.cli.order_view import EXIT_CODES
 from atomizer.config.load import load
 from atomizer.domain.trading import OrderState, Side
+from atomizer.risk.latch import KillLatch
 
 
 @pytest.fixture(scope="module")
@@ -326,3 +327,23 @@ def test_an_exchange_of_ccxt_trades_like_any_other(floor):
     ours = held(floor.inventory()["positions"], "ccxt:deribit")["ETH_USDC-PERP"]
     assert Decimal(ours["position"]) == Decimal("0.25")
     assert Decimal(ours["average_price_usd"]) == Decimal(placed["average_price"])
+
+
+def test_the_kill_latch_stops_orders_by_hand_too(floor):
+    """While the latch of the account is set nothing is placed, and the exit code is 7."""
+    latch = KillLatch(floor.directory / "state" / "sim" / floor.endpoints["session"])
+    latch.set("a test", 1)
+    try:
+        code, told = manual_order(floor, "--instrument ETH-PERP --side buy --price 2500 --amount 0.1")
+    finally:
+        latch.clear()
+    assert code == 7
+    assert "a test" in told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(floor, shell):
+    """`completion SHELL` prints a script for the command."""
+    code, out, err = typed(floor, "completion", shell)
+    assert code == 0, err
+    assert "_ATOMIZER_COMPLETE" in out
