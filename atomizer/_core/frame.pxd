@@ -18,6 +18,7 @@ cdef extern from "order_message.h":
         int64_t max_fee_nanos       # per unit
         uint64_t nonce
         uint64_t replaces_nonce     # of the order that this one replaces; 0: none
+        int64_t replaced_filled_nanos   # how far that one has filled
         uint64_t expiry_s           # unix time
         uint64_t label_number       # ends the label
         bint is_bid

@@ -53,11 +53,13 @@ class OrderWriter:
         label_number: int,
         request_id: int,
         replaces_nonce: int = 0,
+        replaced_filled_nanos: int = 0,
     ) -> memoryview:
         """The signed message, read-only, borrowed until the next one is written.
 
-        private/replace when `replaces_nonce` names the nonce of the order to replace, else private/order. `life` is
-        GTC, POST_ONLY or IOC; the fee is per unit.
+        private/replace when `replaces_nonce` names the nonce of the order to replace, else private/order; the venue
+        creates nothing unless that one has filled exactly `replaced_filled_nanos`. `life` is GTC, POST_ONLY or IOC; the
+        fee is per unit.
 
         Raises:
             ValueError: no such instrument or life, or a price or amount that is not above 0. Nothing is written.

@@ -123,16 +123,17 @@ cdef class OrderWriter:
         uint64_t label_number,
         uint64_t request_id,
         uint64_t replaces_nonce=0,
+        int64_t replaced_filled_nanos=0,
     ):
         """The signed message, borrowed until the next one is written."""
         cdef order_fields order
         cdef uint8_t signature[SIGNATURE_SIZE]
         if not 0 <= instrument < self.instrument_count:
             raise ValueError(f"no instrument {instrument} among {self.instrument_count}")
-        if price_nanos <= 0 or amount_nanos <= 0 or max_fee_nanos < 0:
+        if price_nanos <= 0 or amount_nanos <= 0 or min(max_fee_nanos, replaced_filled_nanos) < 0:
             raise ValueError(
-                f"price and amount must be above 0 and max_fee at least 0, in nanos: "
-                f"{price_nanos}, {amount_nanos}, {max_fee_nanos}")
+                f"price and amount must be above 0, max_fee and what is filled at least 0, in nanos: "
+                f"{price_nanos}, {amount_nanos}, {max_fee_nanos}, {replaced_filled_nanos}")
         if life not in (<int>ORDER_GTC, <int>ORDER_POST_ONLY, <int>ORDER_IOC):
             raise ValueError(f"life must be GTC, POST_ONLY or IOC, not {life}")
         order.is_bid = is_bid
@@ -146,6 +147,7 @@ cdef class OrderWriter:
         order.label_number = label_number
         order.request_id = request_id
         order.replaces_nonce = replaces_nonce
+        order.replaced_filled_nanos = replaced_filled_nanos
         if not self.sign(instrument, &order, signature):
             raise ValueError("libsecp256k1 refused to sign")
         self.put(instrument, &order, signature)

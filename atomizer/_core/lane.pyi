@@ -75,8 +75,18 @@ class Lane:
     def look(self, now_ns: int) -> int:
         """Decide every slot, as must be done now and then: a book that nothing came for grows stale unseen."""
 
-    def build_order(self, row: int, nonce: int, expiry_s: int, label_number: int, request_id: int) -> memoryview:
+    def build_order(
+        self,
+        row: int,
+        nonce: int,
+        expiry_s: int,
+        label_number: int,
+        request_id: int,
+        replaced_filled_nanos: int = 0,
+    ) -> memoryview:
         """The signed message for a PLACE or REPLACE row of the last call.
+
+        The venue creates no replacement unless what it replaces has filled exactly `replaced_filled_nanos`.
 
         Borrowed from the slot's writer: send it before that writes another one.
 

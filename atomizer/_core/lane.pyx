@@ -160,7 +160,15 @@ cdef class Lane:
             self.row_count += slot.decide(self.gate, now_ns, &self.row_view[self.row_count])
         return self.row_count
 
-    def build_order(self, int row, uint64_t nonce, uint64_t expiry_s, uint64_t label_number, uint64_t request_id):
+    def build_order(
+        self,
+        int row,
+        uint64_t nonce,
+        uint64_t expiry_s,
+        uint64_t label_number,
+        uint64_t request_id,
+        int64_t replaced_filled_nanos=0,
+    ):
         cdef uint8_t signature[SIGNATURE_SIZE]
         cdef order_fields order
         cdef const Row* wish
@@ -172,6 +180,9 @@ cdef class Lane:
             raise ValueError(f"row {row} is no order: its action is {wish.action}")
         slot = <Slot>self.slots[wish.slot]
         order.replaces_nonce = slot.live[wish.is_bid].nonce if wish.action == REPLACE else 0
+        if replaced_filled_nanos < 0:
+            raise ValueError(f"nothing fills a negative amount: {replaced_filled_nanos} nanos")
+        order.replaced_filled_nanos = replaced_filled_nanos
         if slot.writer is None or (wish.action == REPLACE and order.replaces_nonce == 0):
             raise ValueError(f"slot {slot.index} has no writer, or what row {row} replaces has no nonce")
         order.is_bid = wish.is_bid

@@ -23,6 +23,7 @@ typedef struct {
     int64_t max_fee_nanos; /* per unit */
     uint64_t nonce;
     uint64_t replaces_nonce; /* of the order that this one replaces; 0: none */
+    int64_t replaced_filled_nanos; /* how far that one has filled: the venue creates nothing if it is something else */
     uint64_t expiry_s;
     uint64_t label_number; /* ends the label */
     int is_bid;
@@ -100,8 +101,11 @@ static inline int order_message_put(
     at = text_put_u64(at, order->label_number);
     *at++ = '"';
     if (order->replaces_nonce) {
-        at = TEXT_PUT(at, ",\"nonce_to_cancel\":"); /* a number in both versions, unlike the nonce */
-        at = text_put_u64(at, order->replaces_nonce);
+        at = TEXT_PUT(at, ",\"nonce_to_cancel\":");
+        at = order_put_nonce(at, order->replaces_nonce, owner->nonces_as_text);
+        at = TEXT_PUT(at, ",\"expected_filled_amount\":\"");
+        at = text_put_nanos(at, (uint64_t)order->replaced_filled_nanos);
+        *at++ = '"';
     }
     at = TEXT_PUT(at, "}}");
     return (int)(at - message);

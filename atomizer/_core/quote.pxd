@@ -12,6 +12,7 @@ cdef struct Params:
     int64_t reference_size_nanos    # the reference is the first level that holds this much; 0: the touch
     int64_t spread_share_nanos      # of mid: how far apart references stand that the book does not give
     int64_t min_spread_share_nanos  # of mid: a narrower quote is drawn round mid instead
+    int64_t widen_nanos             # NANOS leaves the spread as it is, twice that doubles it; at most WIDEST of it
     int64_t skew_nanos              # signed: added to both prices after the spread is settled
     int64_t size_nanos[2]           # to show; 0 silences that side
 

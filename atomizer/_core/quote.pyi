@@ -22,9 +22,12 @@ class QuoteParams:
         min_spread_share_nanos: int,
         bid_size_nanos: int,
         ask_size_nanos: int,
+        widen_nanos: int = ...,
         skew_nanos: int = 0,
     ) -> Self:
-        """A size of 0 silences that side; `skew_nanos` is added to both prices. ValueError names what cannot be meant.
+        """A size of 0 silences that side; `widen_nanos` stretches the finished spread round its own middle (NANOS, the
+        default, leaves it; 3 NANOS is the most); `skew_nanos` is added to both prices. ValueError names
+        what cannot be meant.
 
         `aggression_nanos` below NANOS is the share of the way from the reference to mid (at most 0.9); from NANOS on,
         `improvement_nanos` is added to the reference bid and taken off the reference ask. The reference is the touch,

@@ -16,6 +16,7 @@ cdef enum:
     QUARTERS = 4
 
 cdef int64_t MOST_CONSERVATIVE_NANOS = 900_000_000      # an aggression from 0.9 to 1 acts as 0.9
+cdef int64_t WIDEST_NANOS = 3_000_000_000               # beyond, the arithmetic would not fit
 cdef int64_t LARGEST_OFFSET_NANOS = INT64_MAX // 4
 
 
@@ -59,10 +60,18 @@ cdef inline int64_t _on_tick(int128_t exact, int64_t tick_nanos, bint is_bid) no
 
 
 @cython.overflowcheck(False)
+cdef inline int128_t _half_of(int128_t spread, int64_t share_nanos) noexcept nogil:
+    """Half of that share of a spread that is not negative, rounded up: away from the market on both sides."""
+    cdef int128_t whole = spread // NANOS * share_nanos
+    cdef int128_t rest = whole % 2 * NANOS + spread % NANOS * share_nanos
+    return whole // 2 + (rest + 2 * NANOS - 1) // (2 * NANOS)
+
+
+@cython.overflowcheck(False)
 cdef void desired_quote(
     const Params* params, const Market* market, int64_t mark_nanos, int64_t tick_nanos, Quote* quote
 ) noexcept nogil:
-    cdef int128_t twice_mid, mid, bid, ask, half_spread, skew
+    cdef int128_t twice_mid, mid, bid, ask, half_spread, skew, wider
     cdef int is_bid
     quote.price_nanos[BIDS] = quote.price_nanos[ASKS] = NO_PRICE
     if market.touch_nanos[BIDS] != NO_PRICE and market.touch_nanos[ASKS] != NO_PRICE:
@@ -78,6 +87,10 @@ cdef void desired_quote(
         mid = twice_mid * NANOS * NANOS * (QUARTERS // 2)
         bid = mid - half_spread
         ask = mid + half_spread
+    if params.widen_nanos != NANOS:
+        wider = _half_of(ask - bid, params.widen_nanos - NANOS)
+        bid -= wider
+        ask += wider
     skew = <int128_t>params.skew_nanos * NANOS * NANOS * QUARTERS
     quote.price_nanos[BIDS] = _on_tick(bid + skew, tick_nanos, True)
     quote.price_nanos[ASKS] = _on_tick(ask + skew, tick_nanos, False)
@@ -115,6 +128,7 @@ cdef class QuoteParams:
         min_spread_share_nanos,
         bid_size_nanos,
         ask_size_nanos,
+        widen_nanos=NANOS,
         skew_nanos=0,
     ):
         cdef Params* params = &self.params
@@ -123,6 +137,7 @@ cdef class QuoteParams:
         params.reference_size_nanos = _checked("reference_size_nanos", reference_size_nanos, 0, INT64_MAX)
         params.spread_share_nanos = _checked("spread_share_nanos", spread_share_nanos, 0, NANOS)
         params.min_spread_share_nanos = _checked("min_spread_share_nanos", min_spread_share_nanos, 0, NANOS)
+        params.widen_nanos = _checked("widen_nanos", widen_nanos, NANOS, WIDEST_NANOS)
         params.skew_nanos = _checked("skew_nanos", skew_nanos, -LARGEST_OFFSET_NANOS, LARGEST_OFFSET_NANOS)
         params.size_nanos[BIDS] = _checked("bid_size_nanos", bid_size_nanos, 0, INT64_MAX)
         params.size_nanos[ASKS] = _checked("ask_size_nanos", ask_size_nanos, 0, INT64_MAX)

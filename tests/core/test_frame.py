@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from atomizer._core.ecdsa import Signer, checksum_address, recover
 from atomizer._core.eip712 import DeriveActions
+from atomizer._core.fixed import format_nanos
 from atomizer._core.frame import GTC, IOC, POST_ONLY, OrderWriter
 from atomizer.domain.trading import OrderPlaced, Side, TimeInForce
 from atomizer.venues.derive import codec
@@ -133,15 +134,16 @@ def test_any_message_carries_the_signature_of_what_it_says(order):
     assert signer.prepared_count == 0
 
 
-@given(orders, st.integers(1, 2**64 - 1), st.sampled_from(list(WRITERS)))
-def test_replacement_names_the_nonce_to_cancel(order, replaces_nonce, owner):
-    """A replacement is the same order under another method, with the nonce of the old one as a number."""
+@given(orders, st.integers(1, 2**64 - 1), st.integers(0, 10**12), st.sampled_from(list(WRITERS)))
+def test_replacement_names_the_nonce_to_cancel_and_how_far_it_filled(order, replaces_nonce, filled, owner):
+    """A replacement is the same order under another method, with the old one's nonce as the version writes nonces."""
     writer = WRITERS[owner]
     placed = json.loads(bytes(writer.write(**order)))
-    replaced = json.loads(bytes(writer.write(**order, replaces_nonce=replaces_nonce)))
+    replaced = json.loads(bytes(writer.write(**order, replaces_nonce=replaces_nonce, replaced_filled_nanos=filled)))
+    nonce = str(replaces_nonce) if isinstance(placed["params"]["nonce"], str) else replaces_nonce
     assert replaced == placed | {
         "method": "private/replace",
-        "params": placed["params"] | {"nonce_to_cancel": replaces_nonce},
+        "params": placed["params"] | {"nonce_to_cancel": nonce, "expected_filled_amount": format_nanos(filled)},
     }
 
 

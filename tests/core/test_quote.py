@@ -124,6 +124,12 @@ def test_skew_moves_both_prices_and_never_to_zero():
     assert quoted([100], [101], skew_nanos=nanos(-101)) == (None, None)
 
 
+def test_danger_stretches_the_finished_spread_round_its_own_middle():
+    """Twice as wide: half of the spread further out on each side, before rounding to the tick."""
+    assert quoted([100], [101], widen_nanos=2 * NANOS) == (Decimal("99.5"), Decimal("101.5"))
+    assert quoted([100], [101], widen_nanos=2 * NANOS, skew_nanos=nanos(1)) == (Decimal("100.5"), Decimal("102.5"))
+
+
 @pytest.mark.parametrize("side", ["bid_size_nanos", "ask_size_nanos"])
 def test_one_sided_mode_shows_one_side_where_it_would_stand_anyway(side):
     """A size of 0 silences its side and leaves the other's price alone."""
@@ -141,6 +147,8 @@ def test_one_sided_mode_shows_one_side_where_it_would_stand_anyway(side):
         ("spread_share_nanos", NANOS + 1),
         ("min_spread_share_nanos", -1),
         ("skew_nanos", 2**62),
+        ("widen_nanos", NANOS - 1),
+        ("widen_nanos", 3 * NANOS + 1),
         ("bid_size_nanos", -1),
         ("ask_size_nanos", 2**63),
     ],
@@ -167,6 +175,7 @@ params = st.fixed_dictionaries(
         "reference_size_nanos": st.one_of(st.integers(0, 9), st.integers(0, MOST)),
         "spread_share_nanos": shares,
         "min_spread_share_nanos": shares,
+        "widen_nanos": st.one_of(st.just(NANOS), st.integers(NANOS, 3 * NANOS)),
         "skew_nanos": st.one_of(st.integers(-50, 50), st.integers(-(MOST // 4), MOST // 4)),
         "bid_size_nanos": st.integers(0, 3),
         "ask_size_nanos": st.integers(0, 3),

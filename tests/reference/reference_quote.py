@@ -40,6 +40,8 @@ def reference_quote(book, mark, tick, params) -> tuple[int, int]:
     high = _placed(_reference(book, False, size, mid, spread), mid, aggression, improvement, -1)
     if high - low < mid * least:
         low, high = mid - mid * least / 2, mid + mid * least / 2
+    wider = (high - low) * (params.get("widen_nanos", 10**9) * SHARE - 1) / 2
+    low, high = low - wider, high + wider
     low = floor((low + params["skew_nanos"]) / tick) * tick
     high = ceil((high + params["skew_nanos"]) / tick) * tick
     if low == high and 0 < low <= MOST:
