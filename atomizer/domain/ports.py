@@ -1,9 +1,10 @@
 """What strategies and wiring need from a venue, so that no strategy ever names one."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from atomizer._core.book import Book
+from atomizer._core.slot import Slot
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.trading import (
     CancelSent,
@@ -14,6 +15,7 @@ from atomizer.domain.trading import (
     Protection,
     ProtectionState,
     Signed,
+    TimeInForce,
 )
 
 
@@ -81,6 +83,19 @@ class OrderVenue(Protocol):
     async def open_orders(self) -> list[OrderUpdate]: ...
 
     async def fills_since(self, since_ms: int) -> list[Fill]: ...
+
+
+class OrderPen(Protocol):
+    """Sends orders that the compiled lane signs and writes, where a venue's orders are written there."""
+
+    def fit(self, slot: Slot, name: str, life: TimeInForce) -> bool:
+        """Let a slot write its orders, as the venue wants them now. False while that is not known."""
+
+    def expiry_s(self, name: str, now_ns: int) -> int:
+        """Until when a signature of now is good; 0 when the instrument expires before an order may live."""
+
+    def send(self, order: OrderPlaced, write: Callable[[int], memoryview]) -> None:
+        """Send what `write` gives for a request id; the outcome comes as `OrderUpdate`. It must be in the journal."""
 
 
 class ProtectingVenue(Protocol):

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     MAX_DRAWDOWN = "max_drawdown"
     SELF_CROSS = "self_cross"
     RATE = "rate"
+    PROTECTION = "protection"
     GATE_SHUT = "gate_shut"
     JOURNAL_FAILED = "journal_failed"
     NOT_CONNECTED = "not_connected"

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from atomizer.domain.instruments import USD
-from atomizer.domain.ports import FrameReader, MarketListener, MarketView, OrderVenue, ProtectingVenue
+from atomizer.domain.ports import FrameReader, MarketListener, MarketView, OrderPen, OrderVenue, ProtectingVenue
 from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate, Side
 
 
@@ -115,3 +115,6 @@ class QuoteSession(VenueSession, ProtectingVenue, Protocol):
 
     def renew_book(self, name: str) -> None:
         """The reader has lost the book's sequence: have its channel send all of it again."""
+
+    def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None:
+        """For orders that the compiled lane signs and writes; None where the session writes them itself."""

@@ -61,7 +61,7 @@ class Rpc:
     def __init__(
         self,
         venue: str,
-        send_text: Callable[[bytes], None],
+        send_text: Callable[[bytes | memoryview], None],
         build_request: Callable[[int, str, dict[str, object]], bytes],
         budget_of: Callable[[str], RateBudget],
         clock_ns: Callable[[], int] = time.monotonic_ns,
@@ -85,10 +85,18 @@ class Rpc:
         Raises:
             Disconnected: nothing was sent, and `on_word` will not be called.
         """
+        self.send_written(method, lambda request_id: self._build_request(request_id, method, params), on_word)
+
+    def send_written(self, method: str, write: Callable[[int], bytes | memoryview], on_word: OnWord) -> None:
+        """As `send`, a request that is written elsewhere: `write` gives its message for a request id.
+
+        Raises:
+            Disconnected: nothing was sent, and `on_word` will not be called.
+        """
         budget = self._budget_of(method)
         request_id = self._pending.add(_Asked(on_word, budget), self._clock_ns() + ANSWER_WITHIN_NS)
         try:
-            self._send_text(self._build_request(request_id, method, params))
+            self._send_text(write(request_id))
         except Disconnected:
             self._pending.take(request_id)
             raise

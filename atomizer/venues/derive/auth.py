@@ -60,7 +60,7 @@ class OrderSigner:
 
     def __init__(self, profile: Profile, credentials: Credentials) -> None:
         self._signer = credentials.signer
-        self._actions = _actions(profile, credentials)
+        self._actions = order_actions(profile, credentials)
 
     def sign(self, order: OrderPlaced, listing: Listing, max_fee_nanos: int, expiry_s: int) -> SignedTerms:
         """Sign an order's terms; `max_fee_nanos` is per unit."""
@@ -86,7 +86,7 @@ class RfqSigner:
 
     def __init__(self, profile: Profile, credentials: Credentials) -> None:
         self._signer = credentials.signer
-        self._actions = _actions(profile, credentials)
+        self._actions = order_actions(profile, credentials)
 
     def quote(self, terms: QuoteTerms, listings: Sequence[Listing]) -> SignedQuote:
         """A maker's quote: it signs every leg with its own sign, so a sale flips them all."""
@@ -118,7 +118,7 @@ def _signed_legs(terms: QuoteTerms, listings: Sequence[Listing], maker: Side) ->
     ]
 
 
-def _actions(profile: Profile, credentials: Credentials) -> DeriveActions:
+def order_actions(profile: Profile, credentials: Credentials) -> DeriveActions:
     return DeriveActions(
         profile.domain_separator,
         parse_address(profile.contracts.trade_module),

@@ -271,7 +271,7 @@ class DeriveRest:
 
     # --- requests
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: bytes | memoryview) -> None:
         """A request in the socket's form, out as a POST of its own; its answer goes where the socket's would."""
         request = orjson.loads(frame)
         task = asyncio.create_task(self._post(request["id"], request["method"], request["params"]))

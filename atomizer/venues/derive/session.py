@@ -52,6 +52,7 @@ from atomizer.venues.derive.opening import (
     unsubscribe,
 )
 from atomizer.venues.derive.orders import OrderDesk
+from atomizer.venues.derive.pen import Pen
 from atomizer.venues.derive.profile import VENUE, Profile
 from atomizer.venues.derive.rfq_terms import RfqTerms
 from atomizer.venues.derive.taker import Taker
@@ -168,6 +169,17 @@ class DeriveSession:
 
     def mark(self, name: str) -> Mark | None:
         return self._market.mark(name)
+
+    def pen(self, label_prefix: str, *, is_protected: bool) -> Pen:
+        """For orders that the compiled lane signs and writes."""
+        return Pen(
+            self._profile,
+            self._credentials,
+            self._market,
+            self._orders,
+            label_prefix=label_prefix,
+            is_protected=is_protected,
+        )
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
