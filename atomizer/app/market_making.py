@@ -18,7 +18,15 @@ from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_lane import QuoteLane
-from atomizer.app.market_making_parts import build_core_gate, build_limits, build_room_limits, keep_nanos, life_of
+from atomizer.app.market_making_parts import (
+    build_core_gate,
+    build_limits,
+    build_protections,
+    build_room_limits,
+    keep_nanos,
+    life_of,
+)
+from atomizer.app.market_making_protection import Shield
 from atomizer.app.market_making_rules import Rules
 from atomizer.app.market_making_selection import near_the_money, refresh, select
 from atomizer.app.parts import build_breaker
@@ -36,6 +44,7 @@ log = logging.getLogger("atomizer")
 
 PUMP_EVERY_S = 0.1  # how long a record is in memory only
 RECONCILE_EVERY_S = 30.0
+SHIELD_EVERY_S = 5.0  # and at once when the venue ends an order that we did not
 PULL_LOOKS, PULL_LOOK_S = 100, 0.02
 NANOS_PER_S = 1_000_000_000
 
@@ -71,11 +80,12 @@ class MarketMaking:
         self._clock_ns = clock_ns
         self._chores = Chores()
         self.fills = 0
+        underlyings = tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying]))
         self.has_connected = False  # without that nothing can have been sent
         self.venue = _open(
             account,
             Wiring(
-                underlyings=tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying])),
+                underlyings=underlyings,
                 emit=self._on_event,
                 now_ns=clock_ns,
                 max_clock_offset_ns=settings.risk.max_clock_offset.ns,
@@ -90,6 +100,7 @@ class MarketMaking:
             gate=build_core_gate(settings),
             run=self.run,
             time_in_force=life_of(settings),
+            is_protected=True,
             clock_ns=clock_ns,
         )
         self.rules = Rules(
@@ -100,7 +111,15 @@ class MarketMaking:
             mark=self.venue.mark,
             max_mark_age_ns=settings.risk.max_mark_age.ns,
             doubting=ledger.state.doubting,
+            move_window_ns=settings.market_maker.move_window.ns,
         )
+        self.shield = Shield(
+            self.venue,
+            build_protections(settings, underlyings),
+            pause_ns=settings.market_maker.protection_pause.ns,
+            on_change=self._look_again,
+        )
+        self.rules.paused = lambda: self.shield.paused
         self.custody = Custody(
             ledger=ledger,
             venue=self.venue,
@@ -133,6 +152,7 @@ class MarketMaking:
         self.lane.look(now_ns)
 
     def on_mark(self, mark: Mark) -> None:
+        self.rules.moves.note(mark.instrument.partition("-")[0], mark.index_nanos, mark.now_ns)
         self.lane.on_mark(mark)
 
     def on_dark(self) -> None:
@@ -158,6 +178,8 @@ class MarketMaking:
             self._chores.errand(self.custody.resolve(update.client_id))
         elif update.state is OrderState.REFUSED and update.code is not None:
             self.emergency.on_reject()
+        elif update.state is OrderState.CANCELLED and not self._was_asked(update.client_id) and self.lane.is_on:
+            self._chores.errand(self._look_at_shield())
 
     def on_fill(self, fill: Fill) -> None:
         """Book it, find out what the limits still leave, and only then let the side quote again."""
@@ -191,6 +213,7 @@ class MarketMaking:
         if not self.is_dry:
             await self.custody.cancel_own()
             await self.custody.reconcile()
+            await self.shield.set()
         self._choose()
         if self.emergency.killed:
             return
@@ -200,6 +223,7 @@ class MarketMaking:
         self._chores.every(self.settings.risk.check_interval, self._write_marks)
         if not self.is_dry:
             self._chores.every(RECONCILE_EVERY_S, self.custody.reconcile)
+            self._chores.every(SHIELD_EVERY_S, self._look_at_shield)
         self._chores.every(RECONCILE_EVERY_S, self.settling.look)
 
     async def trade(self, stop: asyncio.Event) -> None:
@@ -304,6 +328,15 @@ class MarketMaking:
         now_ns = self._clock_ns()
         self.rules.renew(now_ns)
         self.lane.look(now_ns)
+
+    def _was_asked(self, client_id: str) -> bool:
+        """Whether the end of an order was our own wish."""
+        orders = self.ledger.state.orders
+        order = orders.get(self.venue.name, client_id)
+        return order is None or bool(order.cancel_sent_ns) or orders.is_replaced(order)
+
+    async def _look_at_shield(self) -> None:
+        await self.shield.look(self._clock_ns())
 
     async def _watch(self) -> None:
         await self.emergency.watch(is_hearing=self.venue.is_open, refusals=self.lane.refusals)

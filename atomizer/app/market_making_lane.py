@@ -18,7 +18,7 @@ from atomizer._core.quote import QuoteParams
 from atomizer._core.slot import Slot
 from atomizer.app.ledger import Ledger
 from atomizer.domain.instruments import Instrument
-from atomizer.domain.ports import OrderVenue
+from atomizer.domain.ports import OrderPen, OrderVenue
 from atomizer.domain.trading import CancelSent, Mark, OrderPlaced, OrderState, Side, TimeInForce
 from atomizer.errors import Disconnected, JournalError
 from atomizer.orders.table import Order
@@ -27,6 +27,8 @@ from atomizer.strategies.market_maker import Rule
 log = logging.getLogger("atomizer.quotes")
 
 STRATEGY: Final = "mm"
+FIRST_HOLD_NS: Final = 250_000_000
+LONGEST_HOLD_NS: Final = 60_000_000_000
 _WORDS: Final = {PLACE: "place", CANCEL: "cancel", REPLACE: "replace"}
 
 
@@ -39,6 +41,8 @@ class QuoteVenue(OrderVenue, Protocol):
     def renew_book(self, name: str) -> None:
         """Have the whole book sent again."""
 
+    def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None: ...
+
 
 class Quoted:
     """One instrument that we quote: its slot, its rule, and the orders that may live on each side."""
@@ -48,10 +52,18 @@ class Quoted:
         self.slot = slot
         self.rule: Rule | None = None
         self.orders: dict[bool, list[str]] = {True: [], False: []}  # client ids by `is_bid`, oldest first
+        self.is_written = False  # whether its slot can write its orders
+        self.leaving: set[str] = set()  # of these, what another order is to replace
+        self.refused = {True: 0, False: 0}  # orders that the venue refused, one after the other
+        self.held_until_ns = {True: 0, False: 0}  # after which a side may be tried again
 
     @property
     def name(self) -> str:
         return self.instrument.name
+
+    def is_leaving(self, order: Order) -> bool:
+        """Whether we have asked the venue to end it."""
+        return bool(order.cancel_sent_ns) or order.client_id in self.leaving
 
 
 class QuoteLane:
@@ -65,6 +77,7 @@ class QuoteLane:
         gate: Gate,
         run: str,
         time_in_force: TimeInForce,
+        is_protected: bool,
         clock_ns: Callable[[], int],
     ) -> None:
         self._ledger = ledger
@@ -74,6 +87,8 @@ class QuoteLane:
         self._prefix = f"{STRATEGY}.{run}."
         self._made = 0  # orders of this run
         self._time_in_force = time_in_force
+        self._is_protected = is_protected
+        self._pen = venue.pen(self._prefix, is_protected=is_protected)
         self._clock_ns = clock_ns
         self._quoted: list[Quoted] = []  # by slot
         self._by_name: dict[str, Quoted] = {}
@@ -88,7 +103,7 @@ class QuoteLane:
         channel = self._venue.book_channel(instrument.name)
         slot = self._lane.add(
             channel.encode(),
-            params=_params(_SILENT),
+            params=params_of(_SILENT),
             limits=limits,
             keep_price_nanos=keep_price_nanos,
             keep_size_nanos=instrument.min_amount_nanos,
@@ -115,12 +130,17 @@ class QuoteLane:
         self._gate.shut()
         self.look(now_ns)
 
+    def fit(self, quoted: Quoted) -> None:
+        """Let the lane write the instrument's orders itself, by what the venue wants now."""
+        if self._pen is not None:
+            quoted.is_written = self._pen.fit(quoted.slot, quoted.name, self._time_in_force)
+
     def set_rule(self, quoted: Quoted, rule: Rule | None) -> bool:
         """From the next decision on; None shows nothing. False when it is the same as before."""
         if rule == quoted.rule:
             return False
         quoted.rule = rule
-        quoted.slot.set_params(_params(_SILENT if rule is None else rule))
+        quoted.slot.set_params(params_of(_SILENT if rule is None else rule))
         return True
 
     # what comes
@@ -156,7 +176,8 @@ class QuoteLane:
         quoted, is_bid = owner
         order = self._order(client_id)
         if order is not None and order.state is OrderState.REFUSED:
-            self._tell(quoted, is_bid, 0)  # it would be refused again: the next event or look tries
+            _hold(quoted, is_bid, order, now_ns)
+            self._tell(quoted, is_bid, 0)
         elif self._tell(quoted, is_bid, now_ns):
             self.decide(quoted, now_ns)
 
@@ -173,7 +194,7 @@ class QuoteLane:
     def resting(self, quoted: Quoted, is_bid: bool) -> Order | None:
         """The order that is known to rest on a side, for people."""
         return next(
-            (o for o in self._live(quoted, is_bid) if o.state is OrderState.OPEN and not o.cancel_sent_ns), None
+            (o for o in self._live(quoted, is_bid) if o.state is OrderState.OPEN and not quoted.is_leaving(o)), None
         )
 
     # rows to orders
@@ -184,8 +205,8 @@ class QuoteLane:
 
     def _act(self, count: int, now_ns: int) -> None:
         """Send the rows of the last decision. While the lane is off nothing leaves, and the sides are as they were."""
-        for row in self._lane.rows[:count].tolist() if count else ():
-            number, action, is_bid, reason, _, price_nanos, size_nanos = row
+        for row, wish in enumerate(self._lane.rows[:count].tolist() if count else ()):
+            number, action, is_bid, reason, _, price_nanos, size_nanos = wish
             if action == RESUBSCRIBE:
                 self._venue.renew_book(self._quoted[number].name)
                 continue
@@ -195,13 +216,17 @@ class QuoteLane:
                 _explain(quoted, f"{what} at {format_nanos(price_nanos)}", REASONS[reason])
             if not self.is_on:
                 self._tell(quoted, bool(is_bid), 0)
-            elif action == PLACE:
-                self._place(quoted, bool(is_bid), price_nanos, size_nanos, now_ns)
-            else:
+            elif action == CANCEL:
                 self._cancel(quoted, bool(is_bid), now_ns)
+            elif now_ns < quoted.held_until_ns[is_bid]:
+                self._tell(quoted, bool(is_bid), 0)
+            else:
+                self._place(quoted, row, price_nanos, size_nanos, now_ns, is_bid=bool(is_bid))
 
-    def _place(self, quoted: Quoted, is_bid: bool, price_nanos: int, size_nanos: int, now_ns: int) -> None:
+    def _place(self, quoted: Quoted, row: int, price_nanos: int, size_nanos: int, now_ns: int, *, is_bid: bool) -> None:
+        """A new order, in place of what rests on that side if anything does."""
         self._made += 1
+        resting = quoted.orders[is_bid]
         order = OrderPlaced(
             now_ns=now_ns,
             venue=self._venue.name,
@@ -212,14 +237,32 @@ class QuoteLane:
             price_nanos=price_nanos,
             amount_nanos=size_nanos,
             time_in_force=self._time_in_force,
+            replaces=resting[-1] if resting else "",
+            is_protected=self._is_protected,
         )
         if not self._write(order):
             self._tell(quoted, is_bid, 0)
             return
         self._owners[order.client_id] = quoted, is_bid
-        quoted.orders[is_bid].append(order.client_id)
-        self.sent["place"] += 1
-        self._venue.place(order, now_ns)
+        resting.append(order.client_id)
+        if order.replaces:
+            quoted.leaving.add(order.replaces)
+        self.sent["replace" if order.replaces else "place"] += 1
+        self._leave(quoted, order, row)
+
+    def _leave(self, quoted: Quoted, order: OrderPlaced, row: int) -> None:
+        """By the lane's own writer where there is one: signed and written there in microseconds."""
+        now_ns = order.now_ns
+        expiry_s = self._pen.expiry_s(quoted.name, now_ns) if self._pen is not None and quoted.is_written else 0
+        if self._pen is not None and expiry_s:
+            old = self._order(order.replaces) if order.replaces else None
+            filled_nanos = old.filled_nanos if old is not None else 0
+            terms = order.nonce, expiry_s, self._made
+            self._pen.send(order, lambda request: self._lane.build_order(row, *terms, request, filled_nanos))
+        elif order.replaces:
+            self._venue.replace(order, now_ns)
+        else:
+            self._venue.place(order, now_ns)
 
     def _cancel(self, quoted: Quoted, is_bid: bool, now_ns: int) -> None:
         """Whatever may live on that side. A cancel only takes risk away, so it leaves whatever the journal says."""
@@ -252,7 +295,7 @@ class QuoteLane:
         `now_ns` when the book is yet to show the change, 0 when there is none to show.
         """
         live = self._live(quoted, is_bid)
-        if any(order.state is not OrderState.OPEN or order.cancel_sent_ns for order in live) or len(live) > 1:
+        if len(live) > 1 or any(order.state is not OrderState.OPEN or quoted.is_leaving(order) for order in live):
             return False
         if any(order.reported_nanos > order.booked_nanos for order in self._orders(quoted, is_bid)):
             return False
@@ -260,8 +303,10 @@ class QuoteLane:
         for client_id in quoted.orders[is_bid]:
             if client_id not in resting:
                 self._owners.pop(client_id, None)
+                quoted.leaving.discard(client_id)
         quoted.orders[is_bid] = resting
         if live and (placed := live[0].placed) is not None:
+            quoted.refused[is_bid] = 0
             quoted.slot.settle(is_bid, placed.price_nanos, live[0].open_nanos, placed.nonce, now_ns)
         else:
             quoted.slot.settle(is_bid, 0, 0, 0, now_ns)
@@ -278,7 +323,8 @@ class QuoteLane:
         return self._ledger.state.orders.get(self._venue.name, client_id)
 
 
-def _params(rule: Rule) -> QuoteParams:
+def params_of(rule: Rule) -> QuoteParams:
+    """A rule as the lane holds it. ValueError names what cannot be meant."""
     return QuoteParams(
         aggression_nanos=rule.aggression_nanos,
         improvement_nanos=rule.improvement_nanos,
@@ -287,8 +333,18 @@ def _params(rule: Rule) -> QuoteParams:
         min_spread_share_nanos=rule.min_spread_share_nanos,
         bid_size_nanos=rule.bid_size_nanos,
         ask_size_nanos=rule.ask_size_nanos,
+        widen_nanos=rule.widen_nanos,
         skew_nanos=rule.skew_nanos,
     )
+
+
+def _hold(quoted: Quoted, is_bid: bool, order: Order, now_ns: int) -> None:
+    """What a venue refused it would refuse again: each time in a row the side waits twice as long."""
+    if order.code is not None:
+        times = quoted.refused[is_bid] = quoted.refused[is_bid] + 1
+        hold_ns = min(FIRST_HOLD_NS << min(times - 1, 10), LONGEST_HOLD_NS)
+        quoted.held_until_ns[is_bid] = now_ns + hold_ns
+        log.warning("%s: order refused: %s (code %s)", quoted.name, order.detail, order.code)
 
 
 def _explain(quoted: Quoted, what: str, reason: str) -> None:

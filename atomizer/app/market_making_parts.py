@@ -1,16 +1,20 @@
 """From settings to the parameters of the market maker's parts: units turned once, here."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import NANOS, Instrument
-from atomizer.domain.trading import TimeInForce
+from atomizer.domain.trading import Protection, TimeInForce
 from atomizer.errors import ConfigError
 from atomizer.strategies.market_maker import BPS, MakerParams, share_of_bps
 from atomizer.strategies.market_maker_room import RoomLimits
+from atomizer.strategies.market_maker_skew import SkewParams
+from atomizer.strategies.market_maker_spread import WIDEST, SpreadParams
 
 LEAST_REFRESH_S: Final = 0.05
+NS_PER_MS: Final = 1_000_000
 
 
 def check(settings: Settings) -> None:
@@ -25,6 +29,11 @@ def check(settings: Settings) -> None:
     for name in ("spread", "min_spread"):
         if getattr(maker, name) > BPS:
             raise ConfigError(f"market_maker.{name} is {getattr(maker, name)} bps, more than the price: lower it")
+    if not 1 <= maker.widest <= WIDEST:
+        raise ConfigError(f"market_maker.widest is {maker.widest}: from 1 to {WIDEST:g} times the plain spread")
+    for name in ("near_expiry", "move_window", "protection_window"):
+        if getattr(maker, name) <= 0:
+            raise ConfigError(f"market_maker.{name} is 0 s: give it a time, such as 60s")
     if maker.refresh < LEAST_REFRESH_S:
         raise ConfigError(
             f"market_maker.refresh is {maker.refresh} s: at least {LEAST_REFRESH_S} s, events come at once"
@@ -40,6 +49,21 @@ def check(settings: Settings) -> None:
         )
 
 
+def build_protections(settings: Settings, underlyings: Iterable[str]) -> list[Protection]:
+    """Frozen until we reset it: a pause is ours to end, and whoever died in one does not come back by itself."""
+    maker = settings.market_maker
+    return [
+        Protection(
+            underlying=underlying,
+            window_ms=maker.protection_window.ns // NS_PER_MS,
+            frozen_ms=0,
+            amount_limit_nanos=maker.protection_amount.nanos,
+            delta_limit_nanos=maker.protection_delta.nanos,
+        )
+        for underlying in underlyings
+    ]
+
+
 def build_params(settings: Settings) -> MakerParams:
     maker = settings.market_maker
     return MakerParams(
@@ -51,6 +75,22 @@ def build_params(settings: Settings) -> MakerParams:
         size_nanos=maker.size.nanos,
         shows_bids=not maker.ask_only,
         shows_asks=not maker.bid_only,
+        spread=SpreadParams(
+            iv=float(maker.widen_iv),
+            calm_iv=float(maker.calm_iv),
+            move=float(maker.widen_move),
+            thin=float(maker.widen_thin),
+            deep_nanos=maker.deep.nanos,
+            short=float(maker.widen_short),
+            near_s=float(maker.near_expiry),
+            widest=float(maker.widest),
+        ),
+        skew=SkewParams(
+            aversion=float(maker.skew_risk),
+            horizon_s=float(maker.skew_horizon),
+            vol_of_vol=float(maker.skew_vol_of_vol),
+            most_share=maker.skew_most_bps / BPS,
+        ),
     )
 
 

@@ -1,17 +1,20 @@
 """Asks the strategy what to show, cuts it to the room that the limits leave, and tells the lane what changed."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from atomizer.app.market_making_lane import Quoted, QuoteLane
+from atomizer.app.market_making_lane import Quoted, QuoteLane, params_of
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Mark, Side
+from atomizer.errors import AtomizerError
 from atomizer.portfolio.portfolio import Portfolio
 from atomizer.strategies.market_maker import Rule, Seen, Strategy, View
 from atomizer.strategies.market_maker_room import Held, Line, RoomLimits, share_room
+from atomizer.strategies.market_maker_skew import NetGreeks
+from atomizer.strategies.market_maker_spread import Moves
 
 
 class Rules:
@@ -27,6 +30,7 @@ class Rules:
         mark: Callable[[str], Mark | None],
         max_mark_age_ns: int,
         doubting: Callable[[str], str],
+        move_window_ns: int,
     ) -> None:
         """`doubting` names a venue that holds another position in an instrument than we booked, if one does."""
         self._lane = lane
@@ -36,6 +40,8 @@ class Rules:
         self._mark = mark
         self._max_mark_age_ns = max_mark_age_ns
         self._doubting = doubting
+        self.moves = Moves(move_window_ns)
+        self.paused: Callable[[], frozenset[str]] = frozenset  # underlyings of which nothing may be shown now
         self.why: dict[tuple[str, Side], Reason] = {}  # of each side that shows less than was wanted
 
     def renew(self, now_ns: int) -> list[Quoted]:
@@ -43,22 +49,26 @@ class Rules:
         quoted = list(self._lane)
         marks = {each.name: self._fresh(each.name, now_ns) for each in quoted}
         positions = {each.name: self._portfolio.amount_nanos(each.name) for each in quoted}
-        seen = {each.name: Seen(each.instrument, marks[each.name], positions[each.name]) for each in quoted}
-        wanted = self._strategy(View(now_ns, seen))
+        seen = {each.name: _see(each, marks[each.name], positions[each.name]) for each in quoted}
+        wanted = self._ask(View(now_ns, seen, self._net(now_ns), self.moves.shares()))
+        paused = self.paused()
+        silent = {each.name for each in quoted if each.instrument.contract.underlying in paused}
         lines = [
             Line(
                 instrument=each.instrument,
                 position_nanos=positions[each.name],
                 unit_delta_nanos=_delta(marks[each.name]),
                 living_nanos={side: self._lane.living_nanos(each, side is Side.BUY) for side in Side},
-                wanted_nanos=_sizes(wanted.get(each.name)),
+                wanted_nanos=_sizes(None if each.name in silent else wanted.get(each.name)),
             )
             for each in quoted
         ]
         rooms = share_room(lines, self._held(set(positions), now_ns), self._limits)
         self.why = {key: room.reason for key, room in rooms.items() if room.reason is not Reason.OK}
+        self.why |= {(name, side): Reason.PROTECTION for name in silent for side in Side}
         changed = []
         for each in quoted:
+            self._lane.fit(each)
             self._lane.set_position(each.name, positions[each.name])
             is_doubted = bool(self._doubting(each.name))
             if is_doubted:
@@ -68,6 +78,32 @@ class Rules:
             if self._lane.set_rule(each, None if rule is None else _sized(rule, bid, ask)):
                 changed.append(each)
         return changed
+
+    def _ask(self, view: View) -> Mapping[str, Rule]:
+        """The strategy's answer, each rule one that the lane can hold."""
+        try:
+            wanted = self._strategy(view)
+            for rule in set(wanted.values()):
+                params_of(rule)
+        except Exception as error:
+            raise AtomizerError(f"the strategy failed, nothing is quoted without it: {error!r}") from error
+        return wanted
+
+    def _net(self, now_ns: int) -> dict[str, NetGreeks]:
+        """Net delta and vega of everything held; an underlying with a Greek that is not known is left out."""
+        net: dict[str, NetGreeks] = {}
+        unknown = set()
+        for name in {each.instrument for each in self._portfolio.positions()}:
+            amount = self._portfolio.amount_nanos(name) / NANOS
+            underlying, is_option = name.partition("-")[0], not name.endswith("-PERP")
+            mark = self._fresh(name, now_ns) if is_option else None
+            if amount and is_option and (mark is None or not math.isfinite(mark.delta + mark.vega)):
+                unknown.add(underlying)
+            elif amount:
+                before = net.get(underlying, NetGreeks())
+                delta, vega = (mark.delta, mark.vega) if mark is not None else (1.0, 0.0)
+                net[underlying] = NetGreeks(before.delta + amount * delta, before.vega + amount * vega)
+        return {underlying: greeks for underlying, greeks in net.items() if underlying not in unknown}
 
     def _held(self, quoted: Iterable[str], now_ns: int) -> Held:
         """Everything that is held and not quoted; a perpetual is no exposure, and its delta is one."""
@@ -87,6 +123,11 @@ class Rules:
     def _fresh(self, name: str, now_ns: int) -> Mark | None:
         mark = self._mark(name)
         return mark if mark is not None and now_ns - mark.now_ns <= self._max_mark_age_ns else None
+
+
+def _see(quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:
+    book = quoted.slot.book
+    return Seen(quoted.instrument, mark, position_nanos, book.depth(True) + book.depth(False))
 
 
 def _delta(mark: Mark | None) -> int | None:

@@ -19,6 +19,7 @@ from atomizer.app.logs import Logs
 from atomizer.app.market_making import MarketMaking
 from atomizer.app.market_making_parts import build_params, check
 from atomizer.app.market_making_picture import build_making_snapshot, wanted_row
+from atomizer.app.market_making_strategies import strategy_named
 from atomizer.app.nonces import NonceKeeper
 from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, settle, unless
 from atomizer.app.stopping import Stopping
@@ -32,7 +33,6 @@ from atomizer.desk.picture import tell
 from atomizer.desk.snapshot import QuoteRow, Snapshot, SnapshotWriter
 from atomizer.errors import AtomizerError, OrdersMayLive, UsageError, VenueError
 from atomizer.risk.latch import KillLatch
-from atomizer.strategies.market_maker import MarketMaker
 
 log = logging.getLogger("atomizer")
 
@@ -147,7 +147,7 @@ class _Run:
             latch,
             time.time_ns,
             directory=directory,
-            strategy=MarketMaker(build_params(settings)),
+            strategy=strategy_named(settings.market_maker.strategy, build_params(settings)),
             chains=options.chains or settings.market_maker.instruments,
             underlying=options.underlying,
             is_dry=options.dry_run,

@@ -101,6 +101,7 @@ class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MarketMaker(msgspec.Struct, frozen=True):
     """What continuous quotes look like. Prices in USD, sizes in units of the underlying."""
 
+    strategy: str = "market-maker"  # the shipped one, or one that an installed package brings
     instruments: tuple[Chain, ...] = ()
     size: Positive = Positive("0.1")
     spread: Positive = Positive(50)  # bps of mid: how far apart sides stand that the book does not give
@@ -114,6 +115,26 @@ class MarketMaker(msgspec.Struct, frozen=True):
     max_position: Positive = Positive(10)  # per instrument
     max_exposure: Positive = Positive(100)  # of all instruments together, either way
     refresh: Seconds = Seconds(5)  # longest time between looks; events are answered at once
+    # the venue's own protection (MMP): so much traded within the window pulls everything
+    protection_window: Seconds = Seconds(5)
+    protection_amount: Positive = Positive(5)  # both sides added up
+    protection_delta: Positive = Positive(2)  # net
+    protection_pause: Seconds = Seconds(30)  # how long nothing is quoted then, before it is reset
+    # volatility-adjusted spreads: see `strategies.market_maker_spread`; a weight of 0 is off
+    widen_iv: NotNegative = NotNegative(0)  # per 100 % by which implied volatility exceeds `calm_iv`
+    calm_iv: Positive = Positive("0.5")
+    widen_move: NotNegative = NotNegative(0)  # per 1 % that the index moved within `move_window`
+    move_window: Seconds = Seconds(60)
+    widen_thin: NotNegative = NotNegative(0)  # by the share of `deep` that the book lacks
+    deep: Positive = Positive(50)  # units, both sides added up
+    widen_short: NotNegative = NotNegative(0)  # at expiry; falls to nothing at `near_expiry` before it
+    near_expiry: Seconds = Seconds(172_800)
+    widest: Positive = Positive(3)  # times the plain spread, of all factors together
+    # inventory: both quotes move against what we hold; see `strategies.market_maker_skew`
+    skew_risk: NotNegative = NotNegative(0)  # risk aversion, per USD; 0 is off
+    skew_horizon: Seconds = Seconds(3_600)  # how long a position is thought to be held
+    skew_vol_of_vol: NotNegative = NotNegative(40)  # volatility points per square root of a year
+    skew_most_bps: Bps = 500  # of the mark, either way
 
 
 class Journal(msgspec.Struct, frozen=True):

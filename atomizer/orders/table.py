@@ -138,6 +138,10 @@ class OrderTable:
         order = self._orders.get((venue, client_id))
         return order if order is not None and order.placed is not None else None
 
+    def is_replaced(self, order: Order) -> bool:
+        """Whether we asked for another order in its place."""
+        return (order.venue, order.client_id) in self._successors
+
     def live(self, venue: str | None = None) -> Iterator[Order]:
         """Orders that we placed and that may still rest or trade, at one venue or all, as they became known."""
         return (order for order in list(self._live.values()) if venue is None or order.venue == venue)

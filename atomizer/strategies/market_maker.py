@@ -12,8 +12,10 @@ from typing import Final
 
 import msgspec
 
-from atomizer.domain.instruments import Instrument
+from atomizer.domain.instruments import NANOS, Instrument
 from atomizer.domain.trading import Mark
+from atomizer.strategies.market_maker_skew import NetGreeks, SkewParams, skew_nanos
+from atomizer.strategies.market_maker_spread import Conditions, SpreadParams, widening
 
 BPS: Final = 10_000
 
@@ -31,6 +33,7 @@ class Rule(msgspec.Struct, frozen=True):
     min_spread_share_nanos: int
     bid_size_nanos: int
     ask_size_nanos: int
+    widen_nanos: int = NANOS  # the finished spread, stretched round its own middle: NANOS leaves it
     skew_nanos: int = 0  # USD, signed, added to both prices
 
 
@@ -40,6 +43,7 @@ class Seen(msgspec.Struct, frozen=True):
     instrument: Instrument
     mark: Mark | None
     position_nanos: int  # signed
+    depth_nanos: int = 0  # all levels of both sides that the book shows, without ours
 
 
 class View(msgspec.Struct, frozen=True):
@@ -47,6 +51,8 @@ class View(msgspec.Struct, frozen=True):
 
     now_ns: int
     seen: Mapping[str, Seen]  # by name: the instruments to quote
+    net: Mapping[str, NetGreeks] = {}  # by underlying, of everything held; left out where a Greek is not known
+    moves: Mapping[str, float] = {}  # by underlying: share by which the index moved within the window
 
 
 Strategy = Callable[[View], Mapping[str, Rule]]
@@ -64,12 +70,16 @@ class MakerParams(msgspec.Struct, frozen=True, kw_only=True):
     size_nanos: int
     shows_bids: bool = True
     shows_asks: bool = True
+    spread: SpreadParams = SpreadParams()
+    skew: SkewParams = SkewParams()
 
 
 class MarketMaker:
-    """The guide's market maker, as a strategy: the same plain rule for every instrument."""
+    """The guide's market maker, as a strategy: one plain rule, wider in danger, and shifted against what is held."""
 
     def __init__(self, params: MakerParams) -> None:
+        self._spread = params.spread
+        self._skew = params.skew
         self._plain = Rule(
             aggression_nanos=params.aggression_nanos,
             improvement_nanos=params.improvement_nanos,
@@ -81,7 +91,20 @@ class MarketMaker:
         )
 
     def __call__(self, view: View) -> Mapping[str, Rule]:
-        return dict.fromkeys(view.seen, self._plain)
+        return {name: self._adjusted(view, seen) for name, seen in view.seen.items()}
+
+    def _adjusted(self, view: View, seen: Seen) -> Rule:
+        mark, contract = seen.mark, seen.instrument.contract
+        if mark is None:
+            return self._plain  # the gate lets nothing out without a mark
+        left_s = contract.expiry_s - view.now_ns / NANOS if contract.is_option else self._spread.near_s
+        move = view.moves.get(contract.underlying, 0.0)
+        factor = widening(self._spread, Conditions(mark.iv, move, seen.depth_nanos, left_s))
+        net = view.net.get(contract.underlying, NetGreeks())
+        skew = skew_nanos(self._skew, net, mark) if self._skew.aversion else 0
+        if factor == 1.0 and skew == 0:
+            return self._plain
+        return msgspec.structs.replace(self._plain, widen_nanos=round(factor * NANOS), skew_nanos=skew)
 
 
 def share_of_bps(bps_nanos: int) -> int:

@@ -1,6 +1,7 @@
 """The market maker as an operator runs it: real processes, real sockets, the venue's own ledger as the truth."""
 
 import signal
+import time
 from decimal import Decimal
 
 import pytest
@@ -51,3 +52,48 @@ def test_what_only_the_venue_can_know_is_refused_with_the_nearest(tmp_path):
             assert code == 2
             assert words in err
         assert venues.derive_ledger()["open_orders"] == []
+
+
+def worst(ledger) -> dict[str, Decimal]:
+    """By instrument the largest position, either way, that the venue's own account could come to hold."""
+    held = {each["instrument_name"]: Decimal(each["amount"]) for each in ledger["positions"]}
+    reach = {name: [amount, amount] for name, amount in held.items()}
+    for order in ledger["open_orders"]:
+        low_high = reach.setdefault(order["instrument_name"], [Decimal(0), Decimal(0)])
+        is_buy = order["direction"] == "buy"
+        low_high[is_buy] += (Decimal(order["amount"]) - Decimal(order["filled_amount"])) * (1 if is_buy else -1)
+    return {name: max(-low, high) for name, (low, high) in reach.items()}
+
+
+def test_limits_hold_at_the_venue_whatever_fills(tmp_path):
+    """At no time do positions and resting orders at the venue together reach beyond a limit, and none is left."""
+    with desk(tmp_path, seed=3) as venues:
+        flags = ("--size", "0.1", "--max-position", "0.2", "--max-exposure", "0.5", "--min-spread", "1")
+        running = maker(tmp_path, "--paper", *flags, "--aggression", "1", "--improvement", "2")
+        wait_for(lambda: venues.derive_ledger()["open_orders"])
+        for _ in range(60):
+            reach = worst(venues.derive_ledger())
+            assert all(each <= Decimal("0.2") for each in reach.values()), reach
+            assert sum(reach.values()) <= Decimal("0.5"), reach
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        code, out, err = finish(running)
+        assert code == 0, err
+        assert "ties with the venue's own" in out
+        assert venues.derive_ledger()["open_orders"] == []
+
+
+def test_a_killed_market_maker_leaves_nothing_and_quotes_again(tmp_path):
+    """After SIGKILL the venue pulls every quote by itself; a restart reconciles, quotes, and ends with nothing left."""
+    with desk(tmp_path) as venues:
+        first = maker(tmp_path, "--paper", "--aggression", "0.5")
+        wait_for(lambda: venues.derive_ledger()["open_orders"])
+        first.kill()
+        finish(first)
+        wait_for(lambda: not venues.derive_ledger()["open_orders"])
+        second = maker(tmp_path, "--paper", "--aggression", "0.5")
+        wait_for(lambda: venues.derive_ledger()["open_orders"])
+        second.send_signal(signal.SIGTERM)
+        code, out, err = finish(second)
+        assert code == 0, err
+        assert "none of ours left at the venue, verified" in out
