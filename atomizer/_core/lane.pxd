@@ -17,6 +17,10 @@ cdef struct Channel:
     int length
     char name[CHANNEL_SIZE]
 
+cdef struct Standing:
+    double exposed_usd
+    int32_t slot
+
 cdef class Lane:
     cdef readonly Gate gate
     cdef list slots
@@ -25,6 +29,7 @@ cdef class Lane:
     cdef readonly object rows           # numpy array of Row, written by each call anew: read it before the next one
     cdef Row[::1] row_view
     cdef readonly int row_count         # how many of them the last call wrote
+    cdef Standing standings[SLOTS]      # of one look
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
     # its channel; else the negative of scan's status.

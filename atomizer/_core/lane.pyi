@@ -73,7 +73,10 @@ class Lane:
         """
 
     def look(self, now_ns: int) -> int:
-        """Decide every slot, as must be done now and then: a book that nothing came for grows stale unseen."""
+        """Decide every slot, as must be done now and then: a book that nothing came for grows stale unseen.
+
+        The slots whose orders stand worst come first: by the USD that they would lose to the prices wanted now.
+        """
 
     def build_order(
         self,

@@ -5,6 +5,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromObject
 from libc.stdint cimport uint8_t
+from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy
 
 from atomizer._core.book cimport Book
@@ -69,6 +70,14 @@ cdef int _find_slot(Lane lane, const char* name, Py_ssize_t length) noexcept:
             return lane.buckets[bucket] - 1
         bucket = (bucket + 1) % BUCKETS
     return -1 - <int>bucket
+
+
+cdef int _most_exposed_first(const void* one, const void* other) noexcept nogil:
+    cdef const Standing* a = <const Standing*>one
+    cdef const Standing* b = <const Standing*>other
+    if a.exposed_usd != b.exposed_usd:
+        return -1 if a.exposed_usd > b.exposed_usd else 1
+    return a.slot - b.slot
 
 
 @cython.final
@@ -154,9 +163,15 @@ cdef class Lane:
 
     def look(self, int64_t now_ns):
         cdef Slot slot
+        cdef int at, count = <int>len(self.slots)
         check_time(now_ns)
         self.row_count = 0
-        for slot in self.slots:
+        for at in range(count):
+            slot = <Slot>self.slots[at]
+            self.standings[at] = Standing(slot.exposed_usd(now_ns), at)
+        qsort(self.standings, count, sizeof(Standing), _most_exposed_first)
+        for at in range(count):
+            slot = <Slot>self.slots[self.standings[at].slot]
             self.row_count += slot.decide(self.gate, now_ns, &self.row_view[self.row_count])
         return self.row_count
 

@@ -68,6 +68,9 @@ cdef class Slot:
 
     # Whether an equal market was decided on already, and nothing else has changed since.
     cdef bint is_quiet(self, int64_t now_ns) noexcept
+    # USD that what lives of ours would lose to the prices that we want now; above 0 only where it stands too near to
+    # the market. Without a price to stand at, all of it.
+    cdef double exposed_usd(self, int64_t now_ns) noexcept
     # Writes at most MOST_ROWS rows, the most urgent first, and takes them as sent; how many.
     cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept
 

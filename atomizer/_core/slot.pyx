@@ -4,7 +4,7 @@ cimport cython
 from libc.string cimport memcmp, memset
 
 from atomizer._core.book cimport ASKS, BIDS
-from atomizer._core.fixed cimport INT64_MAX, NO_PRICE
+from atomizer._core.fixed cimport INT64_MAX, NANOS, NO_PRICE
 from atomizer._core.frame cimport ORDER_GTC, ORDER_IOC, ORDER_POST_ONLY
 from atomizer._core.gate cimport ALLOWED, NO_BOOK, InstrumentLimits, Order, Refusal
 from atomizer._core.quote cimport Quote, QuoteParams, desired_quote, read_market
@@ -61,6 +61,18 @@ cdef void _read_frame(Slot slot, int64_t now_ns) noexcept:
             is_over = True
     if is_over or slot.taken_sequence != slot.book.sequence:
         _take_own_out(slot)
+
+
+cdef double _exposed(const Live* live, bint is_bid, int64_t wanted_nanos) noexcept nogil:
+    cdef int64_t price_nanos = _nearest(live, is_bid)
+    cdef double size = <double>max(live.size_nanos, live.sent_size_nanos) / NANOS
+    if price_nanos == NO_PRICE:
+        return 0.0
+    if wanted_nanos == NO_PRICE:
+        return <double>price_nanos / NANOS * size
+    if not _nearer(is_bid, price_nanos, wanted_nanos):
+        return 0.0
+    return (<double>price_nanos - <double>wanted_nanos) / NANOS * (size if is_bid else -size)
 
 
 cdef int _emit(Slot slot, bint is_bid, Action action, Refusal reason, const Order* order, Row* row) noexcept:
@@ -179,6 +191,21 @@ cdef class Slot:
             return False
         read_market(self.book, self.params.reference_size_nanos, &market)
         return memcmp(&market, &self.seen, sizeof(Market)) == 0
+
+    cdef double exposed_usd(self, int64_t now_ns) noexcept:
+        cdef Market market
+        cdef Quote wanted
+        cdef double usd, most = 0.0
+        cdef int is_bid
+        _read_frame(self, now_ns)
+        wanted.price_nanos[BIDS] = wanted.price_nanos[ASKS] = NO_PRICE
+        if not self.book.dark:
+            read_market(self.book, self.params.reference_size_nanos, &market)
+            desired_quote(&self.params, &market, self.known.mark_nanos, self.limits.tick_nanos, &wanted)
+        for is_bid in range(2):
+            usd = _exposed(&self.live[is_bid], is_bid, wanted.price_nanos[is_bid])
+            most = max(most, usd)
+        return most
 
     cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept:
         cdef Quote wanted

@@ -50,6 +50,18 @@ class Ledger:
         self._append(record)
         return self.state.apply(record)
 
+    def append(self, record: Record) -> None:
+        """Journal only; `fold` follows once the record has been acted on. For an intent that must leave at once.
+
+        Raises:
+            JournalError: not written; whoever asked must not send.
+        """
+        self._append(record)
+
+    def fold(self, record: Record) -> bool:
+        """Fold what `append` wrote. False when the record says nothing new."""
+        return self.state.apply(record)
+
     def learn(self, record: Record) -> bool:
         """Fold what has happened, and journal it if that is still possible. False when it says nothing new.
 

@@ -240,7 +240,7 @@ class QuoteLane:
             replaces=resting[-1] if resting else "",
             is_protected=self._is_protected,
         )
-        if not self._write(order):
+        if not self._write(order, fold=False):
             self._tell(quoted, is_bid, 0)
             return
         self._owners[order.client_id] = quoted, is_bid
@@ -248,7 +248,10 @@ class QuoteLane:
         if order.replaces:
             quoted.leaving.add(order.replaces)
         self.sent["replace" if order.replaces else "place"] += 1
-        self._leave(quoted, order, row)
+        try:
+            self._leave(quoted, order, row)
+        finally:
+            self._ledger.fold(order)  # after the send: the venue need not wait for our own books
 
     def _leave(self, quoted: Quoted, order: OrderPlaced, row: int) -> None:
         """By the lane's own writer where there is one: signed and written there in microseconds."""
@@ -277,9 +280,12 @@ class QuoteLane:
                 except Disconnected as error:
                     log.warning("order %s: not cancelled: %s", order.client_id, error)
 
-    def _write(self, record: OrderPlaced | CancelSent) -> bool:
+    def _write(self, record: OrderPlaced | CancelSent, *, fold: bool = True) -> bool:
         try:
-            self._ledger.write(record)
+            if fold:
+                self._ledger.write(record)
+            else:
+                self._ledger.append(record)
         except JournalError as error:
             if not self._gate.is_shut:
                 log.error("nothing more leaves: %s", error)  # noqa: TRY400  one line, no trace
@@ -339,12 +345,11 @@ def params_of(rule: Rule) -> QuoteParams:
 
 
 def _hold(quoted: Quoted, is_bid: bool, order: Order, now_ns: int) -> None:
-    """What a venue refused it would refuse again: each time in a row the side waits twice as long."""
-    if order.code is not None:
-        times = quoted.refused[is_bid] = quoted.refused[is_bid] + 1
-        hold_ns = min(FIRST_HOLD_NS << min(times - 1, 10), LONGEST_HOLD_NS)
-        quoted.held_until_ns[is_bid] = now_ns + hold_ns
-        log.warning("%s: order refused: %s (code %s)", quoted.name, order.detail, order.code)
+    """What was refused would be refused again: each time in a row the side waits twice as long."""
+    times = quoted.refused[is_bid] = quoted.refused[is_bid] + 1
+    quoted.held_until_ns[is_bid] = now_ns + min(FIRST_HOLD_NS << min(times - 1, 10), LONGEST_HOLD_NS)
+    code = f" (code {order.code})" if order.code is not None else ""
+    log.warning("%s: order refused: %s%s", quoted.name, order.detail, code)
 
 
 def _explain(quoted: Quoted, what: str, reason: str) -> None:

@@ -169,7 +169,8 @@ class LaneAgainstParts(RuleBasedStateMachine):
 
     @rule()
     def look(self):
-        expected = [row for slot in self.parts.slots.values() for row in slot.decide(self.now_ns)]
+        slots = sorted(self.parts.slots.values(), key=lambda slot: -slot.exposed(self.now_ns))
+        expected = [row for slot in slots for row in slot.decide(self.now_ns)]
         count = self.lane.look(self.now_ns)
         assert as_tuples(self.lane.rows, count) == expected
 

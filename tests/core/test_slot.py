@@ -281,6 +281,19 @@ def test_a_look_decides_every_slot():
     assert [row[0] for row in as_tuples(lane.rows, count)] == [at for at in range(5) for _ in range(2)]
 
 
+def test_a_look_begins_where_our_orders_stand_worst():
+    """After a jump the slot that would lose most to the new prices comes first, whatever its number."""
+    lane = Lane(Gate(100))
+    made = {"params": QuoteParams(**PARAMS), "limits": InstrumentLimits(**LIMITS)}
+    slots = [lane.add(b"book.%d" % at, **made, keep_price_nanos=0, keep_size_nanos=0) for at in range(3)]
+    for slot, fall in zip(slots, (10, 50, 30), strict=True):
+        slot.set_mark(1_050, NOW_NS)
+        slot.settle(True, 1_000, 5)
+        slot.book.apply_snapshot([(1_000 - fall, 9)], [(1_100, 9)], 1, NOW_NS, NOW_NS)
+    count = lane.look(NOW_NS)
+    assert list(dict.fromkeys(row[0] for row in as_tuples(lane.rows, count))) == [1, 2, 0]
+
+
 @pytest.mark.parametrize(
     "outcome", [(-1, 5), (0, 5), (1_000, -1)], ids=["price below zero", "price of zero", "size below zero"]
 )

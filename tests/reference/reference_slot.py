@@ -125,6 +125,19 @@ class ReferenceSlot:
         self._read_frame(now_ns)
         return not (self.unsettled or self.book.dark or self.was_dark) and self.market() == self.seen
 
+    def exposed(self, now_ns):
+        """What lives of ours against what we want now, times its size; all of it without a price to stand at."""
+        self._read_frame(now_ns)
+        wanted = quote(self.book, self.params, self.mark[0], self.tick)
+        most = 0
+        for is_bid, price in zip((True, False), wanted, strict=True):
+            nearest, side = self._nearest(is_bid), self.sides[is_bid]
+            size = max((size for _, size in side.lives()), default=0)
+            if nearest != NO_PRICE:
+                worse = nearest - price if is_bid else price - nearest
+                most = max(most, (nearest if price == NO_PRICE else worse) * size)
+        return most
+
     def decide(self, now_ns):
         self._read_frame(now_ns)
         self.unsettled = False

@@ -223,10 +223,10 @@ class DeribitRest:
 
     # --- requests
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: bytes | memoryview) -> None:
         """A request in the socket's form, which HTTP takes as it is; its answer goes where the socket's would."""
         request = orjson.loads(frame)
-        task = asyncio.create_task(self._post(request["id"], request["method"], frame))
+        task = asyncio.create_task(self._post(request["id"], request["method"], bytes(frame)))
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
 
