@@ -183,6 +183,9 @@ class DeribitSession:
         """The channel that an instrument's book comes on."""
         return self._market.book_channel(name)
 
+    def pen(self, label_prefix: str, *, is_protected: bool) -> None:
+        """Orders need no signature here: the session writes them itself."""
+
     def renew_book(self, name: str) -> None:
         """The reader has lost the book's sequence: ask for this one anew."""
         self._listening.renew_book(name)
