@@ -49,16 +49,14 @@ cdef bint _load(Ladder* side, const Level* levels, int count) noexcept nogil:
     if count > LEVELS:
         return False
     # In order, the lowest price tells whether all are above 0.
+    if count:
+        bad = levels[0].size_nanos <= 0 or levels[0 if side.rising else count - 1].price_nanos <= 0
     if side.rising:
         for at in range(1, count):
-            bad |= levels[at - 1].price_nanos >= levels[at].price_nanos
-        bad |= count > 0 and levels[0].price_nanos <= 0
+            bad |= (levels[at - 1].price_nanos >= levels[at].price_nanos) | (levels[at].size_nanos <= 0)
     else:
         for at in range(1, count):
-            bad |= levels[at - 1].price_nanos <= levels[at].price_nanos
-        bad |= count > 0 and levels[count - 1].price_nanos <= 0
-    for at in range(count):
-        bad |= levels[at].size_nanos <= 0
+            bad |= (levels[at - 1].price_nanos <= levels[at].price_nanos) | (levels[at].size_nanos <= 0)
     side.count = count
     side.levels = &side.slots[LEVELS // 2]
     memcpy(side.levels, levels, count * sizeof(Level))
