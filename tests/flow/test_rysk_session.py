@@ -8,12 +8,15 @@ from decimal import Decimal
 from random import Random
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 
+from atomizer.domain.instruments import Contract, OptionType
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
-from atomizer.errors import BadFrame, ConfigError, Disconnected
+from atomizer.errors import BadFrame, ConfigError, Disconnected, Refused
+from atomizer.net.backoff import Backoff
 from atomizer.sim.market import Market, RfqArrival, Rival
 from atomizer.sim.rysk.accounts import PRACTICE_MAKER
 from atomizer.sim.rysk.server import RyskServer
@@ -23,6 +26,8 @@ from atomizer.venues.rysk.assets import map_assets, parse_assets
 from atomizer.venues.rysk.auth import MakerKey, NonceClock
 from atomizer.venues.rysk.codec import RyskRequest, verify_fill
 from atomizer.venues.rysk.session import RyskSession
+from atomizer.venues.rysk.taker import PriceRequest, RyskTaker
+from atomizer.venues.rysk.transfers import Transfer
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")  # a public test key
 CHAIN = 84532
@@ -295,8 +300,11 @@ async def hostile(first, then):
         await runner.cleanup()
 
 
-async def test_nonsense_is_counted_and_outlived():
-    """Garbage, NaN, unknown kinds and a frame of 20 MiB are refusals by name; the RFQ after them is heard."""
+async def test_nonsense_is_counted_and_outlived(caplog):
+    """Garbage, NaN, unknown kinds and a frame of 20 MiB are refusals by name; the RFQ after them is heard.
+
+    It is of an old deployment, without usd and collateralAsset, which is told in words.
+    """
     good = RFQ.replace("EXPIRY", str(EXPIRY_S))
     first = [
         "{",
@@ -313,6 +321,7 @@ async def test_nonsense_is_counted_and_outlived():
             reasons = [(await floor.heard.next(BadFrame)).reason for _ in range(4)]
             assert reasons == [Reason.MALFORMED, Reason.MALFORMED, Reason.UNKNOWN_KIND, Reason.EXPIRED]
             assert (await floor.heard.next(RyskRequest)).rfq.rfq_id == "good-1"
+            assert caplog.text.count("April to August 2025") == 1
         finally:
             await floor.session.stop()
 
@@ -332,3 +341,54 @@ async def test_assets_that_cannot_be_meant_are_refused(rfq_assets):
     async with serving() as floor:
         with pytest.raises(ConfigError, match="RFQ asset"):
             floor.make_session(rfq_assets)
+
+
+async def test_deposits_and_withdrawals_move_the_balance():
+    """Accepted ones show in the balances; more than there is, and a nonce used before, are refused in words."""
+    async with making() as floor:
+        before = (await floor.session.balances())[USDC]
+        nonces = NonceClock()
+
+        def transfer(amount, *, is_deposit, nonce=None):
+            used = nonce or nonces.next(time.time_ns())
+            return Transfer(asset=USDC, chain_id=CHAIN, amount=amount, is_deposit=is_deposit, nonce=used)
+
+        await floor.session.transfer(transfer(5_000_000, is_deposit=True))
+        assert (await floor.session.balances())[USDC] == before + 5_000_000
+        out = transfer(2_000_000, is_deposit=False)
+        await floor.session.transfer(out)
+        assert (await floor.session.balances())[USDC] == before + 3_000_000
+        with pytest.raises(Refused, match="insufficient"):
+            await floor.session.transfer(transfer(before * 2, is_deposit=False))
+        with pytest.raises(Refused, match="Internal Error"):
+            await floor.session.transfer(out)
+        assert (await floor.session.balances())[USDC] == before + 3_000_000
+
+
+async def test_a_taker_sees_the_inventory_and_gets_prices():
+    """Several requests at once, each its makers' best; what nobody can price is refused in words."""
+    async with making() as floor:
+        taker = RyskTaker(floor.url, Backoff(Random(1)))  # noqa: S311  spreads reconnects
+        await taker.start()
+        try:
+            offered = [row for row in await taker.inventory() if row.symbol == "WETH" and not row.is_put]
+            assert offered
+            assert all(row.bid_usd > 0 for row in offered)
+            requests = [
+                PriceRequest(
+                    asset=WETH,
+                    symbol="WETH",
+                    chain_id=CHAIN,
+                    contract=Contract("ETH", row.expiry_s, int(row.strike * SECOND), OptionType.CALL),
+                    quantity_nanos=SECOND,
+                    taker="0x" + "ab" * 20,
+                )
+                for row in offered[:3]
+            ]
+            prices = await taker.prices(requests)
+            assert all(price.price_nanos > 0 for price in prices)
+            odd = msgspec.structs.replace(requests[0], chain_id=1)
+            with pytest.raises(Refused):
+                await taker.price(odd)
+        finally:
+            await taker.stop()

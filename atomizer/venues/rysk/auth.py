@@ -4,12 +4,13 @@ from functools import lru_cache
 from typing import Final
 
 from atomizer._core import ecdsa
-from atomizer._core.eip712 import domain_separator, rysk_quote_digest
+from atomizer._core.eip712 import domain_separator, rysk_quote_digest, rysk_transfer_digest
 from atomizer.domain.instruments import OptionType
 from atomizer.domain.trading import QuoteSent
 from atomizer.errors import ConfigError
 from atomizer.venues.rysk.codec import RyskRequest, SigningDomain
-from atomizer.venues.rysk.profile import E18_PER_NANO
+from atomizer.venues.rysk.profile import CHAINS, DOMAIN_NAME, DOMAIN_VERSION, E18_PER_NANO
+from atomizer.venues.rysk.transfers import Transfer
 
 _NONCE_LIMIT: Final = 2**64 - 1
 
@@ -69,6 +70,24 @@ class MakerKey:
     def sign(self, request: RyskRequest, quote: QuoteSent) -> bytes:
         """65 bytes r ‖ s ‖ v over the quote's digest."""
         return self.signer.sign(quote_digest(request, quote, self._address))
+
+    def sign_transfer(self, transfer: Transfer) -> bytes:
+        """65 bytes r ‖ s ‖ v over the transfer's digest."""
+        return self.signer.sign(transfer_digest(transfer, self._address))
+
+
+def transfer_digest(transfer: Transfer, maker: bytes) -> bytes:
+    """EIP-712 digest of a deposit or a withdrawal, under the domain of Rysk's contract on that chain."""
+    domain = SigningDomain(DOMAIN_NAME, DOMAIN_VERSION, transfer.chain_id, CHAINS[transfer.chain_id].rysk)
+    return rysk_transfer_digest(
+        _separator(domain),
+        maker,
+        bytes.fromhex(transfer.asset[2:]),
+        transfer.chain_id,
+        transfer.amount,
+        transfer.is_deposit,
+        transfer.nonce,
+    )
 
 
 class NonceClock:

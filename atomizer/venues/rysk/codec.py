@@ -24,6 +24,7 @@ from atomizer.venues.rysk.profile import (
     NANOS_PER_E8,
     VENUE,
 )
+from atomizer.venues.rysk.schemas import Schema, schema_of_rfq
 
 RFQ_FRAME_BYTES: Final = 16 * 1024  # a real one has about 500
 MAKER_FRAME_BYTES: Final = 1024 * 1024
@@ -57,6 +58,7 @@ class RyskRequest(msgspec.Struct, frozen=True):
     premium_asset: str  # "" unless the RFQ names one
     domain: SigningDomain
     deadline_ns: int  # wall clock; no quote after it
+    schema: Schema  # that the venue seems to speak
 
 
 def parse_rfq(frame: bytes | memoryview, now_ns: int, assets: AssetMap) -> RyskRequest | None:
@@ -94,6 +96,7 @@ def parse_rfq(frame: bytes | memoryview, now_ns: int, assets: AssetMap) -> RyskR
         premium_asset=frames.address(body, "premiumAsset") if "premiumAsset" in body else "",
         domain=_domain(body, chain_id),
         deadline_ns=_deadline(body, now_ns),
+        schema=schema_of_rfq(body),
     )
 
 

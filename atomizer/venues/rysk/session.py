@@ -1,10 +1,12 @@
 """The sockets of a Rysk maker: one an asset for RFQs, one for quotes and what becomes of them. Bytes to events."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol
 
+from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteSent
 from atomizer.errors import BadFrame, ConfigError
@@ -17,6 +19,10 @@ from atomizer.venues.rysk.asking import Asking
 from atomizer.venues.rysk.assets import AssetMap, parse_address
 from atomizer.venues.rysk.auth import MakerKey
 from atomizer.venues.rysk.codec import RyskRequest
+from atomizer.venues.rysk.schemas import Schema
+from atomizer.venues.rysk.transfers import Transfer, Transfers
+
+log = logging.getLogger(__name__)
 
 
 class Events(Protocol):
@@ -79,6 +85,8 @@ class RyskSession:
             backoff=Backoff(random),
         )
         self._asking = Asking(self._maker.send_text, key.maker)
+        self._transfers = Transfers(self._maker.send_text, key.maker, key.sign_transfer)
+        self._old_schemas: set[Schema] = set()
         self._sources = [
             Connection(
                 f"rysk rfqs {assets.underlying(address) or address}",
@@ -158,11 +166,20 @@ class RyskSession:
         """
         return account.parse_balances(await self._asking.ask(account.BALANCES))
 
+    async def transfer(self, transfer: Transfer) -> None:
+        """Deposit or withdraw; returns when the venue has accepted it. The intent must be in the journal before.
+
+        Raises:
+            ConfigError, VenueError: see `Transfers.send`.
+        """
+        await self._transfers.send(transfer, self._clock_ns() // NANOS)
+
     async def _on_maker_open(self) -> None:
         self._events.on_maker_open()
 
     def _on_maker_lost(self, _reason: CloseReason) -> None:
         self._asking.cut_off()
+        self._transfers.cut_off()
 
     def _on_rfq_text(self, text: memoryview) -> None:
         now_ns = self._clock_ns()
@@ -174,6 +191,7 @@ class RyskSession:
             return
         if request is None:
             return
+        self._tell_old(request.schema)
         if is_settled:
             self._events.on_settled(request)
         else:
@@ -192,8 +210,14 @@ class RyskSession:
                 self._events.on_bad_frame(
                     BadFrame("rysk: an answer that was not asked for", reason=Reason.UNKNOWN_KIND)
                 )
-        elif event is not None:
+        elif event is not None and not self._transfers.on_answer(event):
             self._events.on_answer(event)
+
+    def _tell_old(self, schema: Schema) -> None:
+        """Once: a venue that speaks an older schema refuses our signatures without saying why."""
+        if schema is not Schema.CURRENT and schema not in self._old_schemas:
+            self._old_schemas.add(schema)
+            log.warning("rysk: RFQs come in %s; we sign the current one, which this venue may not take", schema)
 
 
 def _raise_first(results: list[BaseException | None]) -> None:
