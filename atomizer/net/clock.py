@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from atomizer.errors import ConfigError
 
 CLOCK_SAMPLES: Final = 3
+ATTEMPTS_A_SAMPLE: Final = 3
 NANOS_PER_S: Final = 1_000_000_000
 
 
@@ -50,14 +51,22 @@ async def check_offset(
 ) -> ClockOffset:
     """A venue's clock, which `ask_ns` asks, against ours.
 
+    A question during which our clock was set back measures nothing, and is asked again.
+
     Raises:
-        ConfigError: they are further apart than the limit, beyond doubt.
+        ConfigError: they are further apart than the limit, beyond doubt, or ours is set back again and again.
     """
-    samples = []
-    for _ in range(CLOCK_SAMPLES):
+    samples: list[ClockSample] = []
+    for _ in range(CLOCK_SAMPLES * ATTEMPTS_A_SAMPLE):
         sent_ns = now_ns()
         venue_ns = await ask_ns()
-        samples.append(ClockSample(sent_ns, venue_ns, now_ns()))
+        received_ns = now_ns()
+        if received_ns >= sent_ns:
+            samples.append(ClockSample(sent_ns, venue_ns, received_ns))
+        if len(samples) == CLOCK_SAMPLES:
+            break
+    if not samples:
+        raise ConfigError("this machine's clock is set back again and again: let a time service such as chrony slew it")
     offset = measure_offset(samples, resolution_ns)
     if offset.exceeds(limit_ns):
         way = "behind" if offset.offset_ns > 0 else "ahead of"

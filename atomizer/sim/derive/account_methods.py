@@ -141,6 +141,19 @@ def get_account(call: Call) -> dict[str, Any]:
     return shape
 
 
+def session_keys(call: Call) -> dict[str, Any]:
+    call.check_wallet()
+    rows = []
+    for address, expiry_s in call.wallet.keys.items():
+        row: dict[str, Any] = {"public_session_key": address, "expiry_sec": expiry_s, "label": "", "ip_whitelist": []}
+        if call.dialect.is_v3:
+            row |= {"protocol_scopes": ["admin"], "offchain_scopes": [], "registered_sec": 0, "subaccount_ids": []}
+        else:
+            row |= {"scope": call.wallet.scopes.get(address, "admin")}
+        rows.append(row)
+    return {"public_session_keys": rows}
+
+
 def set_cancel_on_disconnect(call: Call) -> str:
     """v3 looks at the wish when a connection logs in, v2 when it drops. v3 takes it over WebSocket only."""
     if not call.dialect.is_v3:
@@ -220,6 +233,7 @@ ACCOUNT_METHODS: dict[str, Method] = {
         get_subaccount,
         get_subaccounts,
         get_account,
+        session_keys,
         set_mmp_config,
         get_mmp_config,
         reset_mmp,

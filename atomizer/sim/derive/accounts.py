@@ -15,10 +15,11 @@ CASH = "USDC"
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """An address that may sign for an owner until `expiry_s` (unix seconds)."""
+    """An address that may sign for an owner until `expiry_s` (unix seconds). `scope` is v2's word for how far."""
 
     address: str
     expiry_s: int
+    scope: str = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Wallet:
     address: str
     keys: dict[str, int] = field(default_factory=dict)  # lower-case address to expiry in unix seconds
     subaccounts: dict[int, Subaccount] = field(default_factory=dict)
+    scopes: dict[str, str] = field(default_factory=dict)  # of the keys
     used_nonces: set[int] = field(default_factory=set)
     cancel_on_disconnect: bool = False
     is_rfq_maker: bool = False
@@ -125,6 +127,7 @@ def open_accounts(accounts: tuple[Account, ...], now_ms: int) -> dict[str, Walle
     for account in accounts:
         wallet = wallets.setdefault(account.wallet.lower(), Wallet(account.wallet))
         wallet.keys.update({key.address.lower(): key.expiry_s for key in account.session_keys})
+        wallet.scopes.update({key.address.lower(): key.scope for key in account.session_keys})
         wallet.is_rfq_maker = wallet.is_rfq_maker or account.is_rfq_maker
         deposit_e18 = int(account.deposit * E18)
         wallet.subaccounts[account.subaccount_id] = Subaccount(

@@ -20,6 +20,7 @@ from atomizer.sim.derive.verify import Action, Digests, check_signed_by, digests
 
 _LONGEST_LIFE_S = 120 * 86_400  # of a signature, except for protected market makers' orders
 _OPEN_ORDER_LIMIT = 500  # per subaccount; ours, the venue's own figure is not published
+_TRADING_SCOPE = "admin"
 _TIME_DIGITS = 10  # of a nonce: its leading unix seconds
 
 
@@ -99,6 +100,8 @@ def check_key(wallet: Wallet, signer: str, now_ns: int) -> None:
         raise Rejection(codes.SIGNER_UNKNOWN, "Session key does not belong to wallet")
     if expiry_s * NS_PER_S <= now_ns:
         raise Rejection(codes.KEY_EXPIRED)
+    if wallet.scopes.get(signer.lower(), _TRADING_SCOPE) != _TRADING_SCOPE:
+        raise Rejection(codes.SCOPE_TOO_LOW)
 
 
 def check_instrument(instrument: Instrument, now_ns: int) -> None:

@@ -56,6 +56,7 @@ SUBJECT_MISSING: Final = 14025
 NOT_RFQ_MAKER: Final = 14027
 CROSS_CURRENCY: Final = 14028
 KEY_EXPIRED: Final = 14030
+SCOPE_TOO_LOW: Final = 14031
 
 MESSAGES: Final[dict[int, str]] = {
     PARSE_ERROR: "Parse error",
@@ -110,6 +111,7 @@ MESSAGES: Final[dict[int, str]] = {
     NOT_RFQ_MAKER: "Not authorized as RFQ maker",
     CROSS_CURRENCY: "Cross currency RFQ not supported",
     KEY_EXPIRED: "Session key expired",
+    SCOPE_TOO_LOW: "Unauthorized key scope",
 }
 
 

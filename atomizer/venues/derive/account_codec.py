@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from atomizer.domain.session import LedgerPosition
-from atomizer.venues.derive.wire import Count, Digits, Integer, Name, e18, e18_nearest, read
+from atomizer.venues.derive.wire import Count, Digits, Integer, Name, Word, e18, e18_nearest, read
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +19,31 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     matching_tps: int
     non_matching_tps: int
     subaccount_ids: tuple[int, ...]
+
+
+class SubaccountState(msgspec.Struct, frozen=True, kw_only=True):
+    """What one subaccount is worth and how far from trouble it is; all e18 USD.
+
+    `initial_margin_e18` is headroom: new risk is refused when it and `open_orders_margin_e18`, which is 0 or below,
+    would sum to less than 0. `maintenance_margin_e18` below 0 means liquidation.
+    """
+
+    subaccount_id: int
+    margin_type: str
+    value_e18: int
+    initial_margin_e18: int
+    maintenance_margin_e18: int
+    open_orders_margin_e18: int
+    is_under_liquidation: bool
+
+
+class SessionKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that may sign for the wallet. `scope` is v2's word, empty in v3, whose keys have many."""
+
+    address: str
+    expiry_s: int
+    label: str
+    scope: str
 
 
 class _WirePosition(msgspec.Struct):
@@ -41,6 +66,62 @@ class _WireAccount(msgspec.Struct):
     websocket_non_matching_tps: Count
     subaccount_ids: tuple[Integer, ...]
     is_rfq_maker: bool = False
+
+
+class _WireSubaccount(msgspec.Struct):
+    subaccount_id: Integer
+    margin_type: Word
+    subaccount_value: Digits
+    initial_margin: Digits
+    maintenance_margin: Digits
+    open_orders_margin: Digits
+    is_under_liquidation: bool
+
+
+class _WireKey(msgspec.Struct):
+    public_session_key: Name
+    expiry_sec: Integer
+    label: Word | None = ""
+    scope: Word | None = ""
+
+
+class _WireKeys(msgspec.Struct):
+    public_session_keys: list[_WireKey]
+
+
+def parse_subaccount(result: Any) -> SubaccountState:
+    """Result of private/get_subaccount.
+
+    {"subaccount_id":30769,"margin_type":"SM","subaccount_value":"1000000","initial_margin":"999000",
+    "maintenance_margin":"999500","open_orders_margin":"-120.5","is_under_liquidation":false,…}
+    """
+    wire = read(result, _WireSubaccount, "subaccount")
+    return SubaccountState(
+        subaccount_id=wire.subaccount_id,
+        margin_type=wire.margin_type,
+        value_e18=e18_nearest(wire.subaccount_value, "subaccount_value"),
+        initial_margin_e18=e18_nearest(wire.initial_margin, "subaccount initial_margin"),
+        maintenance_margin_e18=e18_nearest(wire.maintenance_margin, "subaccount maintenance_margin"),
+        open_orders_margin_e18=e18_nearest(wire.open_orders_margin, "subaccount open_orders_margin"),
+        is_under_liquidation=wire.is_under_liquidation,
+    )
+
+
+def parse_session_keys(result: Any) -> list[SessionKey]:
+    """Result of private/session_keys.
+
+    {"public_session_keys":[{"public_session_key":"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+    "expiry_sec":1790000000,"label":"quoting","scope":"admin","ip_whitelist":[]}]}
+    """
+    return [
+        SessionKey(
+            address=wire.public_session_key.lower(),
+            expiry_s=wire.expiry_sec,
+            label=wire.label or "",
+            scope=wire.scope or "",
+        )
+        for wire in read(result, _WireKeys, "session keys").public_session_keys
+    ]
 
 
 def parse_positions(result: Any) -> list[LedgerPosition]:

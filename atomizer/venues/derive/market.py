@@ -12,7 +12,9 @@ from atomizer.venues.derive.market_codec import (
     Listing,
     book_channel,
     parse_book,
+    parse_spot,
     parse_ticker,
+    spot_channel,
     ticker_channel,
 )
 
@@ -79,6 +81,8 @@ class MarketData:
         """Every market channel that we want, and who takes its data."""
         feeds: dict[str, Feed] = {book_channel(name): feed for name, feed in self._books.items()}
         feeds.update((ticker_channel(name), self._ticker_feed(listing)) for name, listing in self._listings.items())
+        underlyings = {listing.instrument.contract.underlying for listing in self._listings.values()}
+        feeds.update((spot_channel(underlying), self._spot_feed(underlying)) for underlying in sorted(underlyings))
         return feeds
 
     def listing(self, name: str) -> Listing | None:
@@ -92,7 +96,7 @@ class MarketData:
         return self._marks.get(name)
 
     def index_nanos(self, underlying: str) -> int | None:
-        """The latest index price that any ticker of this underlying brought."""
+        """The latest index price that the spot feed or any ticker of this underlying brought."""
         return self._index_nanos.get(underlying)
 
     def darken(self) -> None:
@@ -103,6 +107,12 @@ class MarketData:
         self._index_nanos.clear()
         for listener in self._listeners:
             listener.on_dark()
+
+    def _spot_feed(self, underlying: str) -> Feed:
+        def on_spot(data: Any, _now_ns: int) -> None:
+            self._index_nanos[underlying] = parse_spot(data, underlying)
+
+        return on_spot
 
     def _ticker_feed(self, listing: Listing) -> Feed:
         contract, name = listing.instrument.contract, listing.instrument.name

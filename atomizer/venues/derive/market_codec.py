@@ -1,4 +1,4 @@
-"""Public data: instruments, books and tickers. Pure.
+"""Public data: instruments, books, tickers, spot and the tape. Pure.
 
 Fields as in the protocol sheet §3.1 and §4; the samples are captures of 2025 and 2026.
 """
@@ -11,12 +11,13 @@ from atomizer._core.ecdsa import parse_address
 from atomizer._core.eip712 import option_sub_id
 from atomizer._core.fixed import parse_nanos
 from atomizer.domain.instruments import Contract, Instrument, OptionType, parse_name
-from atomizer.domain.trading import Mark
+from atomizer.domain.trading import Mark, Side
 from atomizer.errors import BadFrame
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE
 from atomizer.venues.derive.wire import (
     Count,
     Digits,
+    Identity,
     Millis,
     Name,
     Seconds,
@@ -57,6 +58,20 @@ class BookSnapshot(NamedTuple):
     venue_time_ns: int
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
+
+
+class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade on the tape. The side is the taker's; `is_rfq` when a quote made it and not the book."""
+
+    trade_id: str
+    instrument: str
+    side: Side
+    price_nanos: int
+    amount_nanos: int
+    mark_nanos: int
+    index_nanos: int
+    is_rfq: bool
+    venue_time_ns: int
 
 
 class _WireOption(msgspec.Struct):
@@ -105,6 +120,26 @@ class _WireSlim(msgspec.Struct):
     index: Digits = msgspec.field(name="I")
     mark: Digits = msgspec.field(name="M")
     pricing: _WirePricing | None = msgspec.field(name="option_pricing")
+
+
+class _WireSpot(msgspec.Struct):
+    price: Digits
+
+
+class _WireSpots(msgspec.Struct):
+    feeds: dict[Name, _WireSpot]
+
+
+class _WireTrade(msgspec.Struct):
+    trade_id: Identity
+    instrument_name: Name
+    timestamp: Millis
+    trade_price: Digits
+    trade_amount: Digits
+    mark_price: Digits
+    index_price: Digits
+    direction: Literal["buy", "sell"]
+    quote_id: Word | None = None
 
 
 class _WireTicker(msgspec.Struct):
@@ -206,6 +241,57 @@ def book_channel(name: str) -> str:
 
 def ticker_channel(name: str) -> str:
     return f"ticker_slim.{name}.1000"
+
+
+def spot_channel(underlying: str) -> str:
+    return f"spot_feed.{underlying}"
+
+
+def tape_channel(kind: str, underlying: str) -> str:
+    """All trades of ``option`` or ``perp`` of an underlying."""
+    return f"trades.{kind}.{underlying}"
+
+
+def parse_spot(data: Any, underlying: str) -> int:
+    """Data of a spot_feed channel → the index of the underlying in nanos, which is what options settle against.
+
+    {"timestamp":1772624842966,"feeds":{"ETH":{"price":"1991.7","confidence":"0.99","price_prev_daily":"2010.2",…}}}
+
+    Raises:
+        BadFrame: a field is missing, of another type or out of range.
+    """
+    spot = read(data, _WireSpots, "spot feed").feeds.get(underlying)
+    if spot is None:
+        raise BadFrame(f"spot feed: nothing of {underlying}")
+    return nanos_nearest(spot.price, f"spot feed {underlying} price", at_least=1)
+
+
+def parse_tape(data: Any) -> list[PublicTrade]:
+    """Data of a public trades channel.
+
+    [{"trade_id":"0445f96a-10fb-4fdc-a0f9-eed94a2f32e1","instrument_name":"ETH-USDC","timestamp":1775245899929,
+    "trade_price":"2050","trade_amount":"0.1","mark_price":"2052.7251201831555","index_price":"2052.7251201831555",
+    "direction":"sell","quote_id":null}]
+
+    Raises:
+        BadFrame: a field is missing, of another type or out of range.
+    """
+    return [_trade(wire) for wire in read(data, list[_WireTrade], "tape")]
+
+
+def _trade(wire: _WireTrade) -> PublicTrade:
+    what = f"trade {wire.trade_id}"
+    return PublicTrade(
+        trade_id=wire.trade_id,
+        instrument=wire.instrument_name,
+        side=Side.BUY if wire.direction == "buy" else Side.SELL,
+        price_nanos=nanos(wire.trade_price, f"{what} trade_price"),
+        amount_nanos=nanos(wire.trade_amount, f"{what} trade_amount", at_least=1),
+        mark_nanos=nanos_nearest(wire.mark_price, f"{what} mark_price"),
+        index_nanos=nanos_nearest(wire.index_price, f"{what} index_price"),
+        is_rfq=wire.quote_id is not None,
+        venue_time_ns=wire.timestamp * NANOS_PER_MS,
+    )
 
 
 def parse_book(data: Any) -> BookSnapshot:

@@ -7,7 +7,7 @@ from typing import Final
 from atomizer.errors import ConfigError, Refused
 from atomizer.net.clock import ClockOffset, check_offset
 from atomizer.net.rpc import Rpc
-from atomizer.venues.derive.account_codec import Account, parse_account, parse_login
+from atomizer.venues.derive.account_codec import Account, parse_account, parse_login, parse_session_keys
 from atomizer.venues.derive.auth import Credentials, build_login
 from atomizer.venues.derive.codec import parse_subscribed, parse_time
 from atomizer.venues.derive.codes import CHANNELS, NO_SUCH_CURRENCY
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 INSTRUMENT_KINDS: Final = ("option", "perp")
 MOST_PAGES: Final = 100
+TRADING_SCOPE: Final = "admin"  # v2: all that is signed, and cancels, need it
+KEY_WARNING_S: Final = 86_400
+NANOS_PER_S: Final = 1_000_000_000
 
 
 async def check_clock(rpc: Rpc, now_ns: Callable[[], int], limit_ns: int) -> ClockOffset:
@@ -70,6 +73,30 @@ async def protect(rpc: Rpc, profile: Profile, credentials: Credentials, now_ns: 
     if not account.cancel_on_disconnect:
         raise Refused(VENUE, "cancel on disconnect was set and is still off: no order may rest unprotected")
     return account
+
+
+async def check_key(rpc: Rpc, credentials: Credentials, now_ns: int) -> None:
+    """The session key that signs for us: registered, alive, and allowed to trade. The wallet's own key needs nothing.
+
+    Raises:
+        ConfigError: it would be refused when the first order goes out: says why, and what to do.
+    """
+    mine = credentials
+    if mine.signer_address == mine.wallet:
+        return
+    keys = parse_session_keys(await rpc.ask("private/session_keys", {"wallet": mine.wallet}))
+    key = next((key for key in keys if key.address == mine.signer_address.lower()), None)
+    if key is None:
+        raise ConfigError(f"key {mine.signer_address} is no session key of wallet {mine.wallet}: register it there")
+    left_s = key.expiry_s - now_ns // NANOS_PER_S
+    if left_s <= 0:
+        raise ConfigError(f"session key {mine.signer_address} has expired: register a new one")
+    if key.scope not in ("", TRADING_SCOPE):
+        raise ConfigError(
+            f"session key {mine.signer_address} has scope {key.scope}: orders need the {TRADING_SCOPE} scope"
+        )
+    if left_s < KEY_WARNING_S:
+        log.warning("%s: session key %s expires in %d minutes", VENUE, mine.signer_address, left_s // 60)
 
 
 async def fetch_account(rpc: Rpc, credentials: Credentials) -> Account:

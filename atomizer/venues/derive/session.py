@@ -34,7 +34,7 @@ from atomizer.net.connection import Connection
 from atomizer.net.rpc import NANOS_PER_S, Rpc
 from atomizer.net.websocket import CloseReason
 from atomizer.venues.derive import protection
-from atomizer.venues.derive.account_codec import Account, parse_positions
+from atomizer.venues.derive.account_codec import Account, SubaccountState, parse_positions, parse_subaccount
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
@@ -44,6 +44,7 @@ from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.market_codec import book_channel
 from atomizer.venues.derive.opening import (
     check_clock,
+    check_key,
     fetch_account,
     fetch_listings,
     log_in,
@@ -273,6 +274,11 @@ class DeriveSession:
         """USD for one coin, in nanos, at each expiry (unix seconds) that has a price."""
         return await fetch_delivery_prices(self._rpc, underlying)
 
+    async def subaccount(self) -> SubaccountState:
+        """Value and margins, in the venue's own figures."""
+        subject: dict[str, object] = {"subaccount_id": self._credentials.subaccount_id}
+        return parse_subaccount(await self._rpc.ask("private/get_subaccount", subject))
+
     async def account(self) -> Account:
         return await fetch_account(self._rpc, self._credentials)
 
@@ -281,6 +287,7 @@ class DeriveSession:
     async def _on_open(self) -> None:
         self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
         await log_in(self._rpc, self._profile, self._credentials, self._now_ns())
+        await check_key(self._rpc, self._credentials, self._now_ns())
         self._budgets.adopt(await protect(self._rpc, self._profile, self._credentials, self._now_ns))
         subaccount_id = self._credentials.subaccount_id
         await self._listen_privately(

@@ -207,3 +207,41 @@ PROTECTIONS = [
         "mmp_unfreeze_time": 0,
     }
 ]
+
+SPOT = {
+    "timestamp": 1772624842966,
+    "feeds": {"ETH": {"price": "1991.7", "confidence": "0.99", "price_prev_daily": "2010.2"}},
+}
+PUBLIC_TRADE = {
+    "trade_id": "0445f96a-10fb-4fdc-a0f9-eed94a2f32e1",
+    "instrument_name": "HYPE-20251121-38_75-P",
+    "timestamp": 1775245899929,
+    "trade_price": "2.5",
+    "trade_amount": "10",
+    "mark_price": "2.4751201831555",
+    "index_price": "38.7251201831555",
+    "direction": "sell",
+    "quote_id": None,
+}
+SUBACCOUNT = {
+    "subaccount_id": 30769,
+    "currency": "all",
+    "label": "",
+    "margin_type": "SM",
+    "subaccount_value": "1000000.123456789012345678",
+    "initial_margin": "999000",
+    "maintenance_margin": "999500",
+    "open_orders_margin": "-120.5",
+    "is_under_liquidation": False,
+}
+SESSION_KEYS = {
+    "public_session_keys": [
+        {
+            "public_session_key": "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+            "expiry_sec": 1790000000,
+            "label": "quoting",
+            "scope": "admin",
+            "ip_whitelist": [],
+        }
+    ]
+}

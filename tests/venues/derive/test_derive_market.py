@@ -10,7 +10,7 @@ from atomizer._core.fixed import format_nanos
 from atomizer.domain.instruments import NANOS
 from atomizer.errors import BadFrame
 from atomizer.venues.derive.market import BookFeed, MarketData
-from atomizer.venues.derive.market_codec import book_channel, parse_instrument, ticker_channel
+from atomizer.venues.derive.market_codec import book_channel, parse_instrument, spot_channel, ticker_channel
 
 NOW_NS = 1_780_000_000 * NANOS
 HYPE = "HYPE-20251121-38_75-P"
@@ -138,7 +138,7 @@ def test_listings_come_and_go_and_books_keep_their_identity():
     assert option_book.dark
     assert (market.book(HYPE), market.mark(HYPE), market.listing(HYPE)) == (None, None, None)
     assert market.book("ETH-PERP") is perpetual_book
-    assert set(market.feeds()) == {book_channel("ETH-PERP"), ticker_channel("ETH-PERP")}
+    assert set(market.feeds()) == {book_channel("ETH-PERP"), ticker_channel("ETH-PERP"), spot_channel("ETH")}
 
 
 def test_before_its_first_message_a_book_is_dark():
@@ -147,3 +147,13 @@ def test_before_its_first_message_a_book_is_dark():
     assert market.book("ETH-PERP").dark
     assert market.mark("ETH-PERP") is None
     assert market.names == ["ETH-PERP"]
+
+
+def test_the_spot_feed_is_an_index_before_any_ticker_comes():
+    """What the feed says is the index until a ticker says something newer; a loss voids both."""
+    market = listed(samples.PERPETUAL)
+    assert market.index_nanos("ETH") is None
+    market.feeds()[spot_channel("ETH")](samples.SPOT, NOW_NS)
+    assert market.index_nanos("ETH") == 1_991_700_000_000
+    market.darken()
+    assert market.index_nanos("ETH") is None
