@@ -7,7 +7,9 @@ import msgspec
 
 from atomizer.app import practice, reach_rysk
 from atomizer.app.cross import cross_account
-from atomizer.app.reach_rysk import RyskAccess
+from atomizer.app.derive_source import derive_access
+from atomizer.app.rfq_source import SourceAccess
+from atomizer.app.rysk_source import RyskSourceAccess
 from atomizer.app.venues import VenueAccount, account_at, missing_at, require
 from atomizer.config.mode import Mode, mode_of
 from atomizer.config.settings import Settings
@@ -21,7 +23,7 @@ class Access(msgspec.Struct, frozen=True):
 
     mode: Mode
     venue: VenueAccount
-    rysk: RyskAccess
+    source: SourceAccess
     directory: Path
 
     @property
@@ -36,17 +38,24 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
         ConfigError: something is missing (all of it is listed), or an address contradicts the mode.
     """
     name, hedge_name = settings.exchange.name, _hedge_name(settings)
+    wants_rysk = settings.rfq.source == "rysk"
     if endpoints is None:
-        reach_rysk.websocket_url(settings, None)  # an address that will not do is told before any key is taken
+        if wants_rysk:
+            reach_rysk.websocket_url(settings, None)  # an address that will not do is told before any key is taken
         elsewhere = missing_at(hedge_name, settings) if hedge_name is not None else []
-        require(missing_at(name, settings) + elsewhere + reach_rysk.missing(settings))
+        require(missing_at(name, settings) + elsewhere + (reach_rysk.missing(settings) if wants_rysk else []))
     venue = account_at(name, settings, endpoints)
+    source: SourceAccess
+    if wants_rysk:
+        source = RyskSourceAccess(await reach_rysk.maker_access(settings, endpoints))
+    else:
+        source = derive_access(settings, "the same account as RFQ maker", hedges_elsewhere=hedge_name is not None)
     if hedge_name is not None:
         venue = cross_account(venue, account_at(hedge_name, settings, endpoints))
     return Access(
         mode=mode_of(settings),
         venue=venue,
-        rysk=await reach_rysk.maker_access(settings, endpoints),
+        source=source,
         directory=book_directory(settings, venue, endpoints),
     )
 

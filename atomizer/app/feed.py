@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from atomizer._core.fixed import format_nanos
 from atomizer.app.access import Access
@@ -26,7 +27,7 @@ class Tape:
         match record:
             case Fill():
                 what = f"{format_nanos(record.amount_nanos)} at {format_nanos(record.price_nanos)}"
-                word = "won" if record.venue == "rysk" else "hedged"
+                word = "won" if record.client_id.isdigit() else "hedged"  # a quote's fills go by its nonce
                 self._lines.append(Happening(record.now_ns, word, record.instrument, record.side, what))
             case HedgeClosed():
                 self._lines.append(Happening(record.now_ns, "hedge", "", None, record.detail))
@@ -42,7 +43,7 @@ def build_snapshot(
     started_ns: int,
     now_ns: int,
     state: State,
-    quoting: Quoting,
+    quoting: Quoting[Any],
     hedging: Hedging | None,
     live_mark: Callable[[str], Mark | None],
     connected: tuple[str, ...],

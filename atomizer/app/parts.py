@@ -136,4 +136,5 @@ def _pricer_params(settings: Settings) -> BookPricerParams:
         minimum=Edge(usd_nanos, rfq.min_edge_bps, rfq.min_edge_vol_points),
         max_book_age_ns=settings.risk.max_book_age.ns,
         max_mark_age_ns=settings.risk.max_mark_age.ns,
+        quotes_pay=rfq.source == "derive",
     )

@@ -3,12 +3,15 @@
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Generic
 
-from atomizer._core.fixed import format_nanos
+import msgspec
+
+from atomizer._core.fixed import ceil_to, floor_to, format_nanos
 from atomizer._core.histogram import Histogram
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.ledger import Ledger
+from atomizer.app.rfq_source import Nonces, QuoteSender, Request, RfqRequest
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
@@ -18,28 +21,16 @@ from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
 from atomizer.risk.gate import Gate
 from atomizer.risk.rules import Proposal
 from atomizer.strategies.rfq_responder import QuotePlan, RfqResponder
-from atomizer.venues.rysk.auth import NonceClock
-from atomizer.venues.rysk.codec import RyskRequest, verify_fill
-from atomizer.venues.rysk.profile import VENUE
 
 log = logging.getLogger("atomizer.quotes")
 
 KEPT_REQUESTS = 4096
 
 
-class QuoteSender(Protocol):
-    """The maker's socket, or what prints instead of sending."""
-
-    def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None: ...
-
-    def send_frame(self, frame: memoryview) -> None:
-        """A quote that is signed and built; the memory is valid during the call only."""
+Leave = Callable[[QuoteSender[Any], QuoteSent], None]  # how a quote that is in the journal goes out
 
 
-Leave = Callable[[QuoteSender, QuoteSent], None]  # how a quote that is in the journal goes out
-
-
-class Quoting:
+class Quoting(Generic[Request]):
     """Listens to the RFQ venue. Holds the RFQs in play and the counters of the picture."""
 
     def __init__(
@@ -51,7 +42,8 @@ class Quoting:
         fused: FusedQuotes | None,
         exposure: RunningExposure,
         market: MarketView,
-        nonces: NonceClock,
+        source: str,
+        nonces: Nonces,
         valid_for_s: int,
         clock_ns: Callable[[], int],
     ) -> None:
@@ -62,13 +54,14 @@ class Quoting:
         self._settled: tuple[QuotePlan, Verdict] | None = None  # of the frame that waits for `on_settled`
         self._exposure = exposure
         self._market = market
+        self._source = source
         self._nonces = nonces
         self._valid_for_s = valid_for_s
         self._signed = Signed(life_ns=valid_for_s * NANOS)
         self._clock_ns = clock_ns
-        self._requests: OrderedDict[str, RyskRequest] = OrderedDict()
+        self._requests: OrderedDict[str, Request] = OrderedDict()
         self._in_play: dict[str, QuoteSent] = {}  # by RFQ: our last quote, while it may still be taken; oldest first
-        self.sender: QuoteSender | None = None  # None: not quoting, every RFQ is declined
+        self.sender: QuoteSender[Request] | None = None  # None: not quoting, every RFQ is declined
         self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
         self.on_won: Callable[[Fill], None] = _unheard
         self.on_maker_open: Callable[[], None] = _unnoticed
@@ -96,22 +89,24 @@ class Quoting:
         self._settled = plan, verdict
         return True
 
-    def on_settled(self, request: RyskRequest) -> None:
+    def on_settled(self, request: Request) -> None:
         """The request behind the frame that `on_rfq_frame` settled just now."""
         if self._settled is not None:
             (plan, verdict), self._settled = self._settled, None
             self._responder.remember(request.rfq, request.deadline_ns, plan.price_nanos, request.rfq.now_ns)
             self._conclude(request, verdict)
 
-    def on_request(self, request: RyskRequest) -> None:
+    def on_request(self, request: Request) -> None:
         """A new RFQ: one quote or one counted reason."""
         rfq = request.rfq
         now_ns = self._clock_ns()
-        if self._ledger.state.has_rfq(VENUE, rfq.rfq_id):
+        if self._ledger.state.has_rfq(self._source, rfq.rfq_id):
             self._conclude(request, Verdict(Reason.DUPLICATE, "seen before"))
             return
         plan = self._responder.on_rfq(rfq, request.deadline_ns, now_ns)
-        verdict = plan if isinstance(plan, Verdict) else self._send(plan, now_ns, _leave_for(request))
+        verdict = (
+            plan if isinstance(plan, Verdict) else self._send(_on_tick(plan, request), now_ns, _leave_for(request))
+        )
         if verdict.allowed:
             self.latency.record(self._clock_ns() - rfq.now_ns)
         self._conclude(request, verdict)
@@ -127,6 +122,10 @@ class Quoting:
             self._withdraw(answer.rfq_id)
             log.warning("rfq %s: quote failed: %s", answer.rfq_id, answer.detail)
             return
+        if answer.outcome is QuoteOutcome.ENDED:
+            self._withdraw(answer.rfq_id)
+            log.info("rfq %s: quote ended: %s", answer.rfq_id, answer.detail)
+            return
         now_ns = self._clock_ns()
         plan = self._responder.on_answer(answer, now_ns)
         if isinstance(plan, Verdict):
@@ -134,7 +133,7 @@ class Quoting:
                 self._withdraw(answer.rfq_id)
                 log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, plan.reason, plan.detail)
             return
-        verdict = self._send(plan, now_ns, _leave_for(request))
+        verdict = self._send(_on_tick(plan, request), now_ns, _leave_for(request))
         if verdict.allowed:
             self.requotes += 1
             self._tell(answer.rfq_id)
@@ -143,7 +142,7 @@ class Quoting:
 
     def on_fill(self, fill: Fill) -> None:
         """A trade notice. Only one that agrees with a quote of ours is booked; any other is told and not guessed at."""
-        quote = self._ledger.state.quote(VENUE, fill.client_id)
+        quote = self._ledger.state.quote(self._source, fill.client_id)
         if quote is None:
             log.error("trade %s names no quote of ours: not booked, ask the venue", fill.trade_id)
             return
@@ -180,9 +179,9 @@ class Quoting:
         )
 
     def _is_known(self, rfq_id: str) -> bool:
-        return self._ledger.state.has_rfq(VENUE, rfq_id) or self._responder.knows(rfq_id)
+        return self._ledger.state.has_rfq(self._source, rfq_id) or self._responder.knows(rfq_id)
 
-    def _conclude(self, request: RyskRequest, verdict: Verdict) -> None:
+    def _conclude(self, request: Request, verdict: Verdict) -> None:
         """Count and keep what became of a new RFQ."""
         self.seen += 1
         rfq_id = request.rfq.rfq_id
@@ -214,7 +213,7 @@ class Quoting:
             return verdict
         quote = QuoteSent(
             now_ns=now_ns,
-            source=VENUE,
+            source=self._source,
             rfq_id=plan.rfq_id,
             nonce=self._nonces.next(now_ns),
             instrument=plan.instrument,
@@ -233,7 +232,7 @@ class Quoting:
         hedge = Proposal(plan.instrument, Side(-plan.side), plan.fair_nanos, plan.quantity_nanos)
         return self._gate.check_price(hedge, instrument, self._market.mark(plan.instrument), now_ns)
 
-    def _write_and_send(self, quote: QuoteSent, sender: QuoteSender, leave: Leave) -> Verdict:
+    def _write_and_send(self, quote: QuoteSent, sender: QuoteSender[Request], leave: Leave) -> Verdict:
         try:
             self._ledger.write(quote)
         except JournalError as error:
@@ -254,7 +253,7 @@ class Quoting:
         if self._in_play.pop(rfq_id, None) is not None:
             self._exposure.drop_quote(rfq_id)
 
-    def _leave_fused(self, sender: QuoteSender, quote: QuoteSent) -> None:
+    def _leave_fused(self, sender: QuoteSender[Request], quote: QuoteSent) -> None:
         assert self._fused is not None  # noqa: S101  it gave the plan
         sender.send_frame(self._fused.build_quote(quote.nonce, quote.valid_until_s))
 
@@ -279,7 +278,31 @@ def _flight(quote: QuoteSent) -> InFlight:
     return InFlight(quote.instrument, quote.side, quote.quantity_nanos, quote.price_nanos)
 
 
-def _leave_for(request: RyskRequest) -> Leave:
+def verify_fill(fill: Fill, quote: QuoteSent) -> None:
+    """Hold a fill against the quote that it names.
+
+    Raises:
+        BadFrame: nonce, instrument, side, price or quantity is not what we signed; names both values.
+    """
+    pairs = (
+        ("nonce", fill.client_id, str(quote.nonce)),
+        ("instrument", fill.instrument, quote.instrument),
+        ("side", fill.side.word, quote.side.word),
+        ("price_nanos", fill.price_nanos, quote.price_nanos),
+        ("quantity_nanos", fill.amount_nanos, quote.quantity_nanos),
+    )
+    for name, traded, signed in pairs:
+        if traded != signed:
+            raise BadFrame(f"{name} is {traded}, we signed {signed}", reason=Reason.MALFORMED)
+
+
+def _on_tick(plan: QuotePlan, request: RfqRequest) -> QuotePlan:
+    """The price where the source's grid allows one, to our good."""
+    round_to = floor_to if plan.side is Side.BUY else ceil_to
+    return msgspec.structs.replace(plan, price_nanos=round_to(plan.price_nanos, request.tick_nanos))
+
+
+def _leave_for(request: RfqRequest) -> Leave:
     return lambda sender, quote: sender.send_quote(request, quote)
 
 

@@ -17,7 +17,6 @@ import uvloop
 
 from atomizer.app import performance, practice
 from atomizer.app.access import Access, responder_access
-from atomizer.app.dry_run import PrintingSender
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
 from atomizer.app.nonces import NonceKeeper
@@ -116,9 +115,9 @@ async def _run(
     stack.callback(writer.close)
     picture = asyncio.create_task(_publish(trader, writer, stopping))  # to the end, so that a drain is seen to move
     sweeper = None
-    keeper = NonceKeeper([access.rysk.maker.signer, *access.venue.signers])
+    keeper = NonceKeeper([*access.source.signers, *access.venue.signers])
     try:
-        await unless(stop, trader.start(PrintingSender(access.rysk.maker) if options.dry_run else None))
+        await unless(stop, trader.start(access.source.printer() if options.dry_run else None))
         if trader.phase == "quoting":
             say(_banner(settings, access, options))
             stack.callback(practice.stop_child, draw(directory / "snapshot", others))
@@ -214,7 +213,7 @@ def _banner(settings: Settings, access: Access, options: Options) -> str:
     limits = f"delta {risk.max_delta}, position {risk.max_position}, order {risk.max_order_size}"
     return (
         f"{'DRY RUN, nothing leaves: ' if options.dry_run else ''}{access.mode}: {access.venue.place} "
-        f"{access.venue.owner}; Rysk maker {access.rysk.maker.maker}; {hedge}; "
+        f"{access.venue.owner}; {access.source.owner}; {hedge}; "
         f"limits: {limits}, premium {risk.max_premium} USD"
     )
 

@@ -8,19 +8,19 @@ kill       gate shut, latch set → drain without waiting for anything
 
 import asyncio
 import logging
-import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from atomizer.app.access import Access
 from atomizer.app.custody import Custody
 from atomizer.app.feed import Tape, build_snapshot, market_marks
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
-from atomizer.app.parts import build_breaker, build_fused, build_hedger, build_limits, build_responder
-from atomizer.app.quoting import QuoteSender, Quoting
-from atomizer.app.rysk_custody import RyskCustody
+from atomizer.app.parts import build_breaker, build_hedger, build_limits, build_responder
+from atomizer.app.quoting import Quoting
+from atomizer.app.rfq_source import QuoteSender, SourceParts
 from atomizer.app.settling import Settling
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
@@ -32,9 +32,7 @@ from atomizer.orders.table import Order
 from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
 from atomizer.risk.gate import Gate
 from atomizer.risk.latch import KillLatch
-from atomizer.venues.rysk.auth import NonceClock
 from atomizer.venues.rysk.profile import VENUE as RYSK
-from atomizer.venues.rysk.session import RyskSession
 
 log = logging.getLogger("atomizer")
 
@@ -60,7 +58,7 @@ class Trader:
         self.phase = "starting"
         self.tape = Tape()
         self.run = secrets.token_hex(4)
-        self._quotes_leave = False  # in a dry run they do not, so nothing at Rysk can be ours
+        self._quotes_leave = False  # in a dry run they do not, so nothing at the source can be ours
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
         self._gate = Gate(build_limits(settings.risk), ledger.state.losses)
@@ -74,12 +72,12 @@ class Trader:
         self._timers: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
-        fused = build_fused(settings, access.rysk)
+        fused = access.source.fused(settings)
         self._exposure = RunningExposure()
         state.portfolio.watch(self._exposure.hold)
         self.venue = access.venue.open_session(
             Wiring(
-                underlyings=access.rysk.underlyings,
+                underlyings=access.source.underlyings,
                 emit=self._on_event,
                 now_ns=clock_ns,
                 max_clock_offset_ns=settings.risk.max_clock_offset.ns,
@@ -88,26 +86,19 @@ class Trader:
             )
         )
         state.orders.watch(self._track)
-        self.quoting = Quoting(
+        self.quoting: Quoting[Any] = Quoting(
             ledger=ledger,
             gate=self._gate,
             responder=build_responder(settings, self.venue),
             fused=fused,
             exposure=self._exposure,
             market=self.venue,
-            nonces=NonceClock(state.last_nonce("rysk")),
+            source=access.source.name,
+            nonces=access.source.nonces(state.last_nonce(access.source.name), self.venue),
             valid_for_s=max(int(settings.rfq.quote_duration), 1),
             clock_ns=clock_ns,
         )
-        self.rysk = RyskSession(
-            access.rysk.url,
-            access.rysk.rfq_assets,
-            assets=access.rysk.assets,
-            key=access.rysk.maker,
-            events=self.quoting,
-            clock_ns=clock_ns,
-            random=random.Random(),  # noqa: S311  spreads reconnects, guards nothing
-        )
+        self.source = access.source.open(SourceParts(settings, ledger, self.venue, self.quoting, clock_ns))
         self.hedging: Hedging | None = None
         if settings.hedging.enabled:
             self.hedging = Hedging(
@@ -127,13 +118,6 @@ class Trader:
             on_update=self.on_order_update,
         )
         self.settling = Settling(ledger=ledger, venue=self.venue, physical=RYSK, clock_ns=clock_ns)
-        self.rysk_custody = RyskCustody(
-            ledger=ledger,
-            venue=self.rysk,
-            valid_for_s=max(int(settings.rfq.quote_duration), 1),
-            clock_ns=clock_ns,
-            on_fill=self.quoting.on_fill,
-        )
         self.quoting.hedges_back_to_back = settings.hedging.enabled and settings.hedging.mode == "option"
         self.quoting.measure = self.measure
         self.quoting.on_won = self._on_won
@@ -170,6 +154,9 @@ class Trader:
             self._breaker.on_reject(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
     def on_fill(self, fill: Fill) -> None:
+        if self.ledger.state.quote(fill.venue, fill.client_id) is not None:
+            self.quoting.on_fill(fill)  # the source of the RFQs is the venue that we hedge at
+            return
         if not self.ledger.state.orders.has_fill(fill.venue, fill.trade_id):
             self.tape.note(fill)
             if (mark := self.venue.mark(fill.instrument)) is not None:
@@ -181,11 +168,11 @@ class Trader:
 
     def _on_maker_open(self) -> None:
         if self._quotes_leave and self.phase == "quoting":
-            self._errand(self.rysk_custody.follow())
+            self._errand(self.source.follow())
 
     # the life of a run
 
-    async def start(self, sender: QuoteSender | None = None) -> None:
+    async def start(self, sender: QuoteSender[Any] | None = None) -> None:
         """Connect, make both accounts agree, then take RFQs. `sender` stands in for the maker's socket (dry run).
 
         Raises:
@@ -202,12 +189,12 @@ class Trader:
         await self.venue.start()
         self.has_connected = True
         await self.custody.reconcile()
-        await self.rysk.start()
+        await self.source.start()
         if self._quotes_leave:
-            await self.rysk_custody.reconcile()
+            await self.source.reconcile()
         if self.killed:
             return
-        self.quoting.sender = sender if sender is not None else self.rysk
+        self.quoting.sender = sender if sender is not None else self.source.sender
         self.phase = "quoting"
         self._on_maker_open()
         if self.hedging is not None:
@@ -217,7 +204,7 @@ class Trader:
         self._errand(self.settling.look())
         self._every(RECONCILE_EVERY_S, self.settling.look)
         if self._quotes_leave:
-            self._every(RECONCILE_EVERY_S, self.rysk_custody.reconcile)
+            self._every(RECONCILE_EVERY_S, self.source.reconcile)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
@@ -225,7 +212,7 @@ class Trader:
             asyncio.ensure_future(stop.wait()),
             asyncio.ensure_future(self.halted.wait()),
             asyncio.ensure_future(self.venue.wait()),
-            asyncio.ensure_future(self.rysk.wait()),
+            asyncio.ensure_future(self.source.wait()),
             *self._timers,
         }
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -264,7 +251,7 @@ class Trader:
         self._gate.shut("stopping")
         for task in (*self._timers, *self._errands):
             task.cancel()
-        await self.rysk.stop()
+        await self.source.stop()
         live = await self.custody.cancel_own() if self.has_connected else self.custody.live()
         self.phase = "stopped" if live == 0 else "stopped, orders may live"
         await self._write_marks()
@@ -296,7 +283,8 @@ class Trader:
             )
 
     async def _wait_for_auctions_and_hedges(self) -> None:
-        """A quote cannot be taken back, so what is in an auction now may still become a fill and need its hedge."""
+        """What cannot be taken back and is in an auction now may still become a fill and need its hedge."""
+        await _attempt(self.source.withdraw())
         deadline_s = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
         is_reconciled = not self._quotes_leave
         while asyncio.get_running_loop().time() < deadline_s:
@@ -304,7 +292,7 @@ class Trader:
                 return
             if not self.quoting.auctions_open(self._clock_ns(), SETTLING_NS):
                 if not is_reconciled:
-                    await _attempt(self.rysk_custody.reconcile())
+                    await _attempt(self.source.reconcile())
                     is_reconciled = True
                 if self.hedging is None or not self.ledger.state.open_hedges():
                     return
@@ -360,7 +348,7 @@ class Trader:
         """Show the present picture."""
         now_ns = self._clock_ns()
         self.quoting.forget_expired(now_ns)
-        sessions = ((self.venue.name, self.venue), ("rysk", self.rysk))
+        sessions = ((self.venue.name, self.venue), (self.access.source.name, self.source))
         connected = tuple(name for name, session in sessions if session.is_open)
         writer.publish(
             build_snapshot(

@@ -72,6 +72,7 @@ class BookPricerParams(msgspec.Struct, frozen=True):
     minimum: Edge
     max_book_age_ns: int
     max_mark_age_ns: int
+    quotes_pay: bool = False  # the source takes the same rate and cap of the RFQ's own trade (Derive; no base fee)
 
 
 class BookPricer:
@@ -107,6 +108,8 @@ def _with_edge(
     rfq: Rfq, instrument: Instrument, mark: Mark, hedge_nanos: int, params: BookPricerParams
 ) -> Price | Verdict:
     fee = hedge_fee_nanos(instrument, hedge_nanos, mark.index_nanos, rfq.quantity_nanos)
+    if params.quotes_pay:
+        fee += _rate_nanos(instrument, hedge_nanos, mark.index_nanos)
     minimum = params.minimum.nanos(hedge_nanos, mark.vega)
     target = max(minimum, params.target.nanos(hedge_nanos, mark.vega))
     away = -rfq.side.value  # we buy below the hedge price and sell above it
@@ -118,7 +121,13 @@ def _with_edge(
 
 def hedge_fee_nanos(instrument: Instrument, hedge_nanos: int, index_nanos: int, quantity_nanos: int) -> int:
     """Taker fee per unit, rounded up, of one order for the quantity (Derive "Fees": base, rate, cap)."""
+    rate = _rate_nanos(instrument, hedge_nanos, index_nanos)
+    return rate - (-instrument.base_fee_nanos * NANOS // quantity_nanos)
+
+
+def _rate_nanos(instrument: Instrument, price_nanos: int, index_nanos: int) -> int:
+    """The part of the fee that goes with the size: rate x index, at most the cap's share of the premium."""
     rate = -(-instrument.taker_fee_nanos * index_nanos // NANOS)
     if instrument.fee_cap_nanos:
-        rate = min(rate, -(-instrument.fee_cap_nanos * hedge_nanos // NANOS))
-    return rate - (-instrument.base_fee_nanos * NANOS // quantity_nanos)
+        rate = min(rate, -(-instrument.fee_cap_nanos * price_nanos // NANOS))
+    return rate

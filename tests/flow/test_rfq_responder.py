@@ -49,6 +49,35 @@ def test_a_run_answers_hedges_ties_and_leaves_nothing(tmp_path, version, mode):
         assert ledger["trades"] > 0
 
 
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_derives_own_rfqs_are_answered_hedged_and_tied(tmp_path, version):
+    """Quotes are taken, hedged on the same account, taken back at the end; the ledger ties and nothing is left."""
+    with desk(tmp_path) as venues:
+        flags = ("--rfq-source", "derive", "--enable-hedging")
+        running = venues.trader(*flags, DERIVE_API_VERSION=version, **WIDE_BAND)
+        wait_for(lambda: "hedged" in venues.log("trades.log"), within_s=60)
+        venues.freeze()
+        running.send_signal(signal.SIGINT)
+        code, out, err = finish(running)
+        assert code == 0, err
+        assert "ties with the venue's own" in out
+        assert "none of ours left at the venue, verified" in out
+        assert " 0 won" not in next(line for line in out.splitlines() if line.startswith("RFQs"))
+        ledger = venues.derive_ledger()
+        assert ledger["open_orders"] == []
+        check_derive(venues.inventory()["positions"], ledger)
+
+
+def test_derives_rfqs_need_its_account(tmp_path):
+    """Another exchange cannot answer them, and an address is no underlying: usage errors that say what to change."""
+    for flags, words in (
+        (("--exchange", "deribit"), "use --exchange derive"),
+        (("--exchange", "derive", "--rfq-assets", "0x" + "ab" * 20), "use names such as ETH"),
+    ):
+        code, _, err = finish(trader(tmp_path, "--paper", "--rfq-source", "derive", *flags, "--for", "1s"))
+        assert (code, words in err) == (2, True), err
+
+
 def test_limits_change_while_a_trader_runs(tmp_path):
     """A tighter limit in config.yaml stops quotes at once; one that cannot be meant is told and changes nothing."""
     config = tmp_path / "config.yaml"

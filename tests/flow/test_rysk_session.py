@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from atomizer.app.quoting import verify_fill
 from atomizer.domain.instruments import Contract, OptionType
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
@@ -24,7 +25,7 @@ from atomizer.sim.rysk.venue import RyskVenue
 from atomizer.sim.rysk.verify import warm_up
 from atomizer.venues.rysk.assets import map_assets, parse_assets
 from atomizer.venues.rysk.auth import MakerKey, NonceClock
-from atomizer.venues.rysk.codec import RyskRequest, verify_fill
+from atomizer.venues.rysk.codec import RyskRequest
 from atomizer.venues.rysk.session import RyskSession
 from atomizer.venues.rysk.taker import PriceRequest, RyskTaker
 from atomizer.venues.rysk.transfers import Transfer

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import structs
 from resident import (
     CALL,
     NOW_NS,
@@ -60,6 +61,15 @@ def test_price_by_hand():
     assert price == Price(target_nanos=85_815_000_000, limit_nanos=87_500_000_000, hedge_nanos=89_500_000_000)
     offer = BookPricer(PARAMS, market()).price(rfq(2 * NANOS, taker_buys=True), NOW_NS)
     assert offer == Price(target_nanos=96_790_000_000, limit_nanos=95_000_000_000, hedge_nanos=93 * NANOS)
+
+
+def test_a_source_that_charges_the_maker_is_priced_in():
+    """Where the RFQ's own trade costs the taker's rate, too, both prices are that 0.75 further away."""
+    params = structs.replace(PARAMS, quotes_pay=True)
+    price = BookPricer(params, market()).price(rfq(2 * NANOS), NOW_NS)
+    assert price == Price(target_nanos=85_065_000_000, limit_nanos=86_750_000_000, hedge_nanos=89_500_000_000)
+    offer = BookPricer(params, market()).price(rfq(2 * NANOS, taker_buys=True), NOW_NS)
+    assert offer == Price(target_nanos=97_540_000_000, limit_nanos=95_750_000_000, hedge_nanos=93 * NANOS)
 
 
 @given(

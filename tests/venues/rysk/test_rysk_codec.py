@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rysk_frames import ASSETS, CALL, KEY, MAKER, NOW_NS, QUOTE_OUT, RFQ_IN, WETH, quote, read, rfq, trade
 
+from atomizer.app.quoting import verify_fill
 from atomizer.domain.instruments import OptionType
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, Side
@@ -20,7 +21,6 @@ from atomizer.venues.rysk.codec import (
     build_quote,
     parse_maker_frame,
     parse_rfq,
-    verify_fill,
 )
 from atomizer.venues.rysk.profile import CHAINS
 
@@ -280,7 +280,7 @@ def test_taker_buy_means_that_we_sold():
         ({"quantity_nanos": 2 * 10**9}, "quantity"),
         ({"instrument": "ETH-20250627-2700-C"}, "instrument"),
         ({"side": Side.SELL}, "side"),
-        ({"nonce": 5}, "quoteNonce"),
+        ({"nonce": 5}, "nonce"),
     ],
 )
 def test_trade_that_is_not_what_we_signed_is_refused(change, word):

@@ -1,0 +1,133 @@
+"""Derive as the source of RFQs, over the very session that prices are taken from and hedges are sent on."""
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+import orjson
+
+from atomizer._core.ecdsa import Signer
+from atomizer.app.fused import FusedQuotes
+from atomizer.app.rfq_source import Nonces, QuoteSender, RfqSource, SourceParts
+from atomizer.config.settings import Settings
+from atomizer.domain.session import VenueSession
+from atomizer.domain.trading import QuoteSent
+from atomizer.errors import ConfigError, UsageError
+from atomizer.venues.derive.maker import DeriveRequest, Maker
+from atomizer.venues.derive.profile import VENUE
+from atomizer.venues.derive.session import DeriveSession
+
+UNDERLYINGS = ("BTC", "ETH")
+
+
+class _SessionNonces:
+    """Quotes and orders of one wallet share their nonces."""
+
+    def __init__(self, venue: VenueSession) -> None:
+        self.next = venue.next_nonce
+
+
+class DeriveSource:
+    """A maker there. Trades of quotes come with the account's other fills; the account's custody asks for them, too."""
+
+    def __init__(self, parts: SourceParts) -> None:
+        self._session = _derive(parts.venue)
+        self._events = parts.events
+        self._maker: Maker | None = None
+
+    @property
+    def sender(self) -> QuoteSender[DeriveRequest]:
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        return self._session.is_open
+
+    async def start(self) -> None:
+        self._maker = await self._session.answer_rfqs(self._events)
+
+    async def wait(self) -> None:
+        await self._session.wait()
+
+    async def stop(self) -> None:
+        """The session goes on until our orders are gone; no quote is left to be taken."""
+        if self._maker is not None and self._session.is_open:
+            await self._maker.withdraw()
+
+    async def reconcile(self) -> None:
+        """The custody of the account's orders sees these fills, too."""
+
+    follow = reconcile
+
+    async def withdraw(self) -> None:
+        if self._maker is not None:
+            await self._maker.withdraw()
+
+    def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
+        if self._maker is not None:
+            self._maker.send_quote(request, quote)
+
+    def send_frame(self, frame: memoryview) -> None:
+        raise NotImplementedError(f"{len(frame)} bytes: no compiled path builds Derive quotes")
+
+
+class _Printer:
+    """Prints what would be quoted. Derive has a method that checks a quote without taking it; nothing asks it here."""
+
+    def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
+        terms = {"rfq_id": request.structure.rfq_id, "direction": request.side.word, **msgspec.to_builtins(quote)}
+        sys.stdout.write(f"would send: {orjson.dumps(terms).decode()}\n")
+        sys.stdout.flush()
+
+    def send_frame(self, frame: memoryview) -> None:
+        raise NotImplementedError(f"{len(frame)} bytes: no compiled path builds Derive quotes")
+
+
+class DeriveSourceAccess(msgspec.Struct, frozen=True):
+    """The account that hedges is the one that quotes."""
+
+    owner: str
+    rfq_assets: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return VENUE
+
+    @property
+    def underlyings(self) -> tuple[str, ...]:
+        return self.rfq_assets or UNDERLYINGS
+
+    @property
+    def signers(self) -> Sequence[Signer]:
+        return ()  # the account's own
+
+    def fused(self, _settings: Settings) -> FusedQuotes | None:
+        return None
+
+    def nonces(self, _last: int, venue: VenueSession) -> Nonces:
+        return _SessionNonces(venue)
+
+    def printer(self) -> QuoteSender[DeriveRequest]:
+        return _Printer()
+
+    def open(self, parts: SourceParts) -> RfqSource:
+        return DeriveSource(parts)
+
+
+def derive_access(settings: Settings, owner: str, *, hedges_elsewhere: bool) -> DeriveSourceAccess:
+    """Raises UsageError: the RFQs are not those of the account that hedges, or assets that are no underlyings."""
+    if settings.exchange.name.venue != VENUE or hedges_elsewhere:
+        raise UsageError(
+            "--rfq-source derive answers as the account that hedges, and that is not at Derive alone:"
+            " use --exchange derive and no other for hedges"
+        )
+    for name in settings.rfq.assets:
+        if name.startswith("0x"):
+            raise UsageError(f"--rfq-assets {name}: Derive's RFQs are of underlyings: use names such as ETH")
+    return DeriveSourceAccess(owner, tuple(settings.rfq.assets))
+
+
+def _derive(venue: VenueSession) -> DeriveSession:
+    if not isinstance(venue, DeriveSession):
+        raise ConfigError(f"RFQs of Derive are answered over a session there, not at {venue.name}")
+    return venue

@@ -1,0 +1,85 @@
+"""Rysk as the source of RFQs: its session, and custody of what it holds for us."""
+
+import random
+from collections.abc import Sequence
+
+import msgspec
+
+from atomizer._core.ecdsa import Signer
+from atomizer.app.dry_run import PrintingSender
+from atomizer.app.fused import FusedQuotes
+from atomizer.app.parts import build_fused
+from atomizer.app.reach_rysk import RyskAccess
+from atomizer.app.rfq_source import Nonces, QuoteSender, RfqSource, SourceParts
+from atomizer.app.rysk_custody import RyskCustody
+from atomizer.config.settings import Settings
+from atomizer.domain.session import VenueSession
+from atomizer.venues.rysk.auth import NonceClock
+from atomizer.venues.rysk.codec import RyskRequest
+from atomizer.venues.rysk.profile import VENUE
+from atomizer.venues.rysk.session import RyskSession
+
+
+class RyskSource:
+    """A maker there. A quote cannot be taken back: only its end limits it."""
+
+    def __init__(self, access: RyskAccess, parts: SourceParts) -> None:
+        self.sender = RyskSession(
+            access.url,
+            access.rfq_assets,
+            assets=access.assets,
+            key=access.maker,
+            events=parts.events,
+            clock_ns=parts.clock_ns,
+            random=random.Random(),  # noqa: S311  spreads reconnects, guards nothing
+        )
+        custody = RyskCustody(
+            ledger=parts.ledger,
+            venue=self.sender,
+            valid_for_s=max(int(parts.settings.rfq.quote_duration), 1),
+            clock_ns=parts.clock_ns,
+            on_fill=parts.events.on_fill,
+        )
+        self.start, self.wait, self.stop = self.sender.start, self.sender.wait, self.sender.stop
+        self.reconcile, self.follow = custody.reconcile, custody.follow
+
+    @property
+    def is_open(self) -> bool:
+        return self.sender.is_open
+
+    async def withdraw(self) -> None:
+        """There is no way."""
+
+
+class RyskSourceAccess(msgspec.Struct, frozen=True):
+    """The way to Rysk, as its maker."""
+
+    rysk: RyskAccess
+
+    @property
+    def name(self) -> str:
+        return VENUE
+
+    @property
+    def owner(self) -> str:
+        return f"Rysk maker {self.rysk.maker.maker}"
+
+    @property
+    def underlyings(self) -> tuple[str, ...]:
+        return self.rysk.underlyings
+
+    @property
+    def signers(self) -> Sequence[Signer]:
+        return [self.rysk.maker.signer]
+
+    def fused(self, settings: Settings) -> FusedQuotes | None:
+        return build_fused(settings, self.rysk)
+
+    def nonces(self, last: int, _venue: VenueSession) -> Nonces:
+        return NonceClock(last)
+
+    def printer(self) -> QuoteSender[RyskRequest]:
+        return PrintingSender(self.rysk.maker)
+
+    def open(self, parts: SourceParts) -> RfqSource:
+        return RyskSource(self.rysk, parts)
