@@ -702,7 +702,7 @@ NONSENSE = {
     b"[]": "unknown_kind",
     b'{"id":999999,"result":1}': None,  # an answer to nothing is not even bad
     b'{"id":null,"error":{"code":-32700,"message":"Parse error"}}': "unaddressed",
-    b'{"method":"subscription","params":{"channel":"spot_feed.ETH","data":{}}}': "unknown_channel",
+    b'{"method":"subscription","params":{"channel":"spot_feed.DOGE","data":{}}}': "unknown_channel",
     b'{"method":"subscription","params":{"channel":"ticker_slim.ETH-PERP.1000","data":{}}}': "bad_frame",
 }
 
