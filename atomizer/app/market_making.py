@@ -30,10 +30,12 @@ from atomizer.app.market_making_protection import Shield
 from atomizer.app.market_making_rules import Rules
 from atomizer.app.market_making_selection import near_the_money, refresh, select
 from atomizer.app.parts import build_breaker
+from atomizer.app.parts import build_limits as build_risk_limits
 from atomizer.app.settling import Settling
 from atomizer.app.venues import VenueAccount
 from atomizer.config.settings import Chain, Settings
 from atomizer.domain.instruments import Instrument
+from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected, Event, Lost, QuoteSession, Wiring
 from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
 from atomizer.errors import ConfigError, UsageError
@@ -106,10 +108,11 @@ class MarketMaking:
         self.rules = Rules(
             lane=self.lane,
             strategy=strategy,
-            limits=build_room_limits(settings),
+            limits=build_risk_limits(settings.risk),
+            room=build_room_limits(settings),
+            losses=ledger.state.losses,
             portfolio=ledger.state.portfolio,
             mark=self.venue.mark,
-            max_mark_age_ns=settings.risk.max_mark_age.ns,
             doubting=ledger.state.doubting,
             move_window_ns=settings.market_maker.move_window.ns,
         )
@@ -339,7 +342,10 @@ class MarketMaking:
         await self.shield.look(self._clock_ns())
 
     async def _watch(self) -> None:
-        await self.emergency.watch(is_hearing=self.venue.is_open, refusals=self.lane.refusals)
+        refusals = self.lane.refusals
+        if self.rules.lost is not Reason.OK:
+            refusals[self.rules.lost] = 1
+        await self.emergency.watch(is_hearing=self.venue.is_open, refusals=refusals)
 
     async def _pump(self) -> None:
         await self.emergency.move(self.ledger.journal.pump)

@@ -191,6 +191,11 @@ class QuoteLane:
         """The most that can still fill on a side: a replacement comes instead of what it replaces."""
         return max((order.open_nanos for order in self._live(quoted, is_bid)), default=0)
 
+    def highest_nanos(self, quoted: Quoted, is_bid: bool) -> int:
+        """The highest price of what lives on a side and of what it would show now; below 1 when there is neither."""
+        living = [order.placed.price_nanos for order in self._live(quoted, is_bid) if order.placed is not None]
+        return max(quoted.slot.wanted()[0 if is_bid else 1], *living, 0)
+
     def resting(self, quoted: Quoted, is_bid: bool) -> Order | None:
         """The order that is known to rest on a side, for people."""
         return next(

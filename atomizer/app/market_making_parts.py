@@ -95,10 +95,16 @@ def build_params(settings: Settings) -> MakerParams:
 
 
 def build_room_limits(settings: Settings) -> RoomLimits:
+    risk = settings.risk
     return RoomLimits(
         max_position_nanos=_max_position_nanos(settings),
-        max_exposure_nanos=settings.market_maker.max_exposure.nanos,
-        max_delta_nanos=settings.risk.max_delta.nanos,
+        max_exposure_nanos=min(settings.market_maker.max_exposure.nanos, risk.max_exposure.nanos),
+        max_delta_nanos=risk.max_delta.nanos,
+        max_gamma_nanos=risk.max_gamma.nanos,
+        max_vega_nanos=risk.max_vega.nanos,
+        max_order_notional_e18=risk.max_order_notional.nanos * NANOS,
+        max_open_orders=risk.max_open_orders,
+        max_open_notional_e18=risk.max_open_notional.nanos * NANOS,
     )
 
 

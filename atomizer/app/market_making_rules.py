@@ -11,6 +11,10 @@ from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Mark, Side
 from atomizer.errors import AtomizerError
 from atomizer.portfolio.portfolio import Portfolio
+from atomizer.risk.exposure import Units, as_flight, scaled, units_of
+from atomizer.risk.limits import Limits
+from atomizer.risk.losses import Losses
+from atomizer.risk.rules import lost_beyond
 from atomizer.strategies.market_maker import Rule, Seen, Strategy, View
 from atomizer.strategies.market_maker_room import Held, Line, RoomLimits, share_room
 from atomizer.strategies.market_maker_skew import NetGreeks
@@ -25,24 +29,31 @@ class Rules:
         *,
         lane: QuoteLane,
         strategy: Strategy,
-        limits: RoomLimits,
+        limits: Limits,
+        room: RoomLimits,
+        losses: Losses,
         portfolio: Portfolio,
         mark: Callable[[str], Mark | None],
-        max_mark_age_ns: int,
         doubting: Callable[[str], str],
         move_window_ns: int,
     ) -> None:
         """`doubting` names a venue that holds another position in an instrument than we booked, if one does."""
         self._lane = lane
         self._strategy = strategy
-        self._limits = limits
+        self._losses = losses
         self._portfolio = portfolio
         self._mark = mark
-        self._max_mark_age_ns = max_mark_age_ns
         self._doubting = doubting
         self.moves = Moves(move_window_ns)
         self.paused: Callable[[], frozenset[str]] = frozenset  # underlyings of which nothing may be shown now
         self.why: dict[tuple[str, Side], Reason] = {}  # of each side that shows less than was wanted
+        self.lost = Reason.OK  # MAX_DAILY_LOSS or MAX_DRAWDOWN: then only what reduces a position is shown
+        self.use(limits, room)
+
+    def use(self, limits: Limits, room: RoomLimits) -> None:
+        """Limits that hold from the next `renew` on."""
+        self._limits = limits
+        self._room = room
 
     def renew(self, now_ns: int) -> list[Quoted]:
         """Ask anew; answers the instruments whose rule became another, which then want a decision."""
@@ -50,6 +61,7 @@ class Rules:
         marks = {each.name: self._fresh(each.name, now_ns) for each in quoted}
         positions = {each.name: self._portfolio.amount_nanos(each.name) for each in quoted}
         seen = {each.name: _see(each, marks[each.name], positions[each.name]) for each in quoted}
+        self.lost = lost_beyond(self._limits, self._losses, now_ns)
         wanted = self._ask(View(now_ns, seen, self._net(now_ns), self.moves.shares()))
         paused = self.paused()
         silent = {each.name for each in quoted if each.instrument.contract.underlying in paused}
@@ -57,13 +69,14 @@ class Rules:
             Line(
                 instrument=each.instrument,
                 position_nanos=positions[each.name],
-                unit_delta_nanos=_delta(marks[each.name]),
+                units=units_of(marks[each.name]),
+                price_nanos={side: self._price_nanos(each, side, marks[each.name]) for side in Side},
                 living_nanos={side: self._lane.living_nanos(each, side is Side.BUY) for side in Side},
                 wanted_nanos=_sizes(None if each.name in silent else wanted.get(each.name)),
             )
             for each in quoted
         ]
-        rooms = share_room(lines, self._held(set(positions), now_ns), self._limits)
+        rooms = share_room(lines, self._held(set(positions), now_ns), self._room)
         self.why = {key: room.reason for key, room in rooms.items() if room.reason is not Reason.OK}
         self.why |= {(name, side): Reason.PROTECTION for name in silent for side in Side}
         changed = []
@@ -108,21 +121,26 @@ class Rules:
     def _held(self, quoted: Iterable[str], now_ns: int) -> Held:
         """Everything that is held and not quoted; a perpetual is no exposure, and its delta is one."""
         exposure = 0
-        deltas: dict[str, int | None] = {}
+        greeks: dict[str, Units | None] = {}
         for name in {each.instrument for each in self._portfolio.positions()} - set(quoted):
             amount = self._portfolio.amount_nanos(name)
             if not amount:
                 continue
             underlying, is_option = name.partition("-")[0], not name.endswith("-PERP")
             exposure += abs(amount) * is_option
-            unit = _delta(self._fresh(name, now_ns)) if is_option else NANOS
-            net = deltas.get(underlying, 0)
-            deltas[underlying] = None if unit is None or net is None else net + amount * unit // NANOS
-        return Held(exposure, deltas)
+            units = units_of(self._fresh(name, now_ns)) if is_option else (NANOS, 0, 0)
+            net = greeks.get(underlying, (0, 0, 0))
+            greeks[underlying] = None if units is None or net is None else _added(net, amount, units)
+        return Held(exposure, greeks, self.lost)
+
+    def _price_nanos(self, quoted: Quoted, side: Side, mark: Mark | None) -> int:
+        """USD at which a side's orders count towards the notional: the highest of what lives, is next, and the mark."""
+        highest = max(self._lane.highest_nanos(quoted, side is Side.BUY), mark.mark_nanos if mark is not None else 0, 1)
+        return as_flight(quoted.name, side, 0, highest, mark).price_nanos or 1
 
     def _fresh(self, name: str, now_ns: int) -> Mark | None:
         mark = self._mark(name)
-        return mark if mark is not None and now_ns - mark.now_ns <= self._max_mark_age_ns else None
+        return mark if mark is not None and now_ns - mark.now_ns <= self._limits.max_mark_age_ns else None
 
 
 def _see(quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:
@@ -130,8 +148,9 @@ def _see(quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:
     return Seen(quoted.instrument, mark, position_nanos, book.depth(True) + book.depth(False))
 
 
-def _delta(mark: Mark | None) -> int | None:
-    return None if mark is None or not math.isfinite(mark.delta) else round(mark.delta * NANOS)
+def _added(net: Units, amount_nanos: int, units: Units) -> Units:
+    delta, gamma, vega = (before + scaled(amount_nanos, unit) for before, unit in zip(net, units, strict=True))
+    return delta, gamma, vega
 
 
 def _sizes(rule: Rule | None) -> dict[Side, int]:

@@ -24,7 +24,7 @@ _UNKNOWN_NS: Final = -(2**63)  # of a mark that there is not, or with a Greek th
 _ALWAYS_NS: Final = 2**63  # a future needs no mark: the delta of a coin is one
 _NOTHING: Final = (0, 0, 0)
 
-_Units = tuple[int, int, int]  # delta, gamma and vega of one unit of an instrument, in nanos
+Units = tuple[int, int, int]  # delta, gamma and vega of one unit of an instrument, in nanos
 
 
 class InFlight(msgspec.Struct, frozen=True):
@@ -175,7 +175,7 @@ class _Line:
         self.amount = _Reach()
         self.farthest = 0  # what of `amount` is in the underlying's sum
         self.flights: set[_Flight] = set()
-        self.units: _Units = _NOTHING  # zeros while they are not known
+        self.units: Units = _NOTHING  # zeros while they are not known
         self.mark_ns = _UNKNOWN_NS
 
     def hold(self, amount_nanos: int) -> None:
@@ -197,7 +197,7 @@ class _Line:
                 reach.push(scaled(change, unit), is_quote, sign)
         self._settle()
 
-    def value(self, units: _Units, mark_ns: int) -> None:
+    def value(self, units: Units, mark_ns: int) -> None:
         """Another mark: weigh everything again, where it says something else."""
         for reach, unit, before in zip(self.underlying.greeks, units, self.units, strict=True):
             if unit != before:
@@ -360,14 +360,20 @@ def _mark_ns(line: _Line) -> int:
     return line.mark_ns
 
 
-def _units(name: str, mark: Mark | None) -> tuple[_Units, int]:
+def units_of(mark: Mark | None) -> Units | None:
+    """Greeks of one unit of an option, in nanos; None when one of them is not known."""
+    # One sum asks for all four: it is never finite when one of them is not.
+    if mark is None or not math.isfinite(mark.delta + mark.gamma + mark.vega + mark.theta):
+        return None
+    return round(mark.delta * NANOS), round(mark.gamma * NANOS), round(mark.vega * NANOS)
+
+
+def _units(name: str, mark: Mark | None) -> tuple[Units, int]:
     """(Greeks of one unit in nanos, stamp of the mark)."""
     if not is_option_name(name):
         return (NANOS, 0, 0), _ALWAYS_NS
-    # One sum asks for all four: it is never finite when one of them is not.
-    if mark is None or not math.isfinite(mark.delta + mark.gamma + mark.vega + mark.theta):
-        return _NOTHING, _UNKNOWN_NS
-    return (round(mark.delta * NANOS), round(mark.gamma * NANOS), round(mark.vega * NANOS)), mark.now_ns
+    units = units_of(mark)
+    return (_NOTHING, _UNKNOWN_NS) if mark is None or units is None else (units, mark.now_ns)
 
 
 def scaled(amount_nanos: int, unit_nanos: int) -> int:

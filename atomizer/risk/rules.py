@@ -220,19 +220,24 @@ def check_losses(
     limits: Limits, proposal: Proposal, flight: Flight, exposure: Exposure, losses: Losses, *, now_ns: int
 ) -> Verdict | None:
     """Once too much is lost, only what reduces risk may leave."""
-    if (lost_e18 := losses.today_e18(now_ns)) > limits.max_daily_loss_e18:
-        reason, name, limit_e18 = Reason.MAX_DAILY_LOSS, "max_daily_loss", limits.max_daily_loss_e18
-    elif (lost_e18 := losses.drawdown_e18) > limits.max_drawdown_e18:
-        reason, name, limit_e18 = Reason.MAX_DRAWDOWN, "max_drawdown", limits.max_drawdown_e18
-    else:
+    reason = lost_beyond(limits, losses, now_ns)
+    if reason is Reason.OK or reduces(flight, exposure):
         return None
-    if reduces(flight, exposure):
-        return None
+    is_daily = reason is Reason.MAX_DAILY_LOSS
+    limit_e18 = limits.max_daily_loss_e18 if is_daily else limits.max_drawdown_e18
+    lost_e18 = losses.today_e18(now_ns) if is_daily else losses.drawdown_e18
     return Verdict(
         reason,
-        f"{name} {format_e18(limit_e18)} exceeded, is {format_e18(lost_e18)} ({proposal}): "
-        f"only what reduces risk may leave, or raise risk.{name}",
+        f"{reason} {format_e18(limit_e18)} exceeded, is {format_e18(lost_e18)} ({proposal}): "
+        f"only what reduces risk may leave, or raise risk.{reason}",
     )
+
+
+def lost_beyond(limits: Limits, losses: Losses, now_ns: int) -> Reason:
+    """Which limit on losses is passed; OK when none is."""
+    if losses.today_e18(now_ns) > limits.max_daily_loss_e18:
+        return Reason.MAX_DAILY_LOSS
+    return Reason.MAX_DRAWDOWN if losses.drawdown_e18 > limits.max_drawdown_e18 else Reason.OK
 
 
 def reduces(flight: Flight, exposure: Exposure) -> bool:

@@ -1,5 +1,7 @@
 """Room for quotes: whatever fills, in whatever order, no limit is passed; and what brings us home always has room."""
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,21 @@ from atomizer.strategies.market_maker_room import Held, Line, RoomLimits, share_
 LOT = NANOS // 100
 LEAST = NANOS // 10
 SIZE = NANOS // 2
-LIMITS = RoomLimits(max_position_nanos=2 * NANOS, max_exposure_nanos=5 * NANOS, max_delta_nanos=NANOS)
+PRICE = 100 * NANOS
+LIMITS = RoomLimits(
+    max_position_nanos=2 * NANOS,
+    max_exposure_nanos=5 * NANOS,
+    max_delta_nanos=NANOS,
+    max_gamma_nanos=NANOS,
+    max_vega_nanos=100 * NANOS,
+    max_order_notional_e18=10**6 * 10**18,
+    max_open_orders=1000,
+    max_open_notional_e18=10**6 * 10**18,
+)
+
+
+def limited(**changes) -> RoomLimits:
+    return msgspec.structs.replace(LIMITS, **changes)
 
 
 def instrument(strike: int) -> Instrument:
@@ -30,12 +46,13 @@ def instrument(strike: int) -> Instrument:
     )
 
 
-def line(strike=3000, position=0, delta: int | None = 0, living=(0, 0), wanted=(SIZE, SIZE)) -> Line:
+def line(strike=3000, position=0, delta: int | None = 0, living=(0, 0), wanted=(SIZE, SIZE), **greeks) -> Line:
     """Living and wanted are (bid, ask)."""
     return Line(
         instrument=instrument(strike),
         position_nanos=position,
-        unit_delta_nanos=delta,
+        units=None if delta is None else (delta, greeks.get("gamma", 0), greeks.get("vega", 0)),
+        price_nanos=dict.fromkeys(Side, PRICE),
         living_nanos=dict(zip((Side.BUY, Side.SELL), living, strict=True)),
         wanted_nanos=dict(zip((Side.BUY, Side.SELL), wanted, strict=True)),
     )
@@ -76,7 +93,7 @@ def reach(lines, sizes):
     )
     low = high = 0
     for each, (bid, ask) in zip(lines, sizes, strict=True):
-        delta = each.unit_delta_nanos / NANOS
+        delta = each.units[0] / NANOS
         pushes = (bid * delta, -ask * delta)
         low += each.position_nanos * delta + sum(push for push in pushes if push < 0)
         high += each.position_nanos * delta + sum(push for push in pushes if push > 0)
@@ -134,7 +151,7 @@ def test_sizes_taper_towards_a_limit():
 
 def test_living_orders_keep_their_room_and_others_wait():
     """Room that a living order may still take is nobody else's until the venue says that it is gone."""
-    tight = RoomLimits(max_position_nanos=NANOS, max_exposure_nanos=SIZE, max_delta_nanos=NANOS)
+    tight = limited(max_position_nanos=NANOS, max_exposure_nanos=SIZE)
     shared = room([line(strike=1000, wanted=(SIZE, 0)), line(strike=1001, living=(SIZE, 0))], limits=tight)
     assert shared[1001, "buy"].size_nanos == SIZE
     assert (shared[1000, "buy"].size_nanos, shared[1000, "buy"].reason) == (0, Reason.MAX_EXPOSURE)
@@ -144,7 +161,9 @@ def test_living_orders_keep_their_room_and_others_wait():
 
 def test_net_delta_silences_what_would_push_it_further():
     """At the delta limit, bids of calls and asks of puts are silent, the others show."""
-    shared = room([line(strike=1000, delta=NANOS // 2), line(strike=1001, delta=-NANOS // 2)], Held(0, {"ETH": NANOS}))
+    shared = room(
+        [line(strike=1000, delta=NANOS // 2), line(strike=1001, delta=-NANOS // 2)], Held(0, {"ETH": (NANOS, 0, 0)})
+    )
     assert shared[1000, "buy"].reason is shared[1001, "sell"].reason is Reason.MAX_DELTA
     assert shared[1000, "sell"].size_nanos == shared[1001, "buy"].size_nanos == SIZE
 
@@ -154,3 +173,42 @@ def test_an_unknown_delta_shows_nothing():
     assert room([line(delta=None)])[3000, "buy"].reason is Reason.NO_GREEKS
     assert room([line()], Held(0, {"ETH": None}))[3000, "sell"].reason is Reason.NO_GREEKS
     assert room([line()], Held(0, {"BTC": None}))[3000, "sell"].size_nanos == SIZE
+
+
+def test_net_gamma_and_vega_silence_what_would_push_them_further():
+    """At the limit on either, bids are silent with its name and asks, which bring it down, show."""
+    for greeks, limit in (((0, NANOS, 0), Reason.MAX_GAMMA), ((0, 0, 100 * NANOS), Reason.MAX_VEGA)):
+        shared = room([line(gamma=NANOS // 100, vega=NANOS)], Held(0, {"ETH": greeks}))
+        assert (shared[3000, "buy"].size_nanos, shared[3000, "buy"].reason) == (0, limit)
+        assert shared[3000, "sell"].size_nanos == SIZE
+
+
+def test_no_more_sides_show_than_orders_may_live():
+    """The first sides get the orders that may live; one that makes a position smaller is shown beyond that."""
+    lines = [line(strike=1000), line(strike=1001), line(strike=1002, position=SIZE)]
+    shared = room(lines, limits=limited(max_open_orders=3))
+    assert {key for key, found in shared.items() if found.size_nanos} == {
+        (1000, "buy"),
+        (1000, "sell"),
+        (1001, "buy"),
+        (1002, "sell"),
+    }
+    assert shared[1001, "sell"].reason is shared[1002, "buy"].reason is Reason.MAX_OPEN_ORDERS
+
+
+def test_notional_tapers_what_shows():
+    """No side is worth more than one order may be, and all of them not more than may be open."""
+    shared = room([line()], limits=limited(max_open_notional_e18=70 * 10**18))
+    assert shared[3000, "buy"].size_nanos == SIZE
+    assert (shared[3000, "sell"].size_nanos, shared[3000, "sell"].reason) == (2 * LEAST, Reason.MAX_OPEN_NOTIONAL)
+    shared = room([line()], limits=limited(max_order_notional_e18=20 * 10**18))
+    assert {(each.size_nanos, each.reason) for each in shared.values()} == {(2 * LEAST, Reason.MAX_NOTIONAL)}
+
+
+@pytest.mark.parametrize("lost", [Reason.MAX_DAILY_LOSS, Reason.MAX_DRAWDOWN])
+def test_after_a_loss_only_what_reduces_shows(lost):
+    """Beyond a limit on losses a side shows as much as is held the other way, and what rests beyond that is pulled."""
+    shared = room([line(position=3 * LEAST), line(strike=1000, living=(SIZE, 0))], Held(lost=lost))
+    assert (shared[3000, "sell"].size_nanos, shared[3000, "sell"].reason) == (3 * LEAST, lost)
+    assert {shared[key].size_nanos for key in ((3000, "buy"), (1000, "buy"), (1000, "sell"))} == {0}
+    assert shared[1000, "buy"].reason is lost
