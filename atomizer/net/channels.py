@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from atomizer.errors import BadFrame
+from atomizer.errors import BadFrame, Disconnected
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Channels:
         self._refused: set[str] = set()
         self._per_call = per_call
         self._heard = asyncio.Event()
+        self._losses = 0
 
     @property
     def names(self) -> Collection[str]:
@@ -93,14 +94,21 @@ class Channels:
             await self.listen(feeds, speaks_first=False)
 
     async def all_heard(self, within_s: float) -> None:
-        """Wait until every channel that speaks first has spoken, at most this long."""
+        """Wait until every channel that speaks first has spoken, at most this long.
+
+        Raises:
+            Disconnected: the connection was lost meanwhile, and every subscription with it.
+        """
+        losses = self._losses
         try:
             async with asyncio.timeout(within_s):
-                while self._silent:
+                while self._silent and self._losses == losses:
                     self._heard.clear()
                     await self._heard.wait()
         except TimeoutError:
             log.warning("%s: nothing heard yet of %d of %d channels", self._venue, len(self._silent), len(self._feeds))
+        if self._losses != losses:
+            raise Disconnected(self._venue, "the connection was lost before its channels had spoken", retryable=True)
 
     def on_notice(self, notice: Notice, now_ns: int) -> None:
         """Hand a notice to its feed.
@@ -125,3 +133,5 @@ class Channels:
         self._feeds.clear()
         self._silent.clear()
         self._refused.clear()
+        self._losses += 1
+        self._heard.set()  # whoever waits for them waits no more

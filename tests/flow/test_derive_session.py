@@ -602,6 +602,21 @@ async def test_a_cut_connection_darkens_books_cancels_orders_and_comes_back(trad
     await trading.reaches(again, OrderState.OPEN)
 
 
+async def test_a_connection_lost_before_its_channels_spoke_was_never_open(trading):
+    """Cut off again while the first messages are awaited: no word of being back until we are, and at once then."""
+    wire, subscriptions = trading.wire, len(trading.wire.requests("subscribe"))
+    wire.to_client = lambda text: None if b'"channel":"ticker' in text else text
+    wire.cut()
+    await eventually(lambda: len(wire.requests("subscribe")) == 2 * subscriptions)
+    await trading.session.account()  # answered behind the last subscription: now only channels are awaited
+    wire.to_client = lambda text: text
+    wire.cut()
+    await trading.back()
+    assert await trading.session.open_orders() == []
+    assert not trading.session.book(PERPETUAL).dark
+    assert trading.told.count(Lost) == 1
+
+
 async def test_stopping_leaves_nothing_behind(trading):
     """A stop with an order resting leaves it to cancel on disconnect: the next session finds nothing."""
     order = trading.place(trading.order(Side.BUY, -100 * SECOND))
