@@ -26,6 +26,7 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 PING_AFTER_IDLE_S = 5
 PONG_WITHIN_S = 5
 HANDSHAKE_WITHIN_S = 10
+CONNECT_WITHIN_S = 15  # TCP, TLS and handshake together: left to itself, a lost SYN costs two minutes
 CLOSE_WITHIN_S = 2
 
 OnText = Callable[[memoryview], None]
@@ -107,21 +108,23 @@ async def connect(name: str, url: str, on_text: OnText, on_closed: Callable[[Clo
         return None if loopback is None else await _dial(loopback)
 
     try:
-        transport, _ = await ws_connect(
-            lambda: listener,
-            url,
-            ssl_context=context,
-            websocket_handshake_timeout=HANDSHAKE_WITHIN_S,
-            enable_auto_ping=True,
-            auto_ping_idle_timeout=PING_AFTER_IDLE_S,
-            auto_ping_reply_timeout=PONG_WITHIN_S,
-            max_frame_size=MAX_FRAME_BYTES,
-            max_redirects=0,
-            socket_factory=loopback_socket,
-            use_aiofastnet=False,  # TLS stays the standard library's: its checks and its errors are known
-        )
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            transport, _ = await ws_connect(
+                lambda: listener,
+                url,
+                ssl_context=context,
+                websocket_handshake_timeout=HANDSHAKE_WITHIN_S,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=PING_AFTER_IDLE_S,
+                auto_ping_reply_timeout=PONG_WITHIN_S,
+                max_frame_size=MAX_FRAME_BYTES,
+                max_redirects=0,
+                socket_factory=loopback_socket,
+                use_aiofastnet=False,  # TLS stays the standard library's: its checks and its errors are known
+            )
     except (OSError, WSError, TimeoutError) as error:
-        raise Disconnected(name, f"cannot connect to {_spoken(url)}: {error}", retryable=True) from error
+        why = str(error) or f"no connection within {CONNECT_WITHIN_S} s"
+        raise Disconnected(name, f"cannot connect to {_spoken(url)}: {why}", retryable=True) from error
     if not listener.upgraded:  # picows takes a stream that just ends for a finished handshake
         raise Disconnected(name, f"cannot connect to {_spoken(url)}: closed before the upgrade", retryable=True)
     return WebSocket(transport, listener)

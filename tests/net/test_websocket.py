@@ -206,6 +206,33 @@ async def test_plaintext_leaves_this_machine_under_no_name(monkeypatch, addresse
         await connect("sim", "ws://localhost:9/ws?token=secret", print, print)
 
 
+async def test_a_peer_that_ends_its_side_only_is_gone():
+    """Nothing will ever be answered there, so half a connection is none, without waiting for a ping's answer."""
+    client = Client()
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", client.on_text, client.closed.append)
+        ws.send_text(b"hello")
+        await client.texts.get()
+        echo.transport.underlying_transport.write_eof()
+        assert await ws.wait_closed() is CloseReason.PEER
+        assert client.closed == [CloseReason.PEER]
+        assert not ws.is_open
+
+
+async def test_a_connect_that_hangs_is_given_up(monkeypatch):
+    """A machine that takes no connection and refuses none is a retryable disconnect, not a wait."""
+    loop = asyncio.get_running_loop()
+
+    async def dial(_socket, _address):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(websocket, "CONNECT_WITHIN_S", 0.01)
+    monkeypatch.setattr(loop, "sock_connect", dial)
+    with pytest.raises(Disconnected, match="no connection within") as caught:
+        await connect("sim", "ws://127.0.0.1:9/ws", print, print)
+    assert caught.value.retryable
+
+
 async def test_nobody_there_is_a_retryable_disconnect_without_the_query():
     """A refused connection names the venue and URL, not the query that may carry a token."""
     with socket.socket() as unused:
