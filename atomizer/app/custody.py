@@ -14,7 +14,7 @@ from atomizer.domain.instruments import NANOS, parse_name
 from atomizer.domain.ports import OrderVenue
 from atomizer.domain.session import LedgerPosition
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderUpdate, PositionsCompared, Side
-from atomizer.errors import Disconnected, JournalError, VenueError
+from atomizer.errors import BadFrame, Disconnected, JournalError, VenueError
 from atomizer.orders.reconcile import Answer, Reconciliation, reconcile
 
 log = logging.getLogger("atomizer.trades")
@@ -22,7 +22,7 @@ log = logging.getLogger("atomizer.trades")
 OWNED = frozenset({"hedge", "mm"})  # strategies whose labels this book of account owns, whichever runs now
 ROUNDS = 5
 ROUND_S = 0.5
-CANCEL_WITHIN_S = 10.0  # a reconnect included
+CANCEL_WITHIN_S = 15.0  # an answer that never comes and a reconnect included
 GRACE_NS = 2_000_000_000  # an order this young may still be on its way when the venue is asked
 OVERLAP_MS = 60_000  # fills are asked for from before our oldest doubt, since clocks differ
 LOOKS = 3  # at positions that differ; a trade between two answers is gone by the next
@@ -189,20 +189,25 @@ class Custody:
         """
         if self.only_looks:
             return 0
-        deadline_s = asyncio.get_running_loop().time() + CANCEL_WITHIN_S
-        while asyncio.get_running_loop().time() < deadline_s:
-            try:
-                found = await self._square()
-            except VenueError as error:
-                log.warning("cannot verify that our orders are gone: %s", error)
-            else:
-                resting = [order.client_id for order in self._ledger.state.orders.live(self._venue.name)]
-                if not resting and not found.strays:
-                    return 0
-                for client_id in resting:
-                    self._cancel(client_id)
-            await asyncio.sleep(ROUND_S)
-        return max(self.live(), 1)
+        try:
+            async with asyncio.timeout(CANCEL_WITHIN_S):
+                while not await self._pull():  # noqa: ASYNC110  the venue is asked, nothing would tell
+                    await asyncio.sleep(ROUND_S)
+        except TimeoutError:
+            return max(self.live(), 1)
+        return 0
+
+    async def _pull(self) -> bool:
+        """Ask what rests, and cancel what is ours of it; answers whether the venue shows none."""
+        try:
+            found = await self._square()
+        except (VenueError, BadFrame) as error:
+            log.warning("cannot verify that our orders are gone: %s", error)
+            return False
+        resting = [order.client_id for order in self._ledger.state.orders.live(self._venue.name)]
+        for client_id in resting:
+            self._cancel(client_id)
+        return not resting and not found.strays
 
     def live(self) -> int:
         """How many orders of ours may rest or trade there, by our books alone."""

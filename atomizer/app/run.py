@@ -33,7 +33,7 @@ from atomizer.risk.latch import KillLatch
 
 log = logging.getLogger("atomizer")
 
-END_WITHIN_S = 30.0  # from the end of trading to the end of the process, whatever hangs
+END_WITHIN_S = 40.0  # from the end of trading to the end of the process, whatever hangs
 
 T = TypeVar("T")
 

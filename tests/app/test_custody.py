@@ -1,5 +1,7 @@
 """Our orders and positions at a venue against its own account of them."""
 
+import asyncio
+
 import pytest
 from reference.venue_orders import VenueOrders
 
@@ -8,6 +10,7 @@ from atomizer.app.custody import Custody
 from atomizer.app.ledger import Ledger
 from atomizer.domain.session import LedgerPosition
 from atomizer.domain.trading import OrderPlaced, RunStarted, Side, TimeInForce
+from atomizer.errors import BadFrame, Disconnected, OutcomeUnknown
 from atomizer.journal.frames import Identity
 
 PERP = "ETH-PERP"
@@ -23,6 +26,8 @@ class Venue(VenueOrders):
         self.asked_since_ms = []
         self.cancelled = []
         self.late = []  # fills that its history shows at the next question only
+        self.troubles = []  # what becomes of the next questions for open orders
+        self.is_mute = False
 
     async def fills_since(self, since_ms):
         self.asked_since_ms.append(since_ms)
@@ -30,6 +35,10 @@ class Venue(VenueOrders):
         return found
 
     async def open_orders(self):
+        if self.is_mute:
+            await asyncio.Event().wait()
+        if self.troubles:
+            raise self.troubles.pop()
         return super().open_orders()
 
     async def positions(self):
@@ -206,3 +215,27 @@ async def test_own_orders_are_cancelled_until_the_venue_shows_none(desk, monkeyp
     desk.place("web-ui", is_written=False)
     assert await desk.custody.cancel_own() == 0
     assert sorted(set(desk.venue.cancelled)) == ["hedge.lost.1", "hedge.r1.1"]
+
+
+async def test_a_venue_that_is_on_its_way_back_is_asked_again(desk, monkeypatch):
+    """No connection, no answer or an unreadable one end no proof: it is asked until it shows none of ours."""
+    monkeypatch.setattr(room, "ROUND_S", 0.0)
+    desk.place()
+    desk.venue.troubles = [
+        BadFrame("?"),
+        OutcomeUnknown("derive", "no answer"),
+        Disconnected("derive", "not connected"),
+    ]
+    assert await desk.custody.cancel_own() == 0
+    assert desk.venue.troubles == []
+    assert desk.venue.cancelled == ["hedge.r1.1"]
+
+
+async def test_a_venue_that_never_answers_leaves_its_orders_in_doubt(desk, monkeypatch):
+    """A question that hangs takes no longer than a stop may wait, and an order is feared even if we know of none."""
+    monkeypatch.setattr(room, "CANCEL_WITHIN_S", 0.02)
+    desk.venue.is_mute = True
+    assert await desk.custody.cancel_own() == 1
+    desk.place()
+    desk.place("hedge.r1.2")
+    assert await desk.custody.cancel_own() == 2
