@@ -353,6 +353,7 @@ async def test_a_refused_order_carries_code_and_words(trading):
     await trading.reaches(order, OrderState.REFUSED)
     refused = trading.told.table.get("derive", order.client_id)
     assert refused.code == 11008
+    assert refused.code in trading.session.would_take
     assert "Post-only" in refused.detail
 
 

@@ -39,6 +39,7 @@ from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.blocks import BlockDesk
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import ORDERS, Heartbeat, Login, build_request, parse_message
+from atomizer.venues.deribit.codes import WOULD_TAKE
 from atomizer.venues.deribit.delivery import fetch_delivery_prices
 from atomizer.venues.deribit.listening import Listening
 from atomizer.venues.deribit.market import BookKind, MarketData
@@ -71,6 +72,7 @@ class DeribitSession:
     """
 
     name = VENUE
+    would_take = WOULD_TAKE
 
     def __init__(
         self,

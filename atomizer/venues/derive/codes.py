@@ -19,6 +19,7 @@ CHANNELS: Final = 13000
 NO_SUCH_CURRENCY: Final = frozenset({12001, 12002})  # also said of a currency without instruments of a kind
 # The order has ended, was never there, or its instrument is gone: nothing can come of it any more.
 NOTHING_TO_CANCEL: Final = frozenset({11003, 11004, 11005, 11006, 11016, 11021, 12001})
+WOULD_TAKE: Final = frozenset({11008})  # to an order that may only rest, and would have traded at once
 
 _RETRY_HINT: Final = re.compile(r"(\d{1,9}) ?ms")
 _UNKNOWN_OUTCOME: Final = frozenset({-32603, 9000})
