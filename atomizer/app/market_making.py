@@ -23,6 +23,7 @@ from atomizer.app.market_making_parts import (
     build_limits,
     build_protections,
     build_room_limits,
+    check,
     keep_nanos,
     life_of,
 )
@@ -134,6 +135,20 @@ class MarketMaking:
         self.emergency = Emergency(
             ledger=ledger, latch=latch, breaker=build_breaker(settings), clock_ns=clock_ns, on_killed=self._on_killed
         )
+
+    def use(self, settings: Settings) -> None:
+        """Hold every quote against these limits from now on, those that rest at once.
+
+        Raises:
+            ConfigError: they cannot be meant; then nothing has changed.
+        """
+        check(settings)
+        limits, room = build_risk_limits(settings.risk), build_room_limits(settings)
+        self.settings = settings
+        self.rules.use(limits, room)
+        for quoted in self.lane:
+            quoted.slot.set_limits(build_limits(settings, quoted.instrument))
+        self._look_again()
 
     # what the venue says
 

@@ -21,6 +21,7 @@ from atomizer.app.market_making_parts import build_params, check
 from atomizer.app.market_making_picture import build_making_snapshot, wanted_row
 from atomizer.app.market_making_strategies import strategy_named
 from atomizer.app.nonces import NonceKeeper
+from atomizer.app.reload import AT_START_ONLY, Reload
 from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, settle, unless
 from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
@@ -37,6 +38,8 @@ from atomizer.risk.latch import KillLatch
 log = logging.getLogger("atomizer")
 
 STATISTICS_EVERY_S = 30.0
+# Of `risk`, beside what no trader changes while it runs: the compiled gate counts in a ring of that size.
+AT_START_ONLY_HERE = AT_START_ONLY | {"max_orders_per_second"}
 SEEN_AFTER_S = 1.0  # into a dry run, when its first quotes have settled
 
 
@@ -49,6 +52,8 @@ class MakerOptions(msgspec.Struct, frozen=True):
     dry_run: bool = False
     log_level: str = "info"
     log_console: bool = False
+    reread: Callable[[], Settings] | None = None  # the settings anew, as they were made for this run
+    config: Path = Path("config.yaml")  # whose change is a reason to
 
 
 class Out(msgspec.Struct, frozen=True):
@@ -161,6 +166,16 @@ class _Run:
         settle(NonceKeeper(making.account.signers), self._out.say, wants_performance=False)
         if options.duration_s is not None:
             asyncio.get_running_loop().call_later(options.duration_s, stop.set)
+        if options.reread is not None:
+            reload = Reload(
+                self._settings,
+                options.reread,
+                options.config,
+                making.use,
+                self._out.say,
+                at_start_only=AT_START_ONLY_HERE,
+            )
+            stack.callback(asyncio.create_task(reload.follow()).cancel)
         await making.trade(stop)
         if options.dry_run:
             self._show_quotes(making)

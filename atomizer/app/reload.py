@@ -32,12 +32,16 @@ class Reload:
         file: Path,
         use: Callable[[Settings], None],
         say: Callable[[str], None],
+        *,
+        at_start_only: frozenset[str] = AT_START_ONLY,
     ) -> None:
+        """`at_start_only` names what of `risk` this trader cannot change while it runs."""
         self._settings = settings
         self._reread = reread
         self._file = file
         self._use = use
         self._say = say
+        self._at_start_only = at_start_only
         self._seen = _state_of(file)
 
     async def follow(self, look_every_s: float = LOOK_EVERY_S) -> None:
@@ -59,9 +63,11 @@ class Reload:
         try:
             found = self._reread()
             changes = dict(_changes(self._settings, found))
-            limits = [key for key in changes if key.startswith("risk.") and key[len("risk.") :] not in AT_START_ONLY]
+            limits = [
+                key for key in changes if key.startswith("risk.") and key[len("risk.") :] not in self._at_start_only
+            ]
             if limits:
-                wanted = _with_limits(self._settings, found)
+                wanted = self._with_limits(found)
                 self._use(wanted)
                 self._settings = wanted
         except ConfigError as error:
@@ -71,6 +77,12 @@ class Reload:
             self._tell("limits changed: " + ", ".join(f"{key} {changes[key]}" for key in limits))
         for key in changes.keys() - {*limits}:
             self._tell(f"{key} {changes[key]}: takes effect at the next start")
+
+    def _with_limits(self, found: Settings) -> Settings:
+        """The settings that hold, with the limits that were found."""
+        settings = self._settings
+        kept = {name: getattr(settings.risk, name) for name in self._at_start_only}
+        return msgspec.structs.replace(settings, risk=msgspec.structs.replace(found.risk, **kept))
 
     def _tell(self, words: str) -> None:
         log.warning("%s", words)
@@ -96,8 +108,3 @@ def _changes(before: object, after: object, prefix: str = "") -> list[tuple[str,
         elif old != new:
             found.append((prefix + name, f"{old} → {new}"))
     return found
-
-
-def _with_limits(settings: Settings, found: Settings) -> Settings:
-    kept = {name: getattr(settings.risk, name) for name in AT_START_ONLY}
-    return msgspec.structs.replace(settings, risk=msgspec.structs.replace(found.risk, **kept))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
-    from atomizer.config.settings import Chain
+    from atomizer.config.settings import Chain, Settings
 
 # flag → dotted key of the setting that it sets
 KEYS = {
@@ -77,11 +77,16 @@ def command(
     stopping = Stopping()
     from atomizer.app.practice import venues_for
     from atomizer.cli.common import exchange_of, seconds_of
-    from atomizer.config.load import default_file, load
+    from atomizer.config.load import config_path, default_file, load
 
     flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
     chains = _chains(underlying, expiry, strikes, all_strikes=all_strikes, option_type=option_type)
-    settings = load({KEYS[name]: value for name, value in flags.items()}, os.environ, file or default_file()).settings
+    values = {KEYS[name]: value for name, value in flags.items()}
+
+    def read_settings() -> "Settings":
+        return load(values, os.environ, file or default_file()).settings
+
+    settings = read_settings()
     duration_s = seconds_of("--for", duration)
     from atomizer.app.market_making_run import MakerOptions, Out, check_maker, run_maker
     from atomizer.cli.market_maker_view import print_quotes, render_maker_report
@@ -95,6 +100,8 @@ def command(
         dry_run=dry_run,
         log_level="debug" if level == "trace" else level,
         log_console=debug,
+        reread=read_settings,
+        config=file or config_path(),
     )
     check_maker(settings, options)
     with venues_for(settings, seed) as venues:

@@ -83,6 +83,25 @@ def test_limits_hold_at_the_venue_whatever_fills(tmp_path):
         assert venues.derive_ledger()["open_orders"] == []
 
 
+def test_limits_change_while_quotes_rest(tmp_path):
+    """A limit that is written to the configuration file pulls what is beyond it, and what cannot be meant is told."""
+    with desk(tmp_path) as venues:
+        running = maker(tmp_path, "--paper", "--aggression", "0.5")
+        wait_for(lambda: len(venues.derive_ledger()["open_orders"]) == 8)
+        (tmp_path / "config.yaml").write_text("risk: {max_open_orders: 3}")
+        wait_for(lambda: len(venues.derive_ledger()["open_orders"]) == 3)
+        (tmp_path / "config.yaml").write_text("risk: {max_open_orders: 8, max_order_size: 0.01}")
+        wait_for(lambda: "limits not changed" in (tmp_path / "logs" / "atomizer.log").read_text())
+        assert len(venues.derive_ledger()["open_orders"]) <= 3
+        (tmp_path / "config.yaml").write_text("risk: {max_open_orders: 6, max_orders_per_second: 30}")
+        wait_for(lambda: len(venues.derive_ledger()["open_orders"]) == 6)
+        running.send_signal(signal.SIGINT)
+        code, _, err = finish(running)
+        assert code == 0, err
+        assert "limits changed: risk.max_open_orders 500 → 3" in err
+        assert "risk.max_orders_per_second 20 → 30: takes effect at the next start" in err
+
+
 def test_a_killed_market_maker_leaves_nothing_and_quotes_again(tmp_path):
     """After SIGKILL the venue pulls every quote by itself; a restart reconciles, quotes, and ends with nothing left."""
     with desk(tmp_path) as venues:
