@@ -3,7 +3,8 @@
 from random import Random
 
 FIRST_NS = 250_000_000
-CEILING_NS = 5_000_000_000  # a stop must find us trying again while it still waits for its answer
+CEILING_NS = 30_000_000_000
+ORDERS_CEILING_NS = 5_000_000_000  # where orders may rest, a stop must find us trying while it waits for proof
 
 
 class Backoff:

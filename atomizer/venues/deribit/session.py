@@ -28,7 +28,7 @@ from atomizer.domain.trading import (
     Signed,
 )
 from atomizer.errors import BadFrame, VenueError
-from atomizer.net.backoff import Backoff
+from atomizer.net.backoff import ORDERS_CEILING_NS, Backoff
 from atomizer.net.channels import Feed, Notice
 from atomizer.net.clock import ClockOffset
 from atomizer.net.connection import Connection
@@ -102,7 +102,7 @@ class DeribitSession:
             on_open=self._on_open,
             on_text=self._on_text,
             on_lost=self._on_lost,
-            backoff=Backoff(random or Random()),  # noqa: S311  jitter, not a secret
+            backoff=Backoff(random or Random(), ceiling_ns=ORDERS_CEILING_NS),  # noqa: S311  jitter, not a secret
         )
         self._budgets = Budgets()
         self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
