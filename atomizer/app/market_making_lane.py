@@ -19,7 +19,7 @@ from atomizer._core.slot import Slot
 from atomizer.app.ledger import Ledger
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import OrderPen, OrderVenue
-from atomizer.domain.trading import CancelSent, Mark, OrderPlaced, OrderState, Side, TimeInForce
+from atomizer.domain.trading import CancelSent, Mark, OrderPlaced, OrderState, Side, Signed, TimeInForce
 from atomizer.errors import Disconnected, JournalError
 from atomizer.orders.table import Order
 from atomizer.strategies.market_maker import Rule
@@ -134,6 +134,10 @@ class QuoteLane:
         """Let the lane write the instrument's orders itself, by what the venue wants now."""
         if self._pen is not None:
             quoted.is_written = self._pen.fit(quoted.slot, quoted.name, self._time_in_force)
+
+    def signed(self, name: str) -> Signed:
+        """What the signature of an order would let the venue do."""
+        return self._venue.signed(name)
 
     def set_rule(self, quoted: Quoted, rule: Rule | None) -> bool:
         """From the next decision on; None shows nothing. False when it is the same as before."""

@@ -14,7 +14,7 @@ from atomizer.portfolio.portfolio import Portfolio
 from atomizer.risk.exposure import Units, as_flight, scaled, units_of
 from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
-from atomizer.risk.rules import lost_beyond
+from atomizer.risk.rules import Proposal, check_signature, lost_beyond
 from atomizer.strategies.market_maker import Rule, Seen, Strategy, View
 from atomizer.strategies.market_maker_room import Held, Line, RoomLimits, share_room
 from atomizer.strategies.market_maker_skew import NetGreeks
@@ -64,7 +64,8 @@ class Rules:
         self.lost = lost_beyond(self._limits, self._losses, now_ns)
         wanted = self._ask(View(now_ns, seen, self._net(now_ns), self.moves.shares()))
         paused = self.paused()
-        silent = {each.name for each in quoted if each.instrument.contract.underlying in paused}
+        silent = {each.name: Reason.PROTECTION for each in quoted if each.instrument.contract.underlying in paused}
+        silent |= {each.name: why for each in quoted if (why := self._unsigned(each.name, marks[each.name]))}
         lines = [
             Line(
                 instrument=each.instrument,
@@ -78,7 +79,7 @@ class Rules:
         ]
         rooms = share_room(lines, self._held(set(positions), now_ns), self._room)
         self.why = {key: room.reason for key, room in rooms.items() if room.reason is not Reason.OK}
-        self.why |= {(name, side): Reason.PROTECTION for name in silent for side in Side}
+        self.why |= {(name, side): reason for name, reason in silent.items() for side in Side}
         changed = []
         for each in quoted:
             self._lane.fit(each)
@@ -91,6 +92,14 @@ class Rules:
             if self._lane.set_rule(each, None if rule is None else _sized(rule, bid, ask)):
                 changed.append(each)
         return changed
+
+    def _unsigned(self, name: str, mark: Mark | None) -> Reason | None:
+        """Why no order of this instrument may be signed, if one may not: the venue asks for more than is allowed."""
+        if mark is None:
+            return None  # then nothing shows anyway
+        proposal = Proposal(name, Side.BUY, 0, 0, signed=self._lane.signed(name))
+        verdict = check_signature(self._limits, proposal, mark)
+        return verdict.reason if verdict is not None else None
 
     def _ask(self, view: View) -> Mapping[str, Rule]:
         """The strategy's answer, each rule one that the lane can hold."""

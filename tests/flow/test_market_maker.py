@@ -95,6 +95,8 @@ def test_limits_change_while_quotes_rest(tmp_path):
         assert len(venues.derive_ledger()["open_orders"]) <= 3
         (tmp_path / "config.yaml").write_text("risk: {max_open_orders: 6, max_orders_per_second: 30}")
         wait_for(lambda: len(venues.derive_ledger()["open_orders"]) == 6)
+        (tmp_path / "config.yaml").write_text("risk: {max_open_orders: 6, max_fee_bps: 1}")
+        wait_for(lambda: not venues.derive_ledger()["open_orders"])
         running.send_signal(signal.SIGINT)
         code, _, err = finish(running)
         assert code == 0, err
