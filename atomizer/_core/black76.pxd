@@ -15,10 +15,21 @@ cdef extern from "black76_kernel.h":
         double gamma
         double vega
         double theta        # forward held still
+    struct greeks_job:
+        const unsigned char* is_call
+        const double* forward
+        const double* strike
+        const double* years
+        const double* volatility
+        double* out         # five rows, as in Valuation; overlaps no input
+        long count
 
 cdef Status value_option(
     bint is_call, double forward, double strike, double years, double volatility, Valuation* out
 ) noexcept nogil
+
+# Answers how many are bad: NaN in each of their five figures.
+cdef Py_ssize_t value_options(const greeks_job* job) noexcept nogil
 
 # `volatility` is NaN unless OK. `near` is a volatility to start from, such as the last one; NaN when none is known.
 cdef Status implied(

@@ -22,14 +22,6 @@ cdef extern from "black76_kernel.h":
         double target
         double value
         double x
-    struct greeks_job:
-        const unsigned char* is_call
-        const double* forward
-        const double* strike
-        const double* years
-        const double* volatility
-        double* out
-        long count
     struct implied_job:
         const unsigned char* is_call
         const double* price
@@ -70,6 +62,11 @@ cdef Status value_option(
 ) noexcept nogil:
     out[0] = chosen.value(1.0 if is_call else -1.0, forward, strike, years, volatility)
     return OK if out.price == out.price else BAD_INPUT
+
+
+cdef Py_ssize_t value_options(const greeks_job* job) noexcept nogil:
+    chosen.greeks(job)
+    return _count_bad(job.out, job.count)
 
 
 cdef Status implied(
@@ -202,8 +199,7 @@ def greeks_batch(is_call, forward, strike, years, volatility, out):
         job.volatility = <const double*>held.views[4].buf
         job.out = <double*>held.views[5].buf
         with nogil:
-            chosen.greeks(&job)
-            bad = _count_bad(job.out, job.count)
+            bad = value_options(&job)
     finally:
         _release(&held)
     return bad
