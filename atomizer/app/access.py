@@ -26,10 +26,6 @@ class Access(msgspec.Struct, frozen=True):
     source: SourceAccess
     directory: Path
 
-    @property
-    def identity(self) -> Identity:
-        return identity_of(self.venue, self.directory)
-
 
 async def responder_access(settings: Settings, endpoints: practice.Endpoints | None) -> Access:
     """Access of an RFQ responder: to the practice venues at `endpoints`, else by the credentials of the environment.

@@ -16,7 +16,7 @@ import msgspec
 import uvloop
 
 from atomizer.app import performance, practice
-from atomizer.app.access import Access, responder_access
+from atomizer.app.access import Access, identity_of, responder_access
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
 from atomizer.app.nonces import NonceKeeper
@@ -106,7 +106,7 @@ async def _run(
     directory = access.directory / "dry-run" if options.dry_run else access.directory
     latch = KillLatch(directory)
     latch.check()
-    ledger = Ledger(directory, access.identity)
+    ledger = Ledger(directory, identity_of(access.venue, directory))
     for line in ledger.journal.findings():
         say(line)
     stack.callback(ledger.journal.close)

@@ -86,7 +86,7 @@ def test_limits_change_while_a_trader_runs(tmp_path):
         wait_for(lambda: venues.rysk_ledger()["trades"])
         config.write_text("risk: {max_order_size: 0.000001}\n")
         wait_for(lambda: "limits changed: risk.max_order_size 25 → 0.000001" in venues.log("atomizer.log"))
-        wait_for(lambda: "max_order_size 0.000001 exceeded" in venues.log("quotes.log"))
+        wait_for(lambda: "declined: max_size: max_order_size 0.000001 exceeded" in venues.log("quotes.log"))
         config.write_text("risk: {max_order_size: none}\n")
         wait_for(lambda: "limits not changed: risk.max_order_size" in venues.log("atomizer.log"))
         running.send_signal(signal.SIGTERM)
