@@ -271,7 +271,8 @@ class BestLibraries:
             "reduce_only": False,
             "mmp": False,
             "label": f"mm.r1.{number}",
-            "nonce_to_cancel": RESTING_NONCE,
+            "nonce_to_cancel": str(RESTING_NONCE),
+            "expected_filled_amount": "0",
         }
         return orjson.dumps({"id": number, "method": "private/replace", "params": params})
 
@@ -290,7 +291,15 @@ def signed_terms(message):
     digest = ACTIONS.order(
         parse_address(ASSET), SUB_ID, *figures, is_bid, int(params["nonce"]), params["signature_expiry_sec"]
     )
-    names = ("instrument_name", "subaccount_id", "label", "signer", "nonce_to_cancel", "time_in_force")
+    names = (
+        "instrument_name",
+        "subaccount_id",
+        "label",
+        "signer",
+        "nonce_to_cancel",
+        "expected_filled_amount",
+        "time_in_force",
+    )
     terms = [price, amount, fee, is_bid, params["nonce"], *(params[name] for name in names)]
     return terms, recover(digest, bytes.fromhex(params["signature"][2:]))
 
