@@ -13,6 +13,12 @@ def passed(text):
     return text
 
 
+def abort(transport):
+    """Drop a connection that still stands: asyncio trips over one that ended by itself while it was flushing."""
+    if not transport.is_disconnected:
+        transport.disconnect(graceful=False)
+
+
 class Wire:
     """`to_venue` and `to_client` see each message and answer what goes on, or None for nothing."""
 
@@ -96,14 +102,14 @@ class ClientEnd(WSListener):
 
     def on_ws_disconnected(self, _transport):
         if self.venue is not None:
-            self.venue.disconnect(graceful=False)
+            abort(self.venue)
 
     def cut(self):
-        self.transport.disconnect(graceful=False)
+        abort(self.transport)
 
     async def finished(self):
         self.cut()
         await self.dialling
-        self.venue.disconnect(graceful=False)
+        abort(self.venue)
         await self.transport.wait_disconnected()
         await self.venue.wait_disconnected()

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import aiohttp
 import msgspec
@@ -88,6 +88,11 @@ def manual_order(floor, words, **environment):
     return code, json.loads(out) if out else err
 
 
+def in_nanos(text):
+    """An average of our books, which hold 18 digits of it, as an order tells it."""
+    return Decimal(text).quantize(Decimal("1e-9"), ROUND_DOWN)
+
+
 def test_a_manual_order_is_filled_and_booked(floor):
     """An order that trades is accepted with exit code 0, and our books hold what the venue's ledger holds."""
     wanted = "--instrument ETH-PERP --side buy --price 3000 --amount 0.7 --time-in-force ioc"
@@ -96,7 +101,7 @@ def test_a_manual_order_is_filled_and_booked(floor):
     [theirs] = [each for each in floor.derive_ledger()["positions"] if each["instrument_name"] == "ETH-PERP"]
     ours = held(floor.inventory()["positions"], "derive")["ETH-PERP"]
     assert Decimal(ours["position"]) == Decimal(theirs["amount"]) == Decimal("0.7")
-    assert Decimal(ours["average_price_usd"]) == Decimal(placed["average_price"])
+    assert in_nanos(ours["average_price_usd"]) == Decimal(placed["average_price"])
     assert Decimal(ours["fees_usd"]) == Decimal(placed["fees"])
 
 
@@ -326,7 +331,7 @@ def test_an_exchange_of_ccxt_trades_like_any_other(floor):
     assert Decimal(placed["fees"]) > 0
     ours = held(floor.inventory()["positions"], "ccxt:deribit")["ETH_USDC-PERP"]
     assert Decimal(ours["position"]) == Decimal("0.25")
-    assert Decimal(ours["average_price_usd"]) == Decimal(placed["average_price"])
+    assert in_nanos(ours["average_price_usd"]) == Decimal(placed["average_price"])
 
 
 def test_the_kill_latch_stops_orders_by_hand_too(floor):
