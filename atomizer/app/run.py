@@ -222,7 +222,7 @@ async def _publish(trader: Trader, writer: SnapshotWriter, stopping: Stopping) -
     while True:
         trader.publish(writer)
         if stopping.is_kill_asked:
-            trader.kill("signal SIGUSR1")
+            trader.emergency.kill("signal SIGUSR1")
         await asyncio.sleep(PICTURE_EVERY_S)
 
 

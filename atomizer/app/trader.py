@@ -9,12 +9,13 @@ kill       gate shut, latch set → drain without waiting for anything
 import asyncio
 import logging
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from atomizer.app.access import Access
+from atomizer.app.chores import Chores, attempt
 from atomizer.app.custody import Custody
+from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.feed import Tape, build_snapshot, market_marks
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
@@ -27,7 +28,6 @@ from atomizer.desk.snapshot import SnapshotWriter
 from atomizer.domain.reasons import Verdict
 from atomizer.domain.session import Connected, Event, Lost, Wiring
 from atomizer.domain.trading import Fill, OrderState, OrderUpdate, RunStarted, RunStopped
-from atomizer.errors import BadFrame, JournalError, VenueError
 from atomizer.orders.table import Order
 from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
 from atomizer.risk.gate import Gate
@@ -38,8 +38,6 @@ log = logging.getLogger("atomizer")
 
 PICTURE_EVERY_S = 0.25
 HEDGES_EVERY_S = 0.25
-WATCH_EVERY_S = 0.25
-LATCH_WITHIN_S = 2.0  # a disk that takes longer to keep the kill latch is not waited for
 PUMP_EVERY_S = 0.1  # how long a record is in memory only
 RECONCILE_EVERY_S = 30.0
 SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
@@ -62,15 +60,11 @@ class Trader:
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
         self._gate = Gate(build_limits(settings.risk), ledger.state.losses)
-        self._breaker = build_breaker(settings)
-        self._latch = latch
-        self._latching: asyncio.Task[None] | None = None
+        self._chores = Chores()
+        self.emergency = Emergency(
+            ledger=ledger, latch=latch, breaker=build_breaker(settings), clock_ns=clock_ns, on_killed=self._on_killed
+        )
         self.has_connected = False  # without that nothing can have been sent
-        self.halted = asyncio.Event()  # the run must end, and not because it was asked to
-        self.killed = ""  # why nothing may trade any more, of this run or another
-        ledger.on_failed = lambda why: self.kill(f"journal: {why}")
-        self._timers: list[asyncio.Task[None]] = []
-        self._errands: set[asyncio.Task[None]] = set()
         state = ledger.state
         fused = access.source.fused(settings)
         self._exposure = RunningExposure()
@@ -138,7 +132,7 @@ class Trader:
                 self.on_fill(event)
             case Connected():
                 if self.phase == "quoting":  # after a reconnect the venue may know what we missed
-                    self._errand(self.custody.reconcile())
+                    self._chores.errand(self.custody.reconcile())
             case Lost():
                 if self.phase == "quoting":
                     log.warning("%s: lost (%s): books are dark, nothing is quoted from them", event.venue, event.reason)
@@ -149,9 +143,9 @@ class Trader:
         else:
             self.ledger.learn(update)
         if update.state is OrderState.UNKNOWN:
-            self._errand(self.custody.resolve(update.client_id))
+            self._chores.errand(self.custody.resolve(update.client_id))
         elif update.state is OrderState.REFUSED and update.code is not None:
-            self._breaker.on_reject(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+            self.emergency.on_reject()
 
     def on_fill(self, fill: Fill) -> None:
         if self.ledger.state.quote(fill.venue, fill.client_id) is not None:
@@ -168,7 +162,7 @@ class Trader:
 
     def _on_maker_open(self) -> None:
         if self._quotes_leave and self.phase == "quoting":
-            self._errand(self.source.follow())
+            self._chores.errand(self.source.follow())
 
     # the life of a run
 
@@ -183,63 +177,47 @@ class Trader:
         )
         self._quotes_leave = sender is None
         self.custody.only_looks = not self._quotes_leave
-        self._every(WATCH_EVERY_S, self._watch)
-        self._every(PUMP_EVERY_S, self._pump)
-        self._every(self.settings.journal.sync_every, self._sync)
+        self._chores.every(WATCH_EVERY_S, self._watch)
+        self._chores.every(PUMP_EVERY_S, self._pump)
+        self._chores.every(self.settings.journal.sync_every, self._sync)
         await self.venue.start()
         self.has_connected = True
         await self.custody.reconcile()
         await self.source.start()
         if self._quotes_leave:
             await self.source.reconcile()
-        if self.killed:
+        if self.emergency.killed:
             return
         self.quoting.sender = sender if sender is not None else self.source.sender
         self.phase = "quoting"
         self._on_maker_open()
         if self.hedging is not None:
-            self._every(HEDGES_EVERY_S, self._tick_hedges)
-        self._every(self.settings.risk.check_interval, self._write_marks)
-        self._every(RECONCILE_EVERY_S, self.custody.reconcile)
-        self._errand(self.settling.look())
-        self._every(RECONCILE_EVERY_S, self.settling.look)
+            self._chores.every(HEDGES_EVERY_S, self._tick_hedges)
+        self._chores.every(self.settings.risk.check_interval, self._write_marks)
+        self._chores.every(RECONCILE_EVERY_S, self.custody.reconcile)
+        self._chores.errand(self.settling.look())
+        self._chores.every(RECONCILE_EVERY_S, self.settling.look)
         if self._quotes_leave:
-            self._every(RECONCILE_EVERY_S, self.source.reconcile)
+            self._chores.every(RECONCILE_EVERY_S, self.source.reconcile)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
         waits = {
             asyncio.ensure_future(stop.wait()),
-            asyncio.ensure_future(self.halted.wait()),
+            asyncio.ensure_future(self.emergency.halted.wait()),
             asyncio.ensure_future(self.venue.wait()),
             asyncio.ensure_future(self.source.wait()),
-            *self._timers,
+            *self._chores.timers,
         }
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in pending - set(self._timers):
+        for wait in pending - set(self._chores.timers):
             wait.cancel()
         for wait in done:
             wait.result()
 
-    def kill(self, cause: str) -> None:
-        """Let nothing leave from this moment on, and end the run. Nothing trades here until the latch is cleared."""
-        if self.killed:
-            return
-        self.killed = cause
-        self._gate.shut(f"killed: {cause}")
+    def _on_killed(self) -> None:
+        self._gate.shut(f"killed: {self.emergency.killed}")
         self.quoting.sender = None
-        self.halted.set()
-        log.error("KILLED: %s: the gate is shut, own orders are being cancelled", cause)
-        self._latching = asyncio.create_task(self._set_latch(cause))
-
-    async def _set_latch(self, cause: str) -> None:
-        """In another thread: a disk that hangs may be why, and the cancels must not wait for it."""
-        try:
-            await asyncio.to_thread(self._latch.set, cause, self._clock_ns())
-            await asyncio.to_thread(self._latch.sync)
-        except OSError as error:
-            # The next start may not know, unless what stopped this one stops that, too.
-            log.error("the kill latch could not be kept: %s", error)  # noqa: TRY400  one line, no trace
 
     async def drain(self) -> int:
         """End the run, from whatever state; answers how many of our orders could not be proven gone."""
@@ -249,16 +227,14 @@ class Trader:
         if was_quoting:
             await self._wait_for_auctions_and_hedges()
         self._gate.shut("stopping")
-        for task in (*self._timers, *self._errands):
-            task.cancel()
+        self._chores.stop()
         await self.source.stop()
         live = await self.custody.cancel_own() if self.has_connected else self.custody.live()
         self.phase = "stopped" if live == 0 else "stopped, orders may live"
         await self._write_marks()
         self.ledger.learn(RunStopped(now_ns=self._clock_ns(), run=self.run, live_orders=live))
         await self._sync()
-        if self._latching is not None:
-            await asyncio.wait([self._latching], timeout=LATCH_WITHIN_S)
+        await self.emergency.wait_latched()
         return live
 
     async def close(self) -> None:
@@ -284,15 +260,15 @@ class Trader:
 
     async def _wait_for_auctions_and_hedges(self) -> None:
         """What cannot be taken back and is in an auction now may still become a fill and need its hedge."""
-        await _attempt(self.source.withdraw())
+        await attempt(self.source.withdraw())
         deadline_s = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
         is_reconciled = not self._quotes_leave
         while asyncio.get_running_loop().time() < deadline_s:
-            if self.killed:
+            if self.emergency.killed:
                 return
             if not self.quoting.auctions_open(self._clock_ns(), SETTLING_NS):
                 if not is_reconciled:
-                    await _attempt(self.source.reconcile())
+                    await attempt(self.source.reconcile())
                     is_reconciled = True
                 if self.hedging is None or not self.ledger.state.open_hedges():
                     return
@@ -311,28 +287,14 @@ class Trader:
             self.hedging.tick()
 
     async def _pump(self) -> None:
-        await self._move(self.ledger.journal.pump)
+        await self.emergency.move(self.ledger.journal.pump)
 
     async def _sync(self) -> None:
-        await self._move(self.ledger.journal.sync)
-
-    async def _move(self, records: Callable[[], None]) -> None:
-        try:
-            await asyncio.to_thread(records)
-        except JournalError as error:
-            self.kill(f"journal: {error}")
+        await self.emergency.move(self.ledger.journal.sync)
 
     async def _watch(self) -> None:
-        """Whether anything says that nothing may trade any more."""
-        if await asyncio.to_thread(self._latch.is_set):
-            self.kill(self._latch.cause())
-        elif cause := self._breaker.look(
-            wall_ns=self._clock_ns(),
-            steady_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-            is_hearing=self.venue.is_open,
-            refusals={reason.value: count for reason, count in self._gate.refusals.items()},
-        ):
-            self.kill(cause)
+        refusals = {reason.value: count for reason, count in self._gate.refusals.items()}
+        await self.emergency.watch(is_hearing=self.venue.is_open, refusals=refusals)
 
     async def _write_marks(self) -> None:
         """The marks of what we hold, so that the books can be valued without the venue."""
@@ -366,25 +328,3 @@ class Trader:
                 tape=self.tape,
             )
         )
-
-    def _every(self, interval_s: float, action: Callable[[], Awaitable[object]]) -> None:
-        async def repeat() -> None:
-            while True:
-                await asyncio.sleep(interval_s)
-                await _attempt(action())
-
-        self._timers.append(asyncio.create_task(repeat()))
-
-    def _errand(self, work: Coroutine[object, object, object]) -> None:
-        """Something to do once, beside the trading."""
-        task = asyncio.create_task(_attempt(work))
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
-
-async def _attempt(work: Awaitable[object]) -> None:
-    """A venue's failure is told; the next timer tries again."""
-    try:
-        await work
-    except (VenueError, BadFrame) as error:
-        log.warning("%s", error)

@@ -102,5 +102,5 @@ def command(
         print(render_report(report))
         if report.live_orders:
             sys.exit(OrdersMayLive.exit_code)
-        if report.trader.killed:
-            raise Killed(f"killed: {report.trader.killed}: look at the positions, then `atomizer kill --clear`")
+        if killed := report.trader.emergency.killed:
+            raise Killed(f"killed: {killed}: look at the positions, then `atomizer kill --clear`")
