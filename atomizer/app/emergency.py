@@ -34,6 +34,7 @@ class Emergency:
         self._clock_ns = clock_ns
         self._on_killed = on_killed
         self._latching: asyncio.Task[None] | None = None
+        self._is_latched = False  # on the disk
         self.killed = ""  # why nothing may trade any more, of this run or another
         self.halted = asyncio.Event()  # the run must end, and not because it was asked to
         ledger.on_failed = lambda why: self.kill(f"journal: {why}")
@@ -71,15 +72,17 @@ class Emergency:
         except JournalError as error:
             self.kill(f"journal: {error}")
 
-    async def wait_latched(self) -> None:
-        """Until the disk has the latch, if one was set, but not for ever."""
+    async def wait_latched(self) -> bool:
+        """Until the disk has the latch, if one was set, but not for ever. Whether it has."""
         if self._latching is not None:
             await asyncio.wait([self._latching], timeout=LATCH_WITHIN_S)
+        return self._is_latched
 
     async def _set_latch(self, cause: str) -> None:
         try:
             await asyncio.to_thread(self._latch.set, cause, self._clock_ns())
             await asyncio.to_thread(self._latch.sync)
+            self._is_latched = True
         except OSError as error:
             # The next start may not know, unless what stopped this one stops that, too.
             log.error("the kill latch could not be kept: %s", error)  # noqa: TRY400  one line, no trace

@@ -13,6 +13,7 @@ import uvloop
 
 from atomizer.app import practice
 from atomizer.app.access import book_directory, identity_of
+from atomizer.app.control import Control
 from atomizer.app.feed import Tape
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
@@ -116,6 +117,9 @@ class _Run:
         account = account_at(self._settings.exchange.name, self._settings, endpoints)
         directory = book_directory(self._settings, account, endpoints)
         making = self._make(account, directory / "dry-run" if self._options.dry_run else directory, stack)
+        control = Control(making.directory, making.emergency, lambda: making.phase)
+        self._out.say(await control.start(self._settings.http))
+        stack.callback(control.forget)
         writer = SnapshotWriter(making.directory / "snapshot")
         stack.callback(writer.close)
         picture = asyncio.create_task(self._publish(making, writer))
@@ -132,6 +136,7 @@ class _Run:
         live_orders = await self._end(making, writer, stack)
         compared = None if making.is_dry else await _tie(making)
         picture.cancel()
+        control.stop()
         await making.close()
         if not (making.has_connected or live_orders):
             return None

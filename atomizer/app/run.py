@@ -17,6 +17,7 @@ import uvloop
 
 from atomizer.app import performance, practice
 from atomizer.app.access import Access, identity_of, responder_access
+from atomizer.app.control import Control
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
 from atomizer.app.nonces import NonceKeeper
@@ -111,6 +112,9 @@ async def _run(
         say(line)
     stack.callback(ledger.journal.close)
     trader = Trader(settings, access, ledger, latch, time.time_ns)
+    control = Control(directory, trader.emergency, lambda: trader.phase)
+    say(await control.start(settings.http))
+    stack.callback(control.forget)
     writer = SnapshotWriter(directory / "snapshot")
     stack.callback(writer.close)
     picture = asyncio.create_task(_publish(trader, writer, stopping))  # to the end, so that a drain is seen to move
@@ -135,6 +139,7 @@ async def _run(
     live_orders = await _end(trader, writer, stack)
     tie = await _tie(trader)
     picture.cancel()
+    control.stop()
     await trader.close()
     if not (trader.has_connected or live_orders):
         return None

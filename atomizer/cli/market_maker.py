@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KEYS = {
     "exchange": "exchange.name",
     "test": "exchange.test_mode",
+    "http_port": "http.port",
     "size": "market_maker.size",
     "spread": "market_maker.spread",
     "min_spread": "market_maker.min_spread",
@@ -50,6 +51,7 @@ KEYS = {
 @click.option("--refresh", metavar="TIME", help="Longest time between looks; events are answered at once (5s).")
 @click.option("--bid-only", is_flag=True, default=None, help="Only buy.")
 @click.option("--ask-only", is_flag=True, default=None, help="Only sell.")
+@click.option("--http-port", type=int, metavar="PORT", help="Health, status and kill over HTTP (8080); 0: none.")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
 @click.option("--seed", type=int, help="Seed of the practice market.")
 @click.option("--dry-run", is_flag=True, help="Show where each quote would sit, and send nothing.")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KEYS = {
     "exchange": "exchange.name",
     "test": "exchange.test_mode",
+    "http_port": "http.port",
     "rfq_source": "rfq.source",
     "ws_url": "rfq.ws_url",
     "rfq_assets": "rfq.assets",
@@ -41,6 +42,7 @@ KEYS = {
 @click.option("--hedge-exchange", metavar="NAME", help="Hedge there instead, in its linear perpetual.")
 @click.option("--enable-cross-hedge", is_flag=True, default=None, help="Allow --hedge-exchange to be another venue.")
 @click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
+@click.option("--http-port", type=int, metavar="PORT", help="Health, status and kill over HTTP (8080); 0: none.")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
 @click.option("--seed", type=int, help="Seed of the practice market.")
 @click.option("--performance-mode", is_flag=True, help="Spin on the sockets, hold the collector, lock memory.")

@@ -145,6 +145,13 @@ class Journal(msgspec.Struct, frozen=True):
     sync_every: Seconds = Seconds(2)
 
 
+class Http(msgspec.Struct, frozen=True):
+    """Where a trader answers for its health and takes a kill. The key is a file of each run, never a setting."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] | None = None  # none: 8080, or no port where that is taken; 0: no port
+
+
 class Desk(msgspec.Struct, frozen=True):
     """What people look at."""
 
@@ -160,6 +167,7 @@ class Settings(msgspec.Struct, frozen=True):
     market_maker: MarketMaker = MarketMaker()
     risk: Risk = Risk()
     journal: Journal = Journal()
+    http: Http = Http()
     desk: Desk = Desk()
 
 

@@ -1,10 +1,15 @@
 """Killing: by command, file and signal, with a trader that answers, hangs or is not there."""
 
+import http.client
+import json
 import signal
+import socket
 import subprocess
+from pathlib import Path
 
+import pytest
 from flow.resting import Rest
-from flow.running import COMMAND, desk, finish, wait_for
+from flow.running import COMMAND, desk, finish, maker, wait_for
 
 OWN, FOREIGN = "hedge.lost.1", "web-ui"
 
@@ -94,6 +99,76 @@ def test_a_signal_and_then_a_file_kill(tmp_path):
             assert ("set by hand" if trigger == "file" else "SIGUSR1") in err
             assert latch_of(tmp_path).exists()
             assert kill(tmp_path, "--clear")[0] == 0
+
+
+class Port:
+    """The HTTP port of a trader, as a client sees it."""
+
+    def __init__(self, directory):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.number = free.getsockname()[1]
+        self._directory = directory
+
+    def ask(self, method, path, header=""):
+        """(status, answer); status 0 while nobody listens."""
+        name, _, value = header.partition(": ")
+        connection = http.client.HTTPConnection("127.0.0.1", self.number, timeout=10)
+        try:
+            connection.request(method, path, headers={name: value.strip()} if value else {})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except ConnectionRefusedError:
+            return 0, {}
+        finally:
+            connection.close()
+
+    @property
+    def key_file(self):
+        (path,) = self._directory.glob("state/sim/*/http.key")
+        return path
+
+
+@pytest.mark.parametrize("command", ["rfq-responder", "market-maker"])
+def test_a_request_with_the_key_of_the_run_kills(tmp_path, command):
+    """Health is anybody's to ask; the picture and the kill want the run's key, which no list, variable or log shows."""
+    with desk(tmp_path) as venues:
+        port = Port(tmp_path)
+        flags = ("--http-port", str(port.number))
+        running = venues.trader(*flags) if command == "rfq-responder" else maker(tmp_path, "--paper", *flags)
+        wait_for(lambda: port.ask("GET", "/health") == (200, {"phase": "quoting", "killed": ""}))
+        header = port.key_file.read_text()
+        assert port.key_file.stat().st_mode & 0o777 == 0o600
+        for wrong in ("", "Authorization: Bearer ", header[:-3] + "x"):
+            assert port.ask("POST", "/kill", wrong)[0] == 401
+            assert port.ask("GET", "/status", wrong)[0] == 401
+        assert [port.ask(*each)[0] for each in (("GET", "/kill"), ("POST", "/health"), ("GET", "/"))] == [405, 405, 404]
+        assert port.ask("GET", "/health")[0] == 200
+        assert port.ask("GET", "/status", header)[1]["phase"] == "quoting"
+        process = Path(f"/proc/{running.pid}")
+        shown = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        status, answer = port.ask("POST", "/kill?reason=too%20warm%0A", header)
+        assert (status, answer["latched"]) == (200, True)
+        assert "too warm" in latch_of(tmp_path).read_text()
+        code, out, err = finish(running)
+        assert code == 7, err
+        assert "none of ours left at the venue, verified" in out
+        assert venues.derive_ledger()["open_orders"] == []
+        key = header.split()[-1]
+        logs = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
+        assert key.encode() not in shown
+        assert key not in out + err + logs
+        assert not list(tmp_path.glob("state/sim/*/http.key"))
+
+
+def test_a_port_that_was_asked_for_is_had_or_the_run_does_not_begin(tmp_path):
+    """A taken port that was named ends with code 4; the one that nobody named is gone without, in words."""
+    with desk(tmp_path) as venues, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = finish(venues.trader("--http-port", port))
+        assert code == 4
+        assert f"127.0.0.1:{port} cannot be listened on" in err
+        assert finish(venues.trader("--http-port", "0", "--for", "1s"))[0] == 0
 
 
 def test_where_nothing_was_ever_traded_there_is_nothing_to_kill(tmp_path):
