@@ -39,7 +39,7 @@ from atomizer.domain.instruments import Instrument
 from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected, Event, Lost, QuoteSession, Wiring
 from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
-from atomizer.errors import ConfigError, UsageError
+from atomizer.errors import BadFrame, ConfigError, UsageError, VenueError
 from atomizer.risk.latch import KillLatch
 from atomizer.strategies.market_maker import Strategy
 
@@ -47,6 +47,7 @@ log = logging.getLogger("atomizer")
 
 PUMP_EVERY_S = 0.1  # how long a record is in memory only
 RECONCILE_EVERY_S = 30.0
+RESUME_AGAIN_S = 1.0
 SHIELD_EVERY_S = 5.0  # and at once when the venue ends an order that we did not
 PULL_LOOKS, PULL_LOOK_S = 100, 0.02
 NANOS_PER_S = 1_000_000_000
@@ -82,7 +83,7 @@ class MarketMaking:
         self._underlying = underlying
         self._clock_ns = clock_ns
         self._chores = Chores()
-        self.fills = 0
+        self.fills = self.connections = 0
         underlyings = tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying]))
         self.has_connected = False  # without that nothing can have been sent
         self.venue = _open(
@@ -184,6 +185,7 @@ class MarketMaking:
             case Fill():
                 self.on_fill(event)
             case Connected():
+                self.connections += 1
                 if self.phase == "quoting":
                     self._chores.errand(self._resume())
             case Lost():
@@ -320,8 +322,17 @@ class MarketMaking:
         self._look_again()
 
     async def _resume(self) -> None:
-        """After a loss: first both accounts agree, then quotes may rest again."""
-        await self.custody.reconcile()
+        """After a loss: first both accounts agree, however often that must be tried, then quotes may rest again."""
+        connection = self.connections
+        while True:
+            try:
+                await self.custody.reconcile()
+                break
+            except (VenueError, BadFrame) as error:
+                log.warning("%s: nothing is quoted before the accounts agree: %s", self.venue.name, error)
+            await asyncio.sleep(RESUME_AGAIN_S)
+            if connection != self.connections:
+                return  # lost again: whoever comes after the next `Connected` does it
         for order in self.ledger.state.orders.unknown():
             self._chores.errand(self.custody.resolve(order.client_id))
         if self.phase == "quoting":
