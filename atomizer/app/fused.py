@@ -35,7 +35,7 @@ class FusedQuotes:
         quoter = self._make_quoter()
         series: dict[str, int] = {}
         for instrument, book in listed:
-            if instrument.is_active and instrument.contract.is_option:
+            if instrument.is_active and instrument.contract.is_option and not instrument.is_inverse:
                 try:
                     series[instrument.name] = _add_series(quoter, instrument, book)
                 except ValueError as error:

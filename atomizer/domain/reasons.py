@@ -23,6 +23,7 @@ class Reason(StrEnum):
     # We could read it and do not price it.
     MULTI_LEG = "multi_leg"
     UNLISTED = "unlisted"
+    COIN_PRICED = "coin_priced"
     NO_BOOK = "no_book"
     STALE_BOOK = "stale_book"
     THIN_BOOK = "thin_book"

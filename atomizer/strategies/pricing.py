@@ -89,6 +89,11 @@ class BookPricer:
         # The name carries the day alone, so a contract that expires at another hour is another contract.
         if instrument is None or instrument.contract != rfq.contract or not instrument.is_active:
             return Verdict(Reason.UNLISTED, f"{name} is not listed at the hedge venue")
+        if instrument.is_inverse:  # its book counts coins, and a quote counts USD
+            words = (
+                f"{name} is priced in {instrument.currency} at the hedge venue: price RFQs from a venue with USD books"
+            )
+            return Verdict(Reason.COIN_PRICED, words)
         mark = fresh_mark(self._market, name, params.max_mark_age_ns, now_ns)
         if isinstance(mark, Verdict):
             return mark

@@ -55,6 +55,13 @@ def market(levels=(BIDS, ASKS), listed=None, **mark_changes):
     return Resident([listed or instrument(CALL)], {CALL: book(*levels)}, [mark(**mark_changes)])
 
 
+def test_a_book_in_coins_prices_no_rfq():
+    """Prices of an inverse option count coins, so an RFQ in USD is declined by name and not quoted from them."""
+    verdict = BookPricer(PARAMS, market(listed=instrument(CALL, currency="ETH"))).price(rfq(NANOS), NOW_NS)
+    assert verdict.reason is Reason.COIN_PRICED
+    assert "priced in ETH" in verdict.detail
+
+
 def test_price_by_hand():
     """Two calls sold into bids 90 x 1 and 89 x 4 fetch 89.5; fee 0.25 + 0.75, edge 2.685: we bid 85.815."""
     price = BookPricer(PARAMS, market()).price(rfq(2 * NANOS), NOW_NS)
