@@ -11,6 +11,7 @@ from atomizer.net.rate import RateBudget
 
 ANSWER_WITHIN_NS: Final = 5_000_000_000
 READ_ATTEMPTS: Final = 4
+FIRST_PAUSE_S: Final = 0.1  # before asking again; twice as long each time
 NANOS_PER_MS: Final = 1_000_000
 NANOS_PER_S: Final = 1_000_000_000
 
@@ -41,6 +42,7 @@ class Answer(NamedTuple):
     fault: Fault | None
 
 
+_QUESTIONS: Final = ("get_", "poll_", "subscribe", "unsubscribe")  # the first words of what changes nothing
 NO_ANSWER: Final = Fault(None, f"no answer within {ANSWER_WITHIN_NS // NANOS_PER_S} s", is_unknown=True)
 CONNECTION_LOST: Final = Fault(None, "the connection was lost before the answer", is_unknown=True, is_retryable=True)
 
@@ -102,12 +104,13 @@ class Rpc:
             raise
 
     async def ask(self, method: str, params: dict[str, object], *, request: str = "") -> Any:
-        """Ask and wait for the result. Only for what may be asked twice: when the venue says "slow down", we ask again.
+        """Ask and wait for the result. A no that may be a yes the next time is asked again, a few times.
 
-        `request` is what errors call it, if not by its method.
+        So is an answer without meaning to what changes nothing at the venue. `request` is what errors call it, if not
+        by its method.
 
         Raises:
-            Refused: the venue said no, or "slow down" once too often.
+            Refused: the venue said no, or "not now" once too often.
             OutcomeUnknown: no answer, or an answer that says as little.
             Disconnected: nothing was sent.
         """
@@ -121,8 +124,10 @@ class Rpc:
             if fault is None:
                 return result
             attempts_left -= 1
-            if not fault.hold_ms or not attempts_left:
+            if not attempts_left or not _may_ask_again(method, fault):
                 raise fault.as_error(self._venue, request or method)
+            if not fault.hold_ms:
+                await asyncio.sleep(FIRST_PAUSE_S * 2 ** (READ_ATTEMPTS - 1 - attempts_left))
 
     async def _exchange(self, method: str, params: dict[str, object]) -> tuple[Any, Fault | None]:
         ended: asyncio.Future[tuple[Any, Fault | None]] = asyncio.get_running_loop().create_future()
@@ -153,3 +158,9 @@ class Rpc:
         """The connection is gone: tell everybody who still waits."""
         for asked in self._pending.cut_off():
             asked.on_word(None, CONNECTION_LOST)
+
+
+def _may_ask_again(method: str, fault: Fault) -> bool:
+    """Nothing was done, or there was nothing to do: and the venue itself says that it may be different next time."""
+    verb = method.rpartition("/")[2]
+    return fault.is_retryable and fault.code is not None and (not fault.is_unknown or verb.startswith(_QUESTIONS))
