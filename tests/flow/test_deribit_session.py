@@ -260,7 +260,7 @@ async def test_a_clock_that_is_off_is_refused(floor, skew_ns, words):
 
 async def test_underlyings_are_told_apart_by_what_they_are_paid_in(floor):
     """ETH is paid in ether and ETH_USDC in dollars; what is not listed is left out, and nothing at all is an error."""
-    session = floor.make_session(underlyings=["ETH_USDC", "DOGE_USDC"])
+    session = floor.make_session(underlyings=["ETH_USDC", "DOGE_USDC", "HYPE"])  # the venue keeps no HYPE
     await session.start()
     assert {session.instrument(name).contract.underlying for name in session.names} == {"ETH_USDC"}
     assert {session.instrument(name).currency for name in session.names} == {"USD"}

@@ -24,6 +24,7 @@ from atomizer.version import VERSION
 log = logging.getLogger(__name__)
 
 INSTRUMENT_KINDS: Final = ("option", "future")
+CURRENCIES: Final = frozenset({"BTC", "ETH", "USDC", "USDT", "EURR"})  # by which the venue lists and answers
 NEEDED_SCOPES: Final = ("trade:read_write", "account:read")
 LONGEST_NONCE_BYTES: Final = 8
 _PRIVATE: Final = ("user.", "block_rfq.")
@@ -129,8 +130,8 @@ async def fetch_listings(rpc: Rpc, underlyings: Sequence[str]) -> list[Listing]:
 
 
 def currencies_of(underlyings: Sequence[str]) -> list[str]:
-    """How the venue groups its lists and answers: by what a contract is paid in."""
-    return sorted({underlying.partition("_")[2] or underlying for underlying in underlyings})
+    """How the venue groups its lists and answers: by what a contract is paid in. What it does not have is left out."""
+    return sorted({underlying.partition("_")[2] or underlying for underlying in underlyings} & CURRENCIES)
 
 
 async def subscribe(rpc: Rpc, channels: list[str]) -> dict[str, str]:

@@ -282,7 +282,8 @@ class DeribitSession:
         if may_quote_blocks(login):
             feeds["block_rfq.maker.any"] = self.blocks.on_rfq
             feeds["block_rfq.maker.quotes.any"] = self.blocks.on_quotes
-        trips = {f"user.mmp_trigger.{self._market.index_of(underlying)}" for underlying in self._underlyings}
+        mine = [underlying for underlying in self._underlyings if currencies_of([underlying])]
+        trips = {f"user.mmp_trigger.{self._market.index_of(underlying)}" for underlying in mine}
         feeds |= dict.fromkeys(sorted(trips), self._on_trip)
         await self._listening.listen_privately(ORDERS, feeds)
         for order in await self._orders.open_orders():
