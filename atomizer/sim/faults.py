@@ -152,6 +152,11 @@ class Weather:
     tell: Callable[[Struck], None]
     down_until_ns: int = 0
     connections: int = 0
+    is_calm: bool = False  # then nothing strikes
+
+    def set_calm(self, *, is_calm: bool) -> None:
+        """Suspend the plan, or let it go on."""
+        self.is_calm, self.down_until_ns = is_calm, 0
 
     def stream(self) -> "Stream":
         """The next connection's."""
@@ -187,14 +192,16 @@ _ARRIVING = (Kind.DROP, Kind.CUT, Kind.REJECT, Kind.RATE_LIMIT, Kind.MAINTENANCE
 class Lot:
     """The draws of one direction of one connection."""
 
-    rules: tuple[Rule, ...]
+    weather: Weather
     random: Random
     frames: int = 0
 
     def draw(self, fits: Callable[[Kind], bool]) -> Rule | None:
         """The first rule that strikes. All rules draw for all frames, so that one frame's fate moves no other's."""
         self.frames += 1
-        struck = [rule for rule in self.rules if self.random.random() < rule.chance]
+        if self.weather.is_calm:
+            return None
+        struck = [rule for rule in self.weather.rules if self.random.random() < rule.chance]
         return next((rule for rule in struck if fits(rule.kind)), None)
 
 
@@ -211,7 +218,7 @@ class Stream:
     def __post_init__(self) -> None:
         weather = self.weather
         self._leaving, self._arriving = (
-            Lot(weather.rules, Random(f"{weather.seed} {weather.venue} {self.number} {direction}"))  # noqa: S311
+            Lot(weather, Random(f"{weather.seed} {weather.venue} {self.number} {direction}"))  # noqa: S311
             for direction in ("leaving", "arriving")
         )
 
@@ -228,7 +235,7 @@ class Stream:
         struck = self._leaving.draw(fits)
         if self.weather.is_down(now_ns):
             return Outcome(copies=0, ending=Kind.MAINTENANCE)
-        if now_ns < self._frozen.get(channel, 0):
+        if now_ns < self._frozen.get(channel, 0) and not self.weather.is_calm:
             return _GONE
         if struck is None:
             return _ON

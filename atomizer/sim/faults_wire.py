@@ -48,6 +48,14 @@ class Wire:
     def middlewares(self) -> list[Any]:
         return [self._on_http] if self._weather.rules else []
 
+    async def on_calm(self, request: web.Request) -> web.Response:
+        """{"calm": true} suspends the plan, false lets it go on."""
+        wanted = await request.json()
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("calm"), bool):
+            return web.json_response({"error": "expected calm"}, status=web.HTTPBadRequest.status_code)
+        self._weather.set_calm(is_calm=wanted["calm"])
+        return web.json_response({"calm": self._weather.is_calm})
+
     def socket(self, **options: Any) -> web.WebSocketResponse:
         """As `aiohttp.web.WebSocketResponse`."""
         if not self._weather.rules:

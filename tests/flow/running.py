@@ -46,15 +46,27 @@ def run(command: str, directory: Path, *flags: str, **environment: str) -> subpr
 class Desk:
     """A working directory with practice venues that run in it."""
 
-    def __init__(self, directory: Path, *, seed: int = 1, rfq_interval: str = "400ms") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: int = 1,
+        rfq_interval: str = "400ms",
+        fault: str = "calm",
+        errors: Path | None = None,
+    ) -> None:
+        """`errors` is where each fault that strikes is told."""
         self.directory = directory
         file = directory / "state" / "sim" / "endpoints.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._venues = subprocess.Popen(
-            [*COMMAND, "sim", "start", "--seed", str(seed), "--rfq-interval", rfq_interval, "--endpoints", str(file)],
-            stdout=subprocess.PIPE,
-            cwd=directory,
-        )
+        market = ("--seed", str(seed), "--rfq-interval", rfq_interval, "--fault", fault)
+        with contextlib.nullcontext() if errors is None else errors.open("wb") as told:
+            self._venues = subprocess.Popen(
+                [*COMMAND, "sim", "start", *market, "--endpoints", str(file)],
+                stdout=subprocess.PIPE,
+                stderr=told,
+                cwd=directory,
+            )
         self.endpoints = json.loads(self._venues.stdout.readline())
 
     def close(self) -> None:

@@ -257,6 +257,19 @@ async def test_maintenance_turns_everybody_away_for_a_while():
 
 
 @on_the_venues_loop
+async def test_a_plan_is_suspended_and_goes_on():
+    """While it is calm nothing strikes; a plan that goes on strikes as it would have."""
+    async with under("reject=100%") as (session, url):
+        for is_calm, status in ((True, 200), (False, 400)):
+            async with session.post(url + "/practice/calm", json={"calm": is_calm}) as response:
+                assert await response.json() == {"calm": is_calm}
+            async with session.get(url + "/api/v2/public/get_time") as response:
+                assert response.status == status
+        async with session.post(url + "/practice/calm", json={"calm": 1}) as response:
+            assert response.status == 400
+
+
+@on_the_venues_loop
 async def test_http_meets_the_same_faults():
     """429 and its body for coming too often; an answer that is lost is a connection that breaks."""
     async with under("rate-limit=100%") as (session, url), session.get(url + "/api/v2/public/test") as response:

@@ -158,6 +158,18 @@ class Channels:
             if is_due:
                 channel.sent_ns = now_ns
 
+    def books(self) -> dict[str, dict[str, Any]]:
+        """{instrument: {"sequence": change id, "bids": [[nanos, nanos], …], "asks": …}} of the raw books.
+
+        Of those that somebody listens to.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for channel in self._live.values():
+            if channel.topic.kind is Kind.BOOK and channel.topic.is_raw and not channel.newcomers:
+                bids, asks = wire_market.sides(self._engine, self._engine.instruments[channel.topic.instrument])
+                found[channel.topic.instrument] = {"sequence": channel.change_id, "bids": bids, "asks": asks}
+        return found
+
     # Inside
 
     def _add(self, channel: Channel, rows: Sequence[Any]) -> None:

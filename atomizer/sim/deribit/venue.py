@@ -190,6 +190,10 @@ class Venue:
             "accounts": [self._ledger_of(holder) for holder in self._engine.holders.values()],
         }
 
+    def books(self) -> dict[str, dict[str, Any]]:
+        """What a client that heard everything must believe: see `Channels.books`."""
+        return self._channels.books()
+
     def _ledger_of(self, holder: Holder) -> dict[str, Any]:
         return {
             "user_id": holder.user_id,

@@ -31,6 +31,7 @@ _BOOK_INTERVAL_NS = 100 * NS_PER_MS
 _BOOK_REFRESH_NS = NS_PER_S
 _SPOT_INTERVAL_NS = NS_PER_S
 _SLOWEST_MS = 1000
+_USUAL_DEPTH = 20
 _KINDS = ("option", "perp", "erc20")
 
 Row = TypeVar("Row")
@@ -119,6 +120,22 @@ class Channels:
                 channel.publish_id += 1
             self._deliver(channel, listeners, self._snapshot(channel, now_ns))
             channel.newcomers.clear()
+
+    def books(self) -> dict[str, dict[str, Any]]:
+        """{instrument: {"sequence": publish id, "bids": [[nanos, nanos], …], "asks": …}} of the books of twenty levels.
+
+        Of those that somebody listens to and that have not changed since they were published.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for channel in self._live.values():
+            topic = channel.topic
+            if topic.kind is not Kind.BOOK or (topic.group, topic.depth) != (1, _USUAL_DEPTH):
+                continue
+            book, tick = self._engine.books[topic.subject], self._engine.instruments[topic.subject].tick
+            if book.version == channel.sent_version:
+                bids, asks = (book.levels(is_bid=is_bid, depth=_USUAL_DEPTH, bucket=tick) for is_bid in (True, False))
+                found[topic.subject] = {"sequence": channel.publish_id, "bids": bids, "asks": asks}
+        return found
 
     def _due_listeners(self, channel: Channel, now_ns: int) -> dict[Connection, None]:
         """All of them when the channel is due, else those that have had nothing yet."""

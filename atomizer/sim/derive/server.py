@@ -44,7 +44,9 @@ async def serve(
             app.router.add_post(f"{dialect.rest_prefix}/{room}/{{name}}", partial(shell.on_rest, dialect, room))
         app.router.add_get(f"{dialect.rest_prefix}/public/{{name}}", partial(shell.on_rest, dialect, "public"))
     app.router.add_get("/practice/ledger", shell.on_ledger)
+    app.router.add_get("/practice/books", shell.on_books)
     app.router.add_post("/practice/freeze", shell.on_freeze)
+    app.router.add_post("/practice/calm", wire.on_calm)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
@@ -100,6 +102,9 @@ class _Shell:
 
     async def on_ledger(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(self._venue.ledger(self._now()))
+
+    async def on_books(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._venue.books())
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

@@ -173,6 +173,10 @@ class Venue:
             "accounts": [self._ledger_of(item) for item in self._engine.subaccounts.values()],
         }
 
+    def books(self) -> dict[str, dict[str, Any]]:
+        """What a client that heard everything must believe: see `Channels.books`."""
+        return self._channels.books()
+
     def _ledger_of(self, subaccount: Subaccount) -> dict[str, Any]:
         return {
             "wallet": subaccount.wallet,

@@ -83,6 +83,7 @@ class RyskServer:
                 web.get("/practice/ledger", self._on_ledger),
                 web.get("/practice/latency", self._on_latency),
                 web.post("/practice/disconnect", self._on_disconnect),
+                web.post("/practice/calm", self._wire.on_calm),
                 web.get("/{path:.+}", self._on_socket),
             ]
         )
