@@ -17,19 +17,18 @@ from atomizer.app.chores import Chores
 from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.ledger import Ledger
+from atomizer.app.market_making_accounts import SAMPLE_EVERY_S, WRITE_EVERY_S, Accounts
+from atomizer.app.market_making_choice import Choice
 from atomizer.app.market_making_lane import QuoteLane
 from atomizer.app.market_making_parts import (
     build_core_gate,
-    build_limits,
     build_protections,
     build_room_limits,
     check,
-    keep_nanos,
     life_of,
 )
 from atomizer.app.market_making_protection import Shield
 from atomizer.app.market_making_rules import Rules
-from atomizer.app.market_making_selection import near_the_money, refresh, select
 from atomizer.app.parts import build_breaker
 from atomizer.app.parts import build_limits as build_risk_limits
 from atomizer.app.settling import Settling
@@ -39,7 +38,7 @@ from atomizer.domain.instruments import Instrument
 from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected, Event, Lost, QuoteSession, Wiring
 from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
-from atomizer.errors import BadFrame, ConfigError, UsageError, VenueError
+from atomizer.errors import BadFrame, ConfigError, VenueError
 from atomizer.risk.latch import KillLatch
 from atomizer.strategies.market_maker import Strategy
 
@@ -50,7 +49,6 @@ RECONCILE_EVERY_S = 30.0
 RESUME_AGAIN_S = 1.0
 SHIELD_EVERY_S = 5.0  # and at once when the venue ends an order that we did not
 PULL_LOOKS, PULL_LOOK_S = 100, 0.02
-NANOS_PER_S = 1_000_000_000
 
 
 class MarketMaking:
@@ -79,8 +77,6 @@ class MarketMaking:
         self.phase = "starting"
         self.run = secrets.token_hex(4)
         self.started_ns = clock_ns()
-        self._chains = tuple(chains)
-        self._underlying = underlying
         self._clock_ns = clock_ns
         self._chores = Chores()
         self.fills = self.connections = 0
@@ -106,6 +102,14 @@ class MarketMaking:
             time_in_force=life_of(settings),
             is_protected=True,
             clock_ns=clock_ns,
+        )
+        self.choice = Choice(settings, self.venue, self.lane, chains=chains, underlying=underlying, is_dry=is_dry)
+        self.accounts = Accounts(
+            ledger=ledger,
+            lane=self.lane,
+            market=self.venue,
+            clock_ns=clock_ns,
+            max_mark_age_ns=settings.risk.max_mark_age.ns,
         )
         self.rules = Rules(
             lane=self.lane,
@@ -147,8 +151,7 @@ class MarketMaking:
         limits, room = build_risk_limits(settings.risk), build_room_limits(settings)
         self.settings = settings
         self.rules.use(limits, room)
-        for quoted in self.lane:
-            quoted.slot.set_limits(build_limits(settings, quoted.instrument))
+        self.choice.use(settings)
         self._look_again()
 
     # what the venue says
@@ -160,15 +163,9 @@ class MarketMaking:
         self.lane.on_channel(channel, now_ns)
 
     def on_listings(self, listed: Iterable[tuple[Instrument, Book]]) -> None:
-        """Take in what appeared, and the ticks and lots of what changed; the venue closes what is gone by itself."""
-        if self.phase != "quoting" or not self._chains:
-            return
-        now_ns = self._clock_ns()
-        books = {instrument.name: book for instrument, book in listed}
-        instruments = [instrument for instrument, _ in listed]
-        self._take_in(refresh(self._chains, instruments, now_ns // NANOS_PER_S), books)
-        self.rules.renew(now_ns)
-        self.lane.look(now_ns)
+        """Follow what is listed; the venue closes what is gone by itself."""
+        if self.phase == "quoting" and self.choice.follow(listed, self._clock_ns()):
+            self._look_again()
 
     def on_mark(self, mark: Mark) -> None:
         self.rules.moves.note(mark.instrument.partition("-")[0], mark.index_nanos, mark.now_ns)
@@ -208,6 +205,7 @@ class MarketMaking:
         if not self.ledger.learn(fill):
             return
         self.fills += 1
+        self.accounts.on_fill(fill)
         log.info("fill %s: %s %s", fill.client_id, fill.side.word, fill.instrument)
         now_ns = self._clock_ns()
         for quoted in self.rules.renew(now_ns):
@@ -234,7 +232,7 @@ class MarketMaking:
             await self.custody.cancel_own()
             await self.custody.reconcile()
             await self.shield.set()
-        self._choose()
+        self.choice.begin(self._clock_ns())
         if self.emergency.killed:
             return
         self.phase = "quoting"
@@ -244,6 +242,8 @@ class MarketMaking:
         if not self.is_dry:
             self._chores.every(RECONCILE_EVERY_S, self.custody.reconcile)
             self._chores.every(SHIELD_EVERY_S, self._look_at_shield)
+            self._chores.every(SAMPLE_EVERY_S, self.accounts.sample)
+            self._chores.every(WRITE_EVERY_S, self.accounts.write)
         self._chores.every(RECONCILE_EVERY_S, self.settling.look)
 
     async def trade(self, stop: asyncio.Event) -> None:
@@ -266,6 +266,7 @@ class MarketMaking:
             await self._wait_until_pulled()
             live = await self.custody.cancel_own()
         self.phase = "stopped" if live == 0 else "stopped, orders may live"
+        await self.accounts.stop()
         await self._write_marks()
         self.ledger.learn(RunStopped(now_ns=self._clock_ns(), run=self.run, live_orders=live))
         await self._sync()
@@ -276,45 +277,6 @@ class MarketMaking:
         """Let the socket and the journal go."""
         await self.venue.stop()
         self.ledger.close()
-
-    def _choose(self) -> None:
-        listed = [found for name in self.venue.names if (found := self.venue.instrument(name)) is not None]
-        now_s = self._clock_ns() // NANOS_PER_S
-        if self._chains:
-            chosen = select(self._chains, listed, now_s)
-        else:
-            chosen = near_the_money(listed, self._underlying, self._index_nanos(), now_s)
-        books = {each.name: book for each in chosen if (book := self.venue.book(each.name)) is not None}
-        self._check_size(chosen)
-        self._take_in(chosen, books)
-
-    def _check_size(self, chosen: Iterable[Instrument]) -> None:
-        size = self.settings.market_maker.size
-        for each in chosen:
-            if not self.is_dry and size.nanos < each.min_amount_nanos:
-                raise UsageError(
-                    f"size {size} is below the venue's smallest order of {each.name}, "
-                    f"{each.min_amount_nanos / NANOS_PER_S:g}: raise --size or market_maker.size"
-                )
-
-    def _index_nanos(self) -> int:
-        marks = (self.venue.mark(name) for name in self.venue.names if name.startswith(f"{self._underlying}-"))
-        found = next((mark.index_nanos for mark in marks if mark is not None), 0)
-        if not found:
-            raise UsageError(f"the venue gives no index of {self._underlying}: name --expiry and --strikes")
-        return found
-
-    def _take_in(self, instruments: Iterable[Instrument], books: dict[str, Book]) -> None:
-        for instrument in instruments:
-            limits = build_limits(self.settings, instrument)
-            known = self.lane.get(instrument.name)
-            if known is None and instrument.name in books:
-                known = self.lane.add(instrument, books[instrument.name], limits, keep_nanos(self.settings, instrument))
-                if mark := self.venue.mark(instrument.name):
-                    self.lane.on_mark(mark)
-            elif known is not None and known.instrument != instrument:
-                known.instrument = instrument
-                known.slot.set_limits(limits)
 
     def _begin(self) -> None:
         """Quote, or in a dry run find out what would be quoted: the lane is never on then, so nothing can leave it."""

@@ -62,7 +62,7 @@ def build_making_snapshot(making: MarketMaking, tape: Tape, now_ns: int) -> Snap
     """One consistent look at everything."""
     state = making.ledger.state
     rows = inventory_rows(state.portfolio, now_ns, making.venue.mark)
-    latency, sent = making.lane.latency, making.lane.sent
+    latency, sent, stood = making.lane.latency, making.lane.sent, making.accounts.whole
     return Snapshot(
         now_ns=now_ns,
         started_ns=making.started_ns,
@@ -94,6 +94,8 @@ def build_making_snapshot(making: MarketMaking, tape: Tape, now_ns: int) -> Snap
             replaces=sent["replace"],
             fills=making.fills,
             refusals=making.lane.refusals,
+            uptime=stood.uptime,
+            at_touch=stood.at_touch,
             quotes=tuple(quote_row(making, quoted) for quoted in making.lane),
         ),
     )

@@ -15,8 +15,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from atomizer.desk import rows, tables
+from atomizer.desk.quality import Quoting
 from atomizer.desk.rows import Row
-from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Record, Settled
+from atomizer.domain.trading import (
+    CancelSent,
+    Fill,
+    FundingPaid,
+    Mark,
+    MarkedOut,
+    OrderPlaced,
+    OrderUpdate,
+    QuotesSampled,
+    Record,
+    Settled,
+)
 from atomizer.errors import AtomizerError, ConfigError
 from atomizer.journal.reader import JournalReader
 from atomizer.orders.table import OrderTable
@@ -80,6 +92,7 @@ class Projection:
         self._orders = OrderTable()
         self._portfolio = Portfolio()
         self._attribution = Attribution()
+        self._quoting = Quoting()
         self._rows: dict[Table, dict[tuple[str, ...], Row]] = {}  # that are not in the tables yet, by key
         self._is_whole = True  # whether they are everything since the first record
         self._held: set[tuple[str, str]] = set()  # positions that changed
@@ -124,6 +137,7 @@ class Projection:
             case Fill():
                 if self._orders.apply(record):
                     self._put_order(record.venue, record.client_id)
+                    self._quoting.on_fill(record, self._orders.get(record.venue, record.client_id))
                     self._fold_money(record, tables.fills, rows.fill_row(record))
             case FundingPaid():
                 self._fold_money(record, tables.payments, rows.payment_row(record))
@@ -131,6 +145,10 @@ class Projection:
                 self._fold_money(record, tables.settlements, rows.settlement_row(record))
             case Mark():
                 self._fold_money(record, tables.marks, rows.mark_row(record))
+            case MarkedOut():
+                self._quoting.on_mark(record)
+            case QuotesSampled():
+                self._quoting.on_samples(record)
 
     def _fold_money(self, record: Fill | FundingPaid | Settled | Mark, table: Table, row: Row) -> None:
         if self._portfolio.apply(record):
@@ -145,6 +163,7 @@ class Projection:
         for each in (order, before):
             if each is not None and each.placed is not None:
                 self._put(tables.orders, rows.order_row(each, each.placed))
+                self._quoting.on_order(each)
 
     def _collect(self) -> None:
         """Rows of everything that changed since the last time."""
@@ -154,8 +173,11 @@ class Projection:
                 self._put(tables.positions, rows.position_row(position))
         for line in self._attribution.touched:
             self._put(tables.pnl, rows.pnl_row(line, self._attribution.days[line]))
+        for line in self._quoting.touched:
+            self._put(tables.quality, rows.quality_row(line, self._quoting.lines[line]))
         self._held.clear()
         self._attribution.touched.clear()
+        self._quoting.touched.clear()
 
     def _put(self, table: Table, row: Row) -> None:
         row["book"] = self.book

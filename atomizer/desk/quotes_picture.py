@@ -16,6 +16,10 @@ def price(nanos: int | None) -> str:
     return "-" if nanos is None else format_nanos(nanos)
 
 
+def share(of_whole: float | None) -> str:
+    return "?" if of_whole is None else f"{of_whole:.1%}"
+
+
 def making(made: Making) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column()
@@ -25,6 +29,8 @@ def making(made: Making) -> RenderableType:
     table.add_row("orders", str(made.orders))
     table.add_row("replaced", str(made.replaces))
     table.add_row("cancelled", str(made.cancels))
+    table.add_row("both sides up", share(made.uptime))
+    table.add_row("at the touch", share(made.at_touch))
     table.add_row("fills", Text(str(made.fills), style="bold green"))
     for reason, count in sorted(made.refusals.items(), key=lambda item: -item[1])[:4]:
         table.add_row(Text(f"  {reason}", style="dim"), Text(str(count), style="dim"))
@@ -60,7 +66,8 @@ def tell_making(made: Making) -> str:
     why = " ".join(f"{reason}={count}" for reason, count in sorted(made.refusals.items()))
     return (
         f"{len(made.quotes)} instruments, {_resting(made)} quotes resting, {made.orders} orders, "
-        f"{made.replaces} replaced, {made.cancels} cancelled, {made.fills} fills, refused ({why or 'none'})"
+        f"{made.replaces} replaced, {made.cancels} cancelled, {made.fills} fills, both sides up {share(made.uptime)}, "
+        f"at the touch {share(made.at_touch)}, refused ({why or 'none'})"
     )
 
 

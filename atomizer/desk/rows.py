@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from atomizer.desk.quality import AFTER, COUNTS, Adverse, Quality
 from atomizer.domain.trading import Fill, FundingPaid, Mark, OrderPlaced, Settled
 from atomizer.orders.table import Order
 from atomizer.portfolio.attribution import Causes, Key
@@ -118,13 +119,27 @@ def parse_mark(row: Mapping[Any, Any]) -> Mark:
 
 def pnl_row(key: Key, causes: Causes) -> Row:
     amounts = {name.removesuffix("_e18"): value for name, value in msgspec.structs.asdict(causes).items()}
-    return {
-        "day": day_text(key.day),
-        "venue": key.venue,
-        "instrument": key.instrument,
-        "strategy": key.strategy,
-        **amounts,
-    }
+    return _line(key) | amounts
+
+
+def quality_row(key: Key, line: Quality) -> Row:
+    row = _line(key) | {_plain(name): getattr(line, name) for name in COUNTS}
+    for after, adverse in zip(AFTER, line.adverse, strict=True):
+        row |= {f"adverse_{after}": adverse.usd_e18, f"adverse_{after}_trades": adverse.trades}
+    return row
+
+
+def parse_quality(row: Mapping[Any, Any]) -> Quality:
+    first, second, third = (Adverse(row[f"adverse_{after}"], row[f"adverse_{after}_trades"]) for after in AFTER)
+    return Quality(**{name: row[_plain(name)] for name in COUNTS}, adverse=(first, second, third))
+
+
+def _line(key: Key) -> Row:
+    return {"day": day_text(key.day), "venue": key.venue, "instrument": key.instrument, "strategy": key.strategy}
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix("_e18").removesuffix("_nanos")
 
 
 def day_text(day: int) -> str:

@@ -69,6 +69,8 @@ class Making(msgspec.Struct, frozen=True):
     replaces: int
     fills: int
     refusals: dict[str, int]
+    uptime: float | None  # share of the samples in which both sides rested; None before the first
+    at_touch: float | None  # share of both sides in all samples that rested with no better price of others
     quotes: tuple[QuoteRow, ...]
 
 

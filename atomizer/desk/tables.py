@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from atomizer._core.fixed import format_e18, parse_e18
 
-VERSION: Final = 1  # of these tables and of what is in them; another one is rebuilt
+VERSION: Final = 2  # of these tables and of what is in them; another one is rebuilt
 
 
 class Exact(TypeDecorator[int]):
@@ -173,4 +173,28 @@ pnl = Table(
     _word("strategy", is_key=True),
     Column("trades", Integer, nullable=False),
     *(_usd(name) for name in ("edge", "delta", "gamma", "vega", "theta", "fees", "funding", "residual")),
+)
+
+quality = Table(
+    "quality",
+    metadata,
+    _word("book", is_key=True),
+    _word("day", is_key=True),  # 2026-11-29, UTC
+    _word("venue", is_key=True),
+    _word("instrument", is_key=True),
+    _word("strategy", is_key=True),
+    *(Column(name, Integer, nullable=False) for name in ("orders", "filled_orders", "trades")),
+    _nanos("amount"),
+    _usd("notional"),
+    _usd("captured"),
+    Column("captured_trades", Integer, nullable=False),
+    *(
+        column
+        for after in ("1s", "10s", "60s")
+        for column in (_usd(f"adverse_{after}"), Column(f"adverse_{after}_trades", Integer, nullable=False))
+    ),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in ("samples", "bids", "asks", "both", "bid_touches", "ask_touches")
+    ),
 )

@@ -10,6 +10,7 @@ from atomizer.domain.trading import (
     HedgeClosed,
     HedgeOpened,
     Mark,
+    MarkedOut,
     OrderPlaced,
     OrderState,
     OrderUpdate,
@@ -17,6 +18,7 @@ from atomizer.domain.trading import (
     QuoteAnswered,
     QuoteOutcome,
     QuoteSent,
+    QuotesSampled,
     Record,
     Rfq,
     RunStarted,
@@ -63,6 +65,8 @@ KINDS = (
     HedgeClosed,
     PositionsCompared,
     Mark,
+    MarkedOut,
+    QuotesSampled,
 )
 
 
