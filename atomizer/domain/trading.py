@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from atomizer.domain.instruments import USD, Contract, is_option_name
+from atomizer.domain.instruments import NANOS, USD, Contract, is_option_name
 
 RFQ_STRATEGY = "rfq"  # of trades that name a quote by its nonce
 FOREIGN_STRATEGY = "foreign"
@@ -60,8 +60,24 @@ class TimeInForce(StrEnum):
     POST_ONLY = "post_only"
 
 
+class RfqLeg(msgspec.Struct, frozen=True):
+    """One contract of what a taker asks for. `taker_buys` means that we would sell it."""
+
+    contract: Contract
+    quantity_nanos: int
+    taker_buys: bool
+
+    @property
+    def side(self) -> Side:
+        """Our side, should we win."""
+        return Side.SELL if self.taker_buys else Side.BUY
+
+
 class Rfq(msgspec.Struct, frozen=True, kw_only=True, tag="rfq"):
-    """A taker asks for one price. `taker_buys` means that we would sell."""
+    """A taker asks for one price. `taker_buys` means that we would sell.
+
+    A structure has `more` legs than the first one; it trades whole or not at all.
+    """
 
     now_ns: int
     source: str
@@ -70,15 +86,33 @@ class Rfq(msgspec.Struct, frozen=True, kw_only=True, tag="rfq"):
     quantity_nanos: int
     taker_buys: bool
     taker: str
+    more: tuple[RfqLeg, ...] = ()
 
     @property
     def side(self) -> Side:
-        """Our side, should we win."""
+        """Our side, should we win; of a structure, in its first leg."""
         return Side.SELL if self.taker_buys else Side.BUY
+
+    @property
+    def legs(self) -> tuple[RfqLeg, ...]:
+        return (RfqLeg(self.contract, self.quantity_nanos, self.taker_buys), *self.more)
+
+
+class QuoteLeg(msgspec.Struct, frozen=True):
+    """One contract of a quote; `side` is ours. Prices in what the quote is paid in."""
+
+    instrument: str
+    side: Side
+    price_nanos: int
+    quantity_nanos: int
+    fair_nanos: int  # the hedge price that the edge was taken from
 
 
 class QuoteSent(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
-    """Intent: this quote is about to leave. Written before the send; `nonce` is what its fill will name."""
+    """Intent: this quote is about to leave. Written before the send; `nonce` is what its fills will name.
+
+    A structure has `more` legs than the first one: all of them trade, or none, and each has a fill of its own.
+    """
 
     now_ns: int
     source: str
@@ -90,6 +124,12 @@ class QuoteSent(msgspec.Struct, frozen=True, kw_only=True, tag="quote"):
     quantity_nanos: int
     valid_until_s: int
     fair_nanos: int  # the hedge price that the edge was taken from
+    more: tuple[QuoteLeg, ...] = ()
+
+    @property
+    def legs(self) -> tuple[QuoteLeg, ...]:
+        first = QuoteLeg(self.instrument, self.side, self.price_nanos, self.quantity_nanos, self.fair_nanos)
+        return (first, *self.more)
 
 
 class QuoteOutcome(StrEnum):
@@ -287,6 +327,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag="mark"):
     def is_amount_usd(self) -> bool:
         """Whether amounts of the instrument count USD (an inverse future) instead of coins."""
         return self.currency != USD and not is_option_name(self.instrument)
+
+    @property
+    def in_usd(self) -> "Mark":
+        """Of an option that pays coins the same as if it paid USD; any other as it is."""
+        if self.currency == USD or self.is_amount_usd:
+            return self
+        return msgspec.structs.replace(self, mark_nanos=self.mark_nanos * self.index_nanos // NANOS, currency=USD)
 
 
 class MarkedOut(msgspec.Struct, frozen=True, kw_only=True, tag="markout"):

@@ -159,8 +159,7 @@ class _Flight:
         self.change = flight.change
         self.is_quote = is_quote
         self.price_nanos = flight.price_nanos
-        # A quote with which we sell costs nothing; an order ties up its notional either way.
-        self.money_e18 = 0 if is_quote and flight.side is Side.SELL else flight.notional_e18
+        self.money_e18 = flight.notional_e18
 
 
 class _Line:
@@ -238,7 +237,7 @@ class RunningExposure:
         self._lines: dict[str, _Line] = {}
         self._underlyings: dict[str, _Underlying] = {}
         self._marks: dict[str, Mark] = {}
-        self._quotes: dict[str, _Flight] = {}  # by RFQ
+        self._quotes: dict[str, tuple[list[_Flight], int]] = {}  # by RFQ: legs, and USD that it would make us pay
         self._orders: dict[tuple[str, str], _Flight] = {}  # by venue and client id
         self._premium_e18 = 0
         self._notional_e18 = 0
@@ -266,19 +265,25 @@ class RunningExposure:
         """Our position is so much now, in signed nanos of a coin."""
         self._line(instrument).hold(amount_nanos)
 
-    def put_quote(self, rfq_id: str, quote: InFlight) -> None:
-        """A quote that may be taken, in place of an earlier one for the same RFQ."""
+    def put_quote(self, rfq_id: str, *legs: InFlight) -> None:
+        """A quote that may be taken, in place of an earlier one for the same RFQ.
+
+        Of a structure every leg weighs by itself, each on its own side: that is never less than the whole.
+        """
         self.drop_quote(rfq_id)
-        flight = self._quotes[rfq_id] = _Flight(self._line(quote.instrument), quote, is_quote=True)
-        self._premium_e18 += flight.money_e18
-        flight.line.put(flight)
+        cost_e18 = max(sum(leg.side * leg.notional_e18 for leg in legs), 0)
+        flights = [_Flight(self._line(leg.instrument), leg, is_quote=True) for leg in legs]
+        self._quotes[rfq_id] = flights, cost_e18
+        self._premium_e18 += cost_e18
+        for flight in flights:
+            flight.line.put(flight)
 
     def drop_quote(self, rfq_id: str) -> None:
         """Our quote for this RFQ, if there is one, cannot be taken any more."""
-        flight = self._quotes.pop(rfq_id, None)
-        if flight is not None:
+        flights, cost_e18 = self._quotes.pop(rfq_id, ((), 0))
+        self._premium_e18 -= cost_e18
+        for flight in flights:
             flight.line.put(flight, -1)
-            self._premium_e18 -= flight.money_e18
 
     def put_order(self, venue: str, client_id: str, order: InFlight) -> None:
         """So much of this order is open now; nothing of it when its amount is 0."""

@@ -6,6 +6,7 @@ order of our own, and within the order rate. The rules themselves are in `atomiz
 """
 
 from collections import Counter, deque
+from collections.abc import Sequence
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import NANOS, Instrument
@@ -16,6 +17,7 @@ from atomizer.risk.exposure import Exposure
 from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 from atomizer.risk.rules import BAND_TICKS, Flight, Proposal
+from atomizer.risk.structure import StructureLeg, check_structure
 
 
 class Gate:
@@ -94,6 +96,10 @@ class Gate:
             or self._weigh_quote(quote, flight, exposure, now_ns)
         )
         return self._counted(refusal)
+
+    def check_structure(self, legs: Sequence[StructureLeg], now_ns: int) -> Verdict:
+        """Whether a quote of several legs may leave, which trade all together."""
+        return self._counted(self._check_open() or check_structure(self._limits, legs, self._losses, now_ns))
 
     def check_price(self, order: Proposal, instrument: Instrument, mark: Mark | None, now_ns: int) -> Verdict:
         """Whether an order at this price would pass the band: asked before promising something that it must hedge."""

@@ -77,9 +77,9 @@ def check_size(limits: Limits, proposal: Proposal, flight: Flight) -> Verdict | 
     if proposal.price_nanos <= 0 or proposal.amount_nanos <= 0:
         return Verdict(Reason.BELOW_MINIMUM, f"price and amount must be above 0 ({proposal})")
     if flight.amount_nanos > limits.max_order_size_nanos:
-        return _exceeded(Reason.MAX_SIZE, "max_order_size", limits.max_order_size_nanos, flight.amount_nanos, proposal)
+        return exceeded(Reason.MAX_SIZE, "max_order_size", limits.max_order_size_nanos, flight.amount_nanos, proposal)
     if flight.notional_e18 > limits.max_order_notional_e18:
-        return _exceeded_usd(
+        return exceeded_usd(
             Reason.MAX_NOTIONAL, "max_order_notional", limits.max_order_notional_e18, flight.notional_e18, proposal
         )
     return None
@@ -142,13 +142,13 @@ def check_signature(limits: Limits, proposal: Proposal, mark: Mark | None) -> Ve
 def check_exposure(limits: Limits, proposal: Proposal, flight: Flight, exposure: Exposure) -> Verdict | None:
     change = flight.side * flight.amount_nanos
     position = exposure.position
-    if _leaves(position, change, limits.max_position_nanos):
+    if leaves(position, change, limits.max_position_nanos):
         would_be = position.after(change)
-        return _exceeded(Reason.MAX_POSITION, "max_position", limits.max_position_nanos, would_be, proposal)
+        return exceeded(Reason.MAX_POSITION, "max_position", limits.max_position_nanos, would_be, proposal)
     moved = scaled(change, exposure.unit_delta_nanos)
-    if _leaves(exposure.delta, moved, limits.max_delta_nanos):
+    if leaves(exposure.delta, moved, limits.max_delta_nanos):
         would_be = exposure.delta.after(moved)
-        return _exceeded(Reason.MAX_DELTA, "max_delta", limits.max_delta_nanos, would_be, proposal)
+        return exceeded(Reason.MAX_DELTA, "max_delta", limits.max_delta_nanos, would_be, proposal)
     return _check_option(limits, proposal, change, exposure) if exposure.is_option else None
 
 
@@ -156,20 +156,20 @@ def _check_option(limits: Limits, proposal: Proposal, change: int, exposure: Exp
     """What only options have."""
     position = exposure.position
     moved = scaled(change, exposure.unit_gamma_nanos)
-    if _leaves(exposure.gamma, moved, limits.max_gamma_nanos):
+    if leaves(exposure.gamma, moved, limits.max_gamma_nanos):
         would_be = exposure.gamma.after(moved)
-        return _exceeded(Reason.MAX_GAMMA, "max_gamma", limits.max_gamma_nanos, would_be, proposal)
+        return exceeded(Reason.MAX_GAMMA, "max_gamma", limits.max_gamma_nanos, would_be, proposal)
     moved = scaled(change, exposure.unit_vega_nanos)
-    if _leaves(exposure.vega, moved, limits.max_vega_nanos):
+    if leaves(exposure.vega, moved, limits.max_vega_nanos):
         would_be = exposure.vega.after(moved)
-        return _exceeded(Reason.MAX_VEGA, "max_vega", limits.max_vega_nanos, would_be, proposal)
+        return exceeded(Reason.MAX_VEGA, "max_vega", limits.max_vega_nanos, would_be, proposal)
     would_be = exposure.others_nanos + position.farthest_after(change)
     if would_be > limits.max_exposure_nanos and not position.shrinks(change):
-        return _exceeded(Reason.MAX_EXPOSURE, "max_exposure", limits.max_exposure_nanos, would_be, proposal)
+        return exceeded(Reason.MAX_EXPOSURE, "max_exposure", limits.max_exposure_nanos, would_be, proposal)
     return None
 
 
-def _leaves(span: Span, change: int, limit: int) -> bool:
+def leaves(span: Span, change: int, limit: int) -> bool:
     """Whether a change goes beyond the limit, and not towards zero."""
     after = span.low + change if change < 0 else span.high + change
     return not -limit <= after <= limit and change != 0 and not span.shrinks(change)
@@ -197,7 +197,7 @@ def check_open(limits: Limits, order: Proposal, flight: Flight, exposure: Exposu
         )
     notional_e18 = exposure.open_notional_e18 + flight.notional_e18
     if notional_e18 > limits.max_open_notional_e18:
-        return _exceeded_usd(
+        return exceeded_usd(
             Reason.MAX_OPEN_NOTIONAL, "max_open_notional", limits.max_open_notional_e18, notional_e18, order
         )
     return None
@@ -269,14 +269,14 @@ def _inside(proposal: Proposal, anchor_nanos: int, anchor: str, share_nanos: int
     )
 
 
-def _exceeded(reason: Reason, limit: str, value: int, would_be: int, proposal: Proposal) -> Verdict:
+def exceeded(reason: Reason, limit: str, value: int, would_be: int, proposal: Proposal) -> Verdict:
     return Verdict(
         reason,
         f"{limit} {shown(value)} exceeded, would be {shown(would_be)} ({proposal}): lower --size or raise risk.{limit}",
     )
 
 
-def _exceeded_usd(reason: Reason, limit: str, value_e18: int, would_be_e18: int, proposal: Proposal) -> Verdict:
+def exceeded_usd(reason: Reason, limit: str, value_e18: int, would_be_e18: int, proposal: Proposal) -> Verdict:
     return Verdict(
         reason,
         f"{limit} {format_e18(value_e18)} exceeded, would be {format_e18(would_be_e18)} ({proposal}): "

@@ -58,6 +58,7 @@ class Hedger:
         """Hedge for a fill; to be written down at once, since each fill counts when it is asked about.
 
         A fill that is too small to trade opens a hedge of amount 0 and is carried into the instrument's next one.
+        Amounts are as the instrument counts them: an inverse perpetual's are dollars.
         A verdict (UNLISTED, NO_GREEKS) means that nothing was counted: ask again with the same fill.
         """
         if self._params.mode is HedgeMode.OPTION:
@@ -71,6 +72,11 @@ class Hedger:
         instrument = self._market.instrument(name)
         if instrument is None or not instrument.is_active:
             return Verdict(Reason.UNLISTED, f"hedge instrument {name} is not listed")
+        if instrument.is_amount_usd:
+            price = fresh_mark(self._market, name, self._params.max_mark_age_ns, now_ns)
+            if isinstance(price, Verdict):
+                return price
+            wanted = wanted * price.mark_nanos // NANOS  # it counts dollars
         return self._open(fill, instrument, wanted + self._carried.get(instrument.name, 0), now_ns)
 
     def _open(self, fill: Fill, instrument: Instrument, wanted: int, now_ns: int) -> HedgeOpened:

@@ -7,7 +7,9 @@ We buy from a taker what we can sell into the hedge venue's bids, and sell to a 
     edge      = max(usd, premium_bps/10000 * VWAP, vol_points * vega)                per unit
     hedge fee = base_fee/quantity + min(taker_rate * index, fee_cap * VWAP)          per unit; no cap when fee_cap is 0
 
-All in integer nanos of USD per unit, and every rounding is to our advantage: costs up, bids down, asks up.
+All in integer nanos of USD per unit, and every rounding is to our advantage: costs up, bids down, asks up. A book in
+coins (Deribit's inverse options) becomes one in USD by the venue's index price. Of a structure each leg is priced by
+itself; a future in it earns its fee and no edge, for the edge is the options'.
 """
 
 import math
@@ -19,7 +21,7 @@ from atomizer._core.fixed import NO_PRICE, format_nanos
 from atomizer.domain.instruments import NANOS, Instrument
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import Reason, Verdict
-from atomizer.domain.trading import Mark, Rfq, Side
+from atomizer.domain.trading import Mark, Rfq, RfqLeg, Side
 from atomizer.strategies.freshness import fresh_book, fresh_mark
 
 _BPS: Final = 10_000
@@ -50,7 +52,8 @@ class Price(msgspec.Struct, frozen=True):
 class Pricer(Protocol):
     """Prices an RFQ from what is known now, or says why not."""
 
-    def price(self, rfq: Rfq, now_ns: int) -> Price | Verdict: ...
+    def price(self, rfq: Rfq | RfqLeg, now_ns: int) -> Price | Verdict:
+        """Of an RFQ of one leg, or of one leg of a structure."""
 
 
 class FixedPricer:
@@ -61,7 +64,7 @@ class FixedPricer:
             raise ValueError(f"a fixed price must be above 0, not {price_nanos} nanos")
         self._price = Price(price_nanos, price_nanos, price_nanos)
 
-    def price(self, rfq: Rfq, now_ns: int) -> Price | Verdict:  # noqa: ARG002  the port's signature
+    def price(self, rfq: Rfq | RfqLeg, now_ns: int) -> Price | Verdict:  # noqa: ARG002  the port's signature
         return self._price
 
 
@@ -82,18 +85,15 @@ class BookPricer:
         self._params = params
         self._market = market
 
-    def price(self, rfq: Rfq, now_ns: int) -> Price | Verdict:
+    def price(self, rfq: Rfq | RfqLeg, now_ns: int) -> Price | Verdict:
         params = self._params
         name = rfq.contract.name
         instrument = self._market.instrument(name)
         # The name carries the day alone, so a contract that expires at another hour is another contract.
         if instrument is None or instrument.contract != rfq.contract or not instrument.is_active:
             return Verdict(Reason.UNLISTED, f"{name} is not listed at the hedge venue")
-        if instrument.is_inverse:  # its book counts coins, and a quote counts USD
-            words = (
-                f"{name} is priced in {instrument.currency} at the hedge venue: price RFQs from a venue with USD books"
-            )
-            return Verdict(Reason.COIN_PRICED, words)
+        if instrument.is_amount_usd:
+            return Verdict(Reason.COIN_PRICED, f"{name} counts USD and pays {instrument.currency}: not part of an RFQ")
         mark = fresh_mark(self._market, name, params.max_mark_age_ns, now_ns)
         if isinstance(mark, Verdict):
             return mark
@@ -106,17 +106,24 @@ class BookPricer:
             held = format_nanos(book.depth(takes_bids))
             side = "bids" if takes_bids else "asks"
             return Verdict(Reason.THIN_BOOK, f"{name} {side} hold {held} of {format_nanos(rfq.quantity_nanos)}")
-        return _with_edge(rfq, instrument, mark, hedge_nanos, params)
+        return _with_edge(rfq, instrument, mark, _in_usd(hedge_nanos, instrument, mark, takes_bids=takes_bids), params)
+
+
+def _in_usd(hedge_nanos: int, instrument: Instrument, mark: Mark, *, takes_bids: bool) -> int:
+    """What the hedge pays, or costs, in USD."""
+    if not instrument.is_inverse:
+        return hedge_nanos
+    return hedge_nanos * mark.index_nanos // NANOS if takes_bids else -(-hedge_nanos * mark.index_nanos // NANOS)
 
 
 def _with_edge(
-    rfq: Rfq, instrument: Instrument, mark: Mark, hedge_nanos: int, params: BookPricerParams
+    rfq: Rfq | RfqLeg, instrument: Instrument, mark: Mark, hedge_nanos: int, params: BookPricerParams
 ) -> Price | Verdict:
     fee = hedge_fee_nanos(instrument, hedge_nanos, mark.index_nanos, rfq.quantity_nanos)
     if params.quotes_pay:
         fee += _rate_nanos(instrument, hedge_nanos, mark.index_nanos)
-    minimum = params.minimum.nanos(hedge_nanos, mark.vega)
-    target = max(minimum, params.target.nanos(hedge_nanos, mark.vega))
+    minimum = params.minimum.nanos(hedge_nanos, mark.vega) if rfq.contract.is_option else 0
+    target = max(minimum, params.target.nanos(hedge_nanos, mark.vega)) if rfq.contract.is_option else 0
     away = -rfq.side.value  # we buy below the hedge price and sell above it
     price = Price(hedge_nanos + away * (fee + target), hedge_nanos + away * (fee + minimum), hedge_nanos)
     if price.target_nanos <= 0:

@@ -16,11 +16,13 @@ from atomizer.domain.trading import (
     OrderUpdate,
     PositionsCompared,
     QuoteAnswered,
+    QuoteLeg,
     QuoteOutcome,
     QuoteSent,
     QuotesSampled,
     Record,
     Rfq,
+    RfqLeg,
     RunStarted,
     RunStopped,
     Settled,
@@ -48,7 +50,16 @@ _BY_FIELD = {
     "code": st.none() | INT64,
     "differing": st.lists(WORDS, max_size=3).map(tuple),
 }
-_BY_TYPE = {int: INT64, str: WORDS, bool: st.booleans(), float: st.floats()}
+LEGS = st.builds(RfqLeg, CONTRACTS, INT64, st.booleans())
+QUOTE_LEGS = st.builds(QuoteLeg, WORDS, st.sampled_from(Side), INT64, INT64, INT64)
+_BY_TYPE = {
+    tuple[RfqLeg, ...]: st.lists(LEGS, max_size=3).map(tuple),
+    tuple[QuoteLeg, ...]: st.lists(QUOTE_LEGS, max_size=3).map(tuple),
+    int: INT64,
+    str: WORDS,
+    bool: st.booleans(),
+    float: st.floats(),
+}
 KINDS = (
     RunStarted,
     RunStopped,

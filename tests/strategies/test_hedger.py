@@ -34,6 +34,18 @@ def hedger(mode=HedgeMode.OPTION, levels=LEVELS, carried=None, **changes):
     return Hedger(HedgerParams(**(fields | changes)), resident, carried or {}), resident
 
 
+def test_an_inverse_perpetual_is_sold_in_dollars():
+    """Half a coin of delta is half its price in an instrument that counts dollars, in whole lots of ten."""
+    hedging, resident = hedger(HedgeMode.PERPETUAL)
+    listed = {"currency": "ETH", "lot_nanos": 10 * NANOS, "min_amount_nanos": 10 * NANOS}
+    resident.instruments[PERP] = instrument(PERP, **listed)
+    resident.marks[PERP] = mark(PERP, mark_nanos=2501 * NANOS, currency="ETH")
+    hedge = hedging.on_fill(fill(NANOS), NOW_NS)
+    assert (hedge.side, hedge.amount_nanos, hedge.carried_nanos) == (Side.SELL, 1120 * NANOS, -5_450_000_000)
+    del resident.marks[PERP]
+    assert hedging.on_fill(fill(NANOS), NOW_NS).reason is Reason.NO_GREEKS
+
+
 def opened(amount_nanos, side=Side.SELL, name=CALL):
     return HedgeOpened(now_ns=NOW_NS, trade_id="t-1", instrument=name, side=side, amount_nanos=amount_nanos)
 

@@ -11,6 +11,7 @@ from msgspec import structs
 from resident import (
     CALL,
     NOW_NS,
+    PERP,
     SECOND,
     Resident,
     book,
@@ -55,11 +56,21 @@ def market(levels=(BIDS, ASKS), listed=None, **mark_changes):
     return Resident([listed or instrument(CALL)], {CALL: book(*levels)}, [mark(**mark_changes)])
 
 
-def test_a_book_in_coins_prices_no_rfq():
-    """Prices of an inverse option count coins, so an RFQ in USD is declined by name and not quoted from them."""
-    verdict = BookPricer(PARAMS, market(listed=instrument(CALL, currency="ETH"))).price(rfq(NANOS), NOW_NS)
+@pytest.mark.parametrize("taker_buys", [False, True])
+def test_a_book_in_coins_prices_as_the_same_book_in_dollars(taker_buys):
+    """Levels in coins are worth their index price, rounded to our good; fee and edge are counted in USD as ever."""
+    coins = ([(36_000_000, NANOS), (35_600_000, 4 * NANOS)], [(40_000_000, 2 * NANOS), (40_400_000, 4 * NANOS)])
+    dollars = tuple([(price * 2500, size) for price, size in side] for side in coins)
+    asked = rfq(2 * NANOS, taker_buys=taker_buys)
+    inverse = market(coins, instrument(CALL, currency="ETH"), mark_nanos=40_000_000, currency="ETH")
+    assert BookPricer(PARAMS, inverse).price(asked, NOW_NS) == BookPricer(PARAMS, market(dollars)).price(asked, NOW_NS)
+
+
+def test_what_counts_dollars_and_pays_coins_is_no_part_of_an_rfq():
+    """An inverse perpetual has no amount in coins: declined by name."""
+    resident = Resident([instrument(PERP, currency="ETH")], {PERP: book(BIDS, ASKS)}, [mark(PERP)])
+    verdict = BookPricer(PARAMS, resident).price(rfq(NANOS, name=PERP), NOW_NS)
     assert verdict.reason is Reason.COIN_PRICED
-    assert "priced in ETH" in verdict.detail
 
 
 def test_price_by_hand():

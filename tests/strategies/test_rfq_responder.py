@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from resident import (
     CALL,
     NOW_NS,
@@ -19,9 +20,9 @@ from resident import (
     sizes,
 )
 
-from atomizer.domain.instruments import NANOS
+from atomizer.domain.instruments import NANOS, parse_name
 from atomizer.domain.reasons import ALLOWED, Reason
-from atomizer.domain.trading import QuoteAnswered, QuoteOutcome, Side
+from atomizer.domain.trading import QuoteAnswered, QuoteOutcome, RfqLeg, Side
 from atomizer.strategies.pricing import BookPricer, BookPricerParams, Edge, FixedPricer
 from atomizer.strategies.rfq_responder import QuotePlan, ResponderParams, RfqResponder
 
@@ -184,6 +185,78 @@ def test_no_quote_of_an_auction_goes_past_the_floor(moves, quantity, taker_buys,
         plan = quoting.on_answer(outbid(best), NOW_NS)
         if isinstance(plan, QuotePlan):
             assert (plan.price_nanos - best) * toward > 0
+
+
+PUT = "ETH-20250627-2400-P"
+PERP = "ETH-PERP"
+
+
+def priced_structure(**params):
+    """A responder with books for a call, a put and the perpetual, and a structure of all three."""
+    listed = [FREE, *(instrument(name, taker_fee_nanos=0, base_fee_nanos=0) for name in (PUT, PERP))]
+    books = {
+        CALL: book([(90 * NANOS, 10 * NANOS)], [(100 * NANOS, 10 * NANOS)]),
+        PUT: book([(40 * NANOS, 10 * NANOS)], [(50 * NANOS, 10 * NANOS)]),
+        PERP: book([(2500 * NANOS, 10 * NANOS)], [(2501 * NANOS, 10 * NANOS)]),
+    }
+    resident = Resident(listed, books, [mark(), mark(PUT), mark(PERP, delta=1.0, gamma=0.0, vega=0.0)])
+    more = (RfqLeg(parse_name(PUT), 2 * NANOS, taker_buys=True), RfqLeg(parse_name(PERP), NANOS, taker_buys=False))
+    structure = replace(rfq(NANOS), more=more)
+    responder = RfqResponder(ResponderParams(step_nanos=NANOS // 10, **params), BookPricer(PARAMS, resident))
+    return responder, resident, structure
+
+
+def test_a_structure_is_priced_leg_by_leg():
+    """Each option at its own target edge from its own book, a future at what it costs."""
+    quoting, _, structure = priced_structure()
+    plan = quoting.on_rfq(structure, DEADLINE_NS, NOW_NS)
+    assert [(leg.instrument, leg.side, leg.price_nanos // NANOS, leg.quantity_nanos) for leg in plan.legs] == [
+        (CALL, Side.BUY, 85, NANOS),
+        (PUT, Side.SELL, 55, 2 * NANOS),
+        (PERP, Side.BUY, 2500, NANOS),
+    ]
+
+
+@pytest.mark.parametrize("missing", [CALL, PUT, PERP])
+def test_a_leg_without_a_price_declines_the_structure(missing):
+    """Under that leg's own reason, and naming it."""
+    quoting, resident, structure = priced_structure()
+    del resident.books[missing]
+    verdict = quoting.on_rfq(structure, DEADLINE_NS, NOW_NS)
+    assert (verdict.reason, missing in verdict.detail) == (Reason.NO_BOOK, True)
+
+
+@given(st.integers(-3 * NANOS, 3 * NANOS), st.integers(-3 * NANOS, 3 * NANOS), st.integers(0, 500))
+def test_a_standing_quote_stays_until_its_legs_have_moved_too_far(call_move, put_move, bps):
+    """All moves of what the legs are worth are added up, so that two which cancel out do not hide each other."""
+    quoting, resident, structure = priced_structure(reprice_bps=bps)
+    quoting.on_rfq(structure, DEADLINE_NS, NOW_NS)
+    resident.books[CALL] = book([(90 * NANOS + call_move, 10 * NANOS)], [])
+    resident.books[PUT] = book([], [(50 * NANOS + put_move, 10 * NANOS)])
+    worth = 90 + 2 * 50 + 2500
+    is_within = (abs(call_move) + 2 * abs(put_move)) * 10_000 <= worth * NANOS * bps
+    plan = quoting.on_look("r-1", NOW_NS, is_due=False)
+    assert (plan == ALLOWED) == is_within
+    if not is_within:
+        assert plan.legs[0].price_nanos == 85 * NANOS + call_move
+        assert quoting.on_look("r-1", NOW_NS, is_due=False) == ALLOWED  # the new price is the one to compare with
+
+
+def test_a_standing_quote_is_shown_anew_when_its_life_ends():
+    """Even if nothing moved."""
+    quoting, _ = responder()
+    first = quoting.on_rfq(rfq(NANOS), DEADLINE_NS, NOW_NS)
+    assert quoting.on_look("r-1", NOW_NS, is_due=True) == first
+
+
+def test_a_standing_quote_must_go_when_it_cannot_be_priced_any_more():
+    """Without a book, after the end, or when it is not one of ours: the reason says so."""
+    quoting, resident = responder()
+    quoting.on_rfq(rfq(NANOS), DEADLINE_NS, NOW_NS)
+    assert quoting.on_look("r-1", DEADLINE_NS, is_due=False).reason is Reason.EXPIRED
+    resident.books.clear()
+    assert quoting.on_look("r-1", NOW_NS, is_due=False).reason is Reason.NO_BOOK
+    assert quoting.on_look("never", NOW_NS, is_due=False).reason is Reason.EXPIRED
 
 
 def test_step_must_be_above_zero():
