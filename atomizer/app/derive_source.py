@@ -8,13 +8,15 @@ import orjson
 
 from atomizer._core.ecdsa import Signer
 from atomizer.app.fused import FusedQuotes
-from atomizer.app.rfq_source import Nonces, QuoteSender, RfqSource, SourceParts
+from atomizer.app.rfq_source import Nonces, RfqSource, SourceParts, Ways
+from atomizer.config.settings import RfqSource as RfqSettings
 from atomizer.config.settings import Settings
 from atomizer.domain.session import VenueSession
-from atomizer.domain.trading import QuoteSent
+from atomizer.domain.trading import Protection, QuoteSent
 from atomizer.errors import ConfigError, UsageError
-from atomizer.venues.derive.maker import DeriveRequest, Maker
+from atomizer.venues.derive.maker import Maker
 from atomizer.venues.derive.profile import VENUE
+from atomizer.venues.derive.rfq_requests import DeriveRequest
 from atomizer.venues.derive.session import DeriveSession
 
 UNDERLYINGS = ("BTC", "ETH")
@@ -30,29 +32,33 @@ class _SessionNonces:
 class DeriveSource:
     """A maker there. Trades of quotes come with the account's other fills; the account's custody asks for them, too."""
 
-    def __init__(self, parts: SourceParts) -> None:
+    def __init__(self, parts: SourceParts, underlyings: Sequence[str]) -> None:
         self._session = _derive(parts.venue)
-        self._events = parts.events
+        self._parts = parts
+        self._underlyings = underlyings
         self._maker: Maker | None = None
 
     @property
-    def sender(self) -> QuoteSender[DeriveRequest]:
-        return self
+    def ways(self) -> Ways:
+        assert self._maker is not None  # noqa: S101  `start` comes first
+        return Ways(_Printer(self._maker)) if self._parts.is_dry else Ways(self._maker, standing=self._maker)
 
     @property
     def is_open(self) -> bool:
         return self._session.is_open
 
     async def start(self) -> None:
-        self._maker = await self._session.answer_rfqs(self._events)
+        rfq = self._parts.settings.rfq
+        protections = [] if self._parts.is_dry else [_protection(rfq, underlying) for underlying in self._underlyings]
+        self._maker = await self._session.answer_rfqs(self._parts.events, protections)
 
     async def wait(self) -> None:
         await self._session.wait()
 
     async def stop(self) -> None:
         """The session goes on until our orders are gone; no quote is left to be taken."""
-        if self._maker is not None and self._session.is_open:
-            await self._maker.withdraw()
+        if self._session.is_open:
+            await self.withdraw()
 
     async def reconcile(self) -> None:
         """The custody of the account's orders sees these fills, too."""
@@ -60,27 +66,20 @@ class DeriveSource:
     follow = reconcile
 
     async def withdraw(self) -> None:
-        if self._maker is not None:
+        if self._maker is not None and not self._parts.is_dry:
             await self._maker.withdraw()
-
-    def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
-        if self._maker is not None:
-            self._maker.send_quote(request, quote)
-
-    def send_frame(self, frame: memoryview) -> None:
-        raise NotImplementedError(f"{len(frame)} bytes: no compiled path builds Derive quotes")
 
 
 class _Printer:
-    """Prints what would be quoted. Derive has a method that checks a quote without taking it; nothing asks it here."""
+    """Signs, and prints what would be sent."""
+
+    def __init__(self, maker: Maker) -> None:
+        self._maker = maker
 
     def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
-        terms = {"rfq_id": request.structure.rfq_id, "direction": request.side.word, **msgspec.to_builtins(quote)}
-        sys.stdout.write(f"would send: {orjson.dumps(terms).decode()}\n")
+        message = {"method": "private/send_quote", "params": self._maker.prepare(request, quote)}
+        sys.stdout.write(f"would send: {orjson.dumps(message).decode()}\n")
         sys.stdout.flush()
-
-    def send_frame(self, frame: memoryview) -> None:
-        raise NotImplementedError(f"{len(frame)} bytes: no compiled path builds Derive quotes")
 
 
 class DeriveSourceAccess(msgspec.Struct, frozen=True):
@@ -88,6 +87,7 @@ class DeriveSourceAccess(msgspec.Struct, frozen=True):
 
     owner: str
     rfq_assets: tuple[str, ...]
+    pays_coin: bool = False
 
     @property
     def name(self) -> str:
@@ -107,11 +107,8 @@ class DeriveSourceAccess(msgspec.Struct, frozen=True):
     def nonces(self, _last: int, venue: VenueSession) -> Nonces:
         return _SessionNonces(venue)
 
-    def printer(self) -> QuoteSender[DeriveRequest]:
-        return _Printer()
-
     def open(self, parts: SourceParts) -> RfqSource:
-        return DeriveSource(parts)
+        return DeriveSource(parts, self.underlyings)
 
 
 def derive_access(settings: Settings, owner: str, *, hedges_elsewhere: bool) -> DeriveSourceAccess:
@@ -125,6 +122,16 @@ def derive_access(settings: Settings, owner: str, *, hedges_elsewhere: bool) -> 
         if name.startswith("0x"):
             raise UsageError(f"--rfq-assets {name}: Derive's RFQs are of underlyings: use names such as ETH")
     return DeriveSourceAccess(owner, tuple(settings.rfq.assets))
+
+
+def _protection(rfq: RfqSettings, underlying: str) -> Protection:
+    return Protection(
+        underlying=underlying,
+        window_ms=round(rfq.protection_window * 1000),
+        frozen_ms=round(rfq.protection_pause * 1000),
+        amount_limit_nanos=rfq.protection_amount.nanos,
+        delta_limit_nanos=rfq.protection_delta.nanos,
+    )
 
 
 def _derive(venue: VenueSession) -> DeriveSession:

@@ -1,7 +1,7 @@
 """The compiled quoter, kept in step with the hedge venue: first answers to RFQs, from the frame's bytes alone.
 
-It answers what it fully understands. Of everything else it says nothing, and the codec, the responder and its pricer
-answer; they would give the same quote for what is answered here.
+It answers what it fully understands: options whose books are in USD. Of everything else it says nothing, and the codec,
+the responder and its pricer answer; they would give the same quote for what is answered here.
 """
 
 import logging

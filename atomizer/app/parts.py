@@ -58,7 +58,9 @@ def build_breaker(settings: Settings) -> Breaker:
 
 
 def build_responder(settings: Settings, market: MarketView) -> RfqResponder:
-    return RfqResponder(ResponderParams(step_nanos=settings.rfq.improvement.nanos), _pricer(settings, market))
+    rfq = settings.rfq
+    params = ResponderParams(step_nanos=rfq.improvement.nanos, reprice_bps=rfq.reprice_bps)
+    return RfqResponder(params, _pricer(settings, market))
 
 
 def build_fused(settings: Settings, access: RyskAccess) -> FusedQuotes | None:
@@ -136,5 +138,5 @@ def _pricer_params(settings: Settings) -> BookPricerParams:
         minimum=Edge(usd_nanos, rfq.min_edge_bps, rfq.min_edge_vol_points),
         max_book_age_ns=settings.risk.max_book_age.ns,
         max_mark_age_ns=settings.risk.max_mark_age.ns,
-        quotes_pay=rfq.source == "derive",
+        quotes_pay=rfq.source != "rysk",
     )

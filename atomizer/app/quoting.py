@@ -1,33 +1,46 @@
-"""RFQ in, signed quote out: decision, gate, journal, send, in that order, and what is counted on the way."""
+"""RFQ in, signed quote out: decision, gate, journal, send, in that order, and what is counted on the way.
+
+Where quotes stand until they are taken, they are held against the books that they were priced from, again and again:
+`look` prices them anew, or has them taken back.
+"""
 
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from typing import Any, Generic
+from typing import Final, Generic
 
 import msgspec
 
-from atomizer._core.fixed import ceil_to, floor_to, format_nanos
 from atomizer._core.histogram import Histogram
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.ledger import Ledger
-from atomizer.app.rfq_source import Nonces, QuoteSender, Request, RfqRequest
+from atomizer.app.quote_terms import fit, told, verify_fill
+from atomizer.app.rfq_source import Nonces, Request, StandingQuotes, Ways
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side, Signed
+from atomizer.domain.trading import Fill, Mark, QuoteAnswered, QuoteLeg, QuoteOutcome, QuoteSent, Side, Signed
 from atomizer.errors import BadFrame, Disconnected, JournalError
-from atomizer.risk.exposure import Exposure, InFlight, RunningExposure
+from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
 from atomizer.risk.gate import Gate
 from atomizer.risk.rules import Proposal
+from atomizer.risk.structure import StructureLeg
 from atomizer.strategies.rfq_responder import QuotePlan, RfqResponder
 
 log = logging.getLogger("atomizer.quotes")
 
-KEPT_REQUESTS = 4096
+KEPT_REQUESTS: Final = 4096
+RENEW_BEFORE_NS: Final = 2 * NANOS  # the end of a quote's life, or a quarter of it, if that is less
+
+Leave = Callable[[Ways, QuoteSent], None]  # how a quote that is in the journal goes out
 
 
-Leave = Callable[[QuoteSender[Any], QuoteSent], None]  # how a quote that is in the journal goes out
+class _InPlay(msgspec.Struct):
+    """Our last quote for an RFQ, while it may still be taken, and the legs of it that are no position yet."""
+
+    quote: QuoteSent
+    legs: tuple[QuoteLeg, ...]
+    is_leaving: bool = False
 
 
 class Quoting(Generic[Request]):
@@ -43,8 +56,10 @@ class Quoting(Generic[Request]):
         exposure: RunningExposure,
         market: MarketView,
         source: str,
+        pays_coin: bool,
         nonces: Nonces,
         valid_for_s: int,
+        at_once: int,
         clock_ns: Callable[[], int],
     ) -> None:
         self._ledger = ledger
@@ -55,13 +70,17 @@ class Quoting(Generic[Request]):
         self._exposure = exposure
         self._market = market
         self._source = source
+        self._pays_coin = pays_coin
         self._nonces = nonces
         self._valid_for_s = valid_for_s
         self._signed = Signed(life_ns=valid_for_s * NANOS)
+        self._at_once = at_once
         self._clock_ns = clock_ns
         self._requests: OrderedDict[str, Request] = OrderedDict()
-        self._in_play: dict[str, QuoteSent] = {}  # by RFQ: our last quote, while it may still be taken; oldest first
-        self.sender: QuoteSender[Request] | None = None  # None: not quoting, every RFQ is declined
+        self._in_play: dict[str, _InPlay] = {}  # by RFQ, oldest first
+        self._turns: deque[str] = deque()  # RFQs whose quotes stand, the one to be looked at next first
+        self._waiting: deque[Request] | None = deque(maxlen=KEPT_REQUESTS)  # None once there is no waiting any more
+        self._ways: Ways | None = None  # None: not quoting, every RFQ is declined
         self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
         self.on_won: Callable[[Fill], None] = _unheard
         self.on_maker_open: Callable[[], None] = _unnoticed
@@ -69,17 +88,44 @@ class Quoting(Generic[Request]):
         self.seen = 0
         self.quoted = 0
         self.quoted_fused = 0  # of `quoted`: answered by the compiled path
-        self.requotes = 0
+        self.requotes = 0  # quotes that took the place of an earlier one of ours
         self.won = 0
         self.declines: Counter[str] = Counter()
         self.latency = Histogram()
+
+    def begin(self, ways: Ways) -> None:
+        """Quote from now on. What was asked for before is answered as `look` is called."""
+        self._ways = ways
+
+    def end(self) -> None:
+        """No more quotes."""
+        self._ways = self._waiting = None
+
+    def look(self, now_ns: int) -> None:
+        """Answer what waits, and hold quotes that stand against the books of now, so many of them at once as we may."""
+        if self._ways is None:
+            return
+        left = self._at_once
+        while self._waiting and left:
+            left -= 1
+            self._answer(self._waiting.popleft())
+        if not self._waiting:
+            self._waiting = None
+        standing = self._ways.standing
+        if standing is None:
+            return
+        for _ in range(min(left, len(self._turns))):
+            rfq_id = self._turns.popleft()
+            if rfq_id in self._in_play:
+                self._turns.append(rfq_id)
+                self._look_at(rfq_id, standing, now_ns)
 
     def on_rfq_frame(self, frame: memoryview, now_ns: int) -> bool:
         """A new RFQ as it came: the same quote or counted reason as `on_request` gives, where the fused path knows it.
 
         What re-quotes and the books need follows in `on_settled`, once the answer has left.
         """
-        plan = self._fused.price(frame, now_ns) if self._fused is not None else None
+        plan = self._fused.price(frame, now_ns) if self._fused is not None and not self._is_early else None
         if plan is None or self._is_known(plan.rfq_id):
             return False
         verdict = self._send(plan, now_ns, self._leave_fused)
@@ -97,19 +143,43 @@ class Quoting(Generic[Request]):
             self._conclude(request, verdict)
 
     def on_request(self, request: Request) -> None:
-        """A new RFQ: one quote or one counted reason."""
+        """A new RFQ: one quote or one counted reason; it waits while we are getting ready."""
+        if self._waiting is not None and self._is_early:
+            self._waiting.append(request)
+        elif self._answer(request).allowed:
+            self.latency.record(self._clock_ns() - request.rfq.now_ns)
+
+    def _answer(self, request: Request) -> Verdict:
         rfq = request.rfq
         now_ns = self._clock_ns()
         if self._ledger.state.has_rfq(self._source, rfq.rfq_id):
-            self._conclude(request, Verdict(Reason.DUPLICATE, "seen before"))
-            return
-        plan = self._responder.on_rfq(rfq, request.deadline_ns, now_ns)
-        verdict = (
-            plan if isinstance(plan, Verdict) else self._send(_on_tick(plan, request), now_ns, _leave_for(request))
-        )
-        if verdict.allowed:
-            self.latency.record(self._clock_ns() - rfq.now_ns)
+            verdict = Verdict(Reason.DUPLICATE, "seen before")
+        else:
+            plan = self._responder.on_rfq(rfq, request.deadline_ns, now_ns)
+            verdict = plan if isinstance(plan, Verdict) else self._offer(plan, request, now_ns)
         self._conclude(request, verdict)
+        return verdict
+
+    def _offer(self, plan: QuotePlan, request: Request, now_ns: int) -> Verdict:
+        fitting = fit(plan, request, self._market, pays_coin=self._pays_coin)
+        return self._send(fitting, now_ns, lambda ways, quote: ways.quotes.send_quote(request, quote))
+
+    def _look_at(self, rfq_id: str, standing: StandingQuotes[Request], now_ns: int) -> None:
+        """Leave the quote that stands there, show another instead, or have it taken back."""
+        request, in_play = self._requests.get(rfq_id), self._in_play[rfq_id]
+        if request is None or in_play.is_leaving:
+            return
+        life_left_ns = in_play.quote.valid_until_s * NANOS - now_ns
+        is_due = life_left_ns <= min(RENEW_BEFORE_NS, self._signed.life_ns // 4)
+        plan = self._responder.on_look(rfq_id, now_ns, is_due=is_due)
+        verdict = plan if isinstance(plan, Verdict) else self._offer(plan, request, now_ns)
+        if not verdict.allowed:
+            log.info("rfq %s: quote taken back: %s: %s", rfq_id, verdict.reason, verdict.detail)
+            in_play.is_leaving = True
+            standing.take_back(request)
+        elif not isinstance(plan, Verdict):
+            self.requotes += 1
+            self._tell(rfq_id)
 
     def on_answer(self, answer: QuoteAnswered) -> None:
         """The venue's word on a quote of ours: re-quote while the edge allows, or leave it."""
@@ -133,7 +203,7 @@ class Quoting(Generic[Request]):
                 self._withdraw(answer.rfq_id)
                 log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, plan.reason, plan.detail)
             return
-        verdict = self._send(_on_tick(plan, request), now_ns, _leave_for(request))
+        verdict = self._offer(plan, request, now_ns)
         if verdict.allowed:
             self.requotes += 1
             self._tell(answer.rfq_id)
@@ -152,8 +222,8 @@ class Quoting(Generic[Request]):
             log.error("trade %s: %s: not booked, ask the venue", fill.trade_id, error)  # noqa: TRY400  one line, no trace
             return
         if self._ledger.learn(fill):
-            self.won += 1
-            self._withdraw(quote.rfq_id)
+            self.won += fill.instrument == quote.instrument  # once for a structure
+            self._book(quote.rfq_id, fill.instrument)
             self.on_won(fill)
 
     def on_bad_frame(self, error: BadFrame) -> None:
@@ -165,8 +235,8 @@ class Quoting(Generic[Request]):
         """Quotes that cannot be taken any more no longer weigh in the exposure."""
         now_s = now_ns // NANOS
         while self._in_play:
-            rfq_id, quote = next(iter(self._in_play.items()))
-            if quote.valid_until_s >= now_s:
+            rfq_id, in_play = next(iter(self._in_play.items()))
+            if in_play.quote.valid_until_s >= now_s:
                 return
             self._withdraw(rfq_id)
 
@@ -177,6 +247,11 @@ class Quoting(Generic[Request]):
             for rfq_id in self._in_play
             if rfq_id in self._requests
         )
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether what comes now must wait, because we are getting ready."""
+        return self._ways is None and self._waiting is not None
 
     def _is_known(self, rfq_id: str) -> bool:
         return self._ledger.state.has_rfq(self._source, rfq_id) or self._responder.knows(rfq_id)
@@ -196,19 +271,19 @@ class Quoting(Generic[Request]):
             self._requests.popitem(last=False)
 
     def _send(self, plan: QuotePlan, now_ns: int, leave: Leave) -> Verdict:
-        if self.sender is None:
+        if self._ways is None:
             return Verdict(Reason.GATE_SHUT, "not quoting")
-        if venue := self._ledger.state.doubting(plan.instrument):
-            return Verdict(Reason.POSITION_MISMATCH, f"{plan.instrument}: {venue} holds another amount than we booked")
-        if self.hedges_back_to_back and not (verdict := self._check_hedge(plan, now_ns)).allowed:
-            return verdict
+        legs = plan.legs
+        for leg in legs:
+            if venue := self._ledger.state.doubting(leg.instrument):
+                detail = f"{leg.instrument}: {venue} holds another amount than we booked"
+                return Verdict(Reason.POSITION_MISMATCH, detail)
+            if self.hedges_back_to_back and not (verdict := self._check_hedge(leg, now_ns)).allowed:
+                return verdict
         self._exposure.drop_quote(plan.rfq_id)  # the new quote stands instead of an earlier one, not beside it
-        words = plan.instrument, plan.side, plan.price_nanos, plan.quantity_nanos
-        proposal = Proposal(*words, signed=self._signed)
-        exposure = self.measure(plan.instrument, now_ns)
-        verdict = self._gate.check_quote(proposal, self._market.mark(plan.instrument), exposure, now_ns)
+        verdict = self._check(legs, now_ns)
         if (in_play := self._in_play.get(plan.rfq_id)) is not None:
-            self._exposure.put_quote(plan.rfq_id, _flight(in_play))
+            self._weigh(in_play)
         if not verdict.allowed:
             return verdict
         quote = QuoteSent(
@@ -222,88 +297,98 @@ class Quoting(Generic[Request]):
             quantity_nanos=plan.quantity_nanos,
             valid_until_s=now_ns // NANOS + self._valid_for_s,
             fair_nanos=plan.fair_nanos,
+            more=plan.more,
         )
-        return self._write_and_send(quote, self.sender, leave)
+        return self._write_and_send(_InPlay(quote, legs), self._ways, leave)
 
-    def _check_hedge(self, plan: QuotePlan, now_ns: int) -> Verdict:
-        instrument = self._market.instrument(plan.instrument)
+    def _check(self, legs: tuple[QuoteLeg, ...], now_ns: int) -> Verdict:
+        """What the gate says: of a structure, of its legs and of the whole."""
+        proposals = [
+            Proposal(leg.instrument, leg.side, leg.price_nanos, leg.quantity_nanos, signed=self._signed) for leg in legs
+        ]
+        if len(legs) == 1:
+            name = legs[0].instrument
+            return self._gate.check_quote(proposals[0], self._mark(name), self.measure(name, now_ns), now_ns)
+        return self._gate.check_structure(
+            [
+                StructureLeg(proposal, self._mark(proposal.instrument), self.measure(proposal.instrument, now_ns))
+                for proposal in proposals
+            ],
+            now_ns,
+        )
+
+    def _mark(self, name: str) -> Mark | None:
+        """In what our quotes are paid in."""
+        mark = self._market.mark(name)
+        return mark if mark is None or self._pays_coin else mark.in_usd
+
+    def _check_hedge(self, leg: QuoteLeg, now_ns: int) -> Verdict:
+        instrument = self._market.instrument(leg.instrument)
         if instrument is None:
-            return Verdict(Reason.UNLISTED, f"{plan.instrument} is not listed at the hedge venue")
-        hedge = Proposal(plan.instrument, Side(-plan.side), plan.fair_nanos, plan.quantity_nanos)
-        return self._gate.check_price(hedge, instrument, self._market.mark(plan.instrument), now_ns)
+            return Verdict(Reason.UNLISTED, f"{leg.instrument} is not listed at the hedge venue")
+        hedge = Proposal(leg.instrument, Side(-leg.side), leg.fair_nanos, leg.quantity_nanos)
+        return self._gate.check_price(hedge, instrument, self._mark(leg.instrument), now_ns)
 
-    def _write_and_send(self, quote: QuoteSent, sender: QuoteSender[Request], leave: Leave) -> Verdict:
+    def _write_and_send(self, in_play: _InPlay, ways: Ways, leave: Leave) -> Verdict:
+        quote = in_play.quote
         try:
             self._ledger.write(quote)
         except JournalError as error:
             self._gate.shut(str(error))
             return Verdict(Reason.JOURNAL_FAILED, str(error))
-        self._in_play.pop(quote.rfq_id, None)  # so that the oldest stands first
-        self._in_play[quote.rfq_id] = quote
-        self._exposure.put_quote(quote.rfq_id, _flight(quote))
+        earlier = self._in_play.pop(quote.rfq_id, None)  # so that the oldest stands first
+        self._in_play[quote.rfq_id] = in_play
+        self._weigh(in_play)
         try:
-            leave(sender, quote)
+            leave(ways, quote)
         except Disconnected as error:
             self._withdraw(quote.rfq_id)
+            if earlier is not None:  # it may be taken as before
+                self._in_play[quote.rfq_id] = earlier
+                self._weigh(earlier)
             return Verdict(Reason.NOT_CONNECTED, str(error))
+        if earlier is None and ways.standing is not None:
+            self._turns.append(quote.rfq_id)
         return ALLOWED
+
+    def _weigh(self, in_play: _InPlay) -> None:
+        flights = [
+            as_flight(leg.instrument, leg.side, leg.quantity_nanos, leg.price_nanos, self._mark(leg.instrument))
+            for leg in in_play.legs
+        ]
+        self._exposure.put_quote(in_play.quote.rfq_id, *flights)
+
+    def _book(self, rfq_id: str, instrument: str) -> None:
+        """A leg of our quote has become a position; its other legs are about to."""
+        in_play = self._in_play.get(rfq_id)
+        if in_play is None:
+            return
+        in_play.legs = tuple(leg for leg in in_play.legs if leg.instrument != instrument)
+        in_play.is_leaving = True
+        if in_play.legs:
+            self._weigh(in_play)
+        else:
+            self._withdraw(rfq_id)
 
     def _withdraw(self, rfq_id: str) -> None:
         """Our last quote for this RFQ cannot be taken any more."""
         if self._in_play.pop(rfq_id, None) is not None:
             self._exposure.drop_quote(rfq_id)
 
-    def _leave_fused(self, sender: QuoteSender[Request], quote: QuoteSent) -> None:
+    def _leave_fused(self, ways: Ways, quote: QuoteSent) -> None:
         assert self._fused is not None  # noqa: S101  it gave the plan
-        sender.send_frame(self._fused.build_quote(quote.nonce, quote.valid_until_s))
+        assert ways.frames is not None  # noqa: S101  as there is a compiled path
+        ways.frames.send_frame(self._fused.build_quote(quote.nonce, quote.valid_until_s))
 
     def _tell(self, rfq_id: str) -> None:
         """The quote that just left, in words: after the answer, for words take longer than the answer."""
         if log.isEnabledFor(logging.INFO):
-            quote = self._in_play[rfq_id]
-            words = (
-                quote.side.word,
-                format_nanos(quote.quantity_nanos),
-                quote.instrument,
-                format_nanos(quote.price_nanos),
-            )
-            log.info("rfq %s: quote %s %s %s at %s", quote.rfq_id, *words)
+            quote = self._in_play[rfq_id].quote
+            log.info("rfq %s: quote %s", quote.rfq_id, ", ".join(map(told, quote.legs)))
 
     def _decline(self, rfq_id: str, verdict: Verdict) -> None:
         self.declines[verdict.reason] += 1
         log.info("rfq %s: declined: %s: %s", rfq_id, verdict.reason, verdict.detail)
-
-
-def _flight(quote: QuoteSent) -> InFlight:
-    return InFlight(quote.instrument, quote.side, quote.quantity_nanos, quote.price_nanos)
-
-
-def verify_fill(fill: Fill, quote: QuoteSent) -> None:
-    """Hold a fill against the quote that it names.
-
-    Raises:
-        BadFrame: nonce, instrument, side, price or quantity is not what we signed; names both values.
-    """
-    pairs = (
-        ("nonce", fill.client_id, str(quote.nonce)),
-        ("instrument", fill.instrument, quote.instrument),
-        ("side", fill.side.word, quote.side.word),
-        ("price_nanos", fill.price_nanos, quote.price_nanos),
-        ("quantity_nanos", fill.amount_nanos, quote.quantity_nanos),
-    )
-    for name, traded, signed in pairs:
-        if traded != signed:
-            raise BadFrame(f"{name} is {traded}, we signed {signed}", reason=Reason.MALFORMED)
-
-
-def _on_tick(plan: QuotePlan, request: RfqRequest) -> QuotePlan:
-    """The price where the source's grid allows one, to our good."""
-    round_to = floor_to if plan.side is Side.BUY else ceil_to
-    return msgspec.structs.replace(plan, price_nanos=round_to(plan.price_nanos, request.tick_nanos))
-
-
-def _leave_for(request: RfqRequest) -> Leave:
-    return lambda sender, quote: sender.send_quote(request, quote)
 
 
 def _unmeasured(instrument: str, _now_ns: int) -> Verdict:

@@ -15,7 +15,7 @@ from atomizer.errors import BadFrame
 
 
 class RfqRequest(Protocol):
-    """An RFQ that can be answered with one price. What a source must repeat of it is the source's own."""
+    """An RFQ that can be answered with a price for each leg. What a source must repeat of it is the source's own."""
 
     @property
     def rfq(self) -> Rfq: ...
@@ -24,9 +24,8 @@ class RfqRequest(Protocol):
     def deadline_ns(self) -> int:
         """Wall clock; no quote may leave after it."""
 
-    @property
-    def tick_nanos(self) -> int:
-        """What a price must be a multiple of; 1 when any will do."""
+    def tick_nanos(self, leg: int, price_nanos: int) -> int:
+        """What the price of a leg must be a multiple of; 1 when any will do."""
 
 
 Request = TypeVar("Request", bound=RfqRequest)
@@ -37,10 +36,32 @@ class QuoteSender(Protocol[Answered_contra]):
     """The source's socket, or what prints instead of sending."""
 
     def send_quote(self, request: Answered_contra, quote: QuoteSent) -> None:
-        """Raises Disconnected: nothing was sent."""
+        """Where quotes stand, instead of the one that stands for this request.
+
+        Raises Disconnected: nothing was sent, and what stood stands.
+        """
+
+
+class FrameSender(Protocol):
+    """The same for a quote that the compiled path has signed and built."""
 
     def send_frame(self, frame: memoryview) -> None:
-        """A quote that is signed and built; the memory is valid during the call only."""
+        """The memory is valid during the call only. Raises Disconnected: nothing was sent."""
+
+
+class StandingQuotes(Protocol[Answered_contra]):
+    """A source whose quotes stand until they are taken, replaced or taken back."""
+
+    def take_back(self, request: Answered_contra) -> None:
+        """Have our quote for this request gone; an answer says when it is. What cannot be sent now is sent later."""
+
+
+class Ways(msgspec.Struct, frozen=True):
+    """How quotes leave. Only a source with a compiled path has `frames`, only one of quotes that stand `standing`."""
+
+    quotes: QuoteSender[Any]
+    frames: FrameSender | None = None
+    standing: StandingQuotes[Any] | None = None
 
 
 class RfqEvents(Protocol[Answered_contra]):
@@ -70,13 +91,14 @@ class RfqSource(Protocol):
     """A maker's presence at one source of RFQs."""
 
     @property
-    def sender(self) -> QuoteSender[Any]: ...
+    def ways(self) -> Ways:
+        """To be asked for after `start`. In a dry run they print."""
 
     @property
     def is_open(self) -> bool: ...
 
     async def start(self) -> None:
-        """RFQs flow from here on. Raises ConfigError, VenueError or BadFrame."""
+        """RFQs flow from here on, those first that are open already. Raises ConfigError, VenueError or BadFrame."""
 
     async def wait(self) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
@@ -101,6 +123,7 @@ class SourceParts(msgspec.Struct, frozen=True):
     venue: VenueSession  # where the run takes prices from
     events: RfqEvents[Any]
     clock_ns: Callable[[], int]
+    is_dry: bool = False  # nothing may leave, and nothing there is ours
 
 
 class SourceAccess(Protocol):
@@ -121,12 +144,13 @@ class SourceAccess(Protocol):
     @property
     def signers(self) -> Sequence[Signer]: ...
 
+    @property
+    def pays_coin(self) -> bool:
+        """Whether its prices count as the venue lists the instrument, in coins for an inverse option; else USD."""
+
     def fused(self, settings: Settings) -> FusedQuotes | None:
         """The compiled way from a frame to a quote, where there is one."""
 
     def nonces(self, last: int, venue: VenueSession) -> Nonces: ...
-
-    def printer(self) -> QuoteSender[Any]:
-        """Stands where the socket would, in a dry run."""
 
     def open(self, parts: SourceParts) -> RfqSource: ...

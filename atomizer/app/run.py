@@ -111,7 +111,7 @@ async def _run(
     for line in ledger.journal.findings():
         say(line)
     stack.callback(ledger.journal.close)
-    trader = Trader(settings, access, ledger, latch, time.time_ns)
+    trader = Trader(settings, access, ledger, latch, time.time_ns, is_dry=options.dry_run)
     control = Control(directory, trader.emergency, lambda: trader.phase)
     say(await control.start(settings.http))
     stack.callback(control.forget)
@@ -121,7 +121,7 @@ async def _run(
     sweeper = None
     keeper = NonceKeeper([*access.source.signers, *access.venue.signers])
     try:
-        await unless(stop, trader.start(access.source.printer() if options.dry_run else None))
+        await unless(stop, trader.start())
         if trader.phase == "quoting":
             say(_banner(settings, access, options))
             stack.callback(practice.stop_child, draw(directory / "snapshot", others))

@@ -10,12 +10,11 @@ from atomizer.app.dry_run import PrintingSender
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.parts import build_fused
 from atomizer.app.reach_rysk import RyskAccess
-from atomizer.app.rfq_source import Nonces, QuoteSender, RfqSource, SourceParts
+from atomizer.app.rfq_source import Nonces, RfqSource, SourceParts, Ways
 from atomizer.app.rysk_custody import RyskCustody
 from atomizer.config.settings import Settings
 from atomizer.domain.session import VenueSession
 from atomizer.venues.rysk.auth import NonceClock
-from atomizer.venues.rysk.codec import RyskRequest
 from atomizer.venues.rysk.profile import VENUE
 from atomizer.venues.rysk.session import RyskSession
 
@@ -24,7 +23,7 @@ class RyskSource:
     """A maker there. A quote cannot be taken back: only its end limits it."""
 
     def __init__(self, access: RyskAccess, parts: SourceParts) -> None:
-        self.sender = RyskSession(
+        session = RyskSession(
             access.url,
             access.rfq_assets,
             assets=access.assets,
@@ -35,17 +34,22 @@ class RyskSource:
         )
         custody = RyskCustody(
             ledger=parts.ledger,
-            venue=self.sender,
+            venue=session,
             valid_for_s=max(int(parts.settings.rfq.quote_duration), 1),
             clock_ns=parts.clock_ns,
             on_fill=parts.events.on_fill,
         )
-        self.start, self.wait, self.stop = self.sender.start, self.sender.wait, self.sender.stop
-        self.reconcile, self.follow = custody.reconcile, custody.follow
+        self._session = session
+        printer = PrintingSender(access.maker)
+        self.ways = Ways(printer, printer) if parts.is_dry else Ways(session, session)
+        self.start, self.wait, self.stop = session.start, session.wait, session.stop
+        # In a dry run nothing there can be ours.
+        self.reconcile = _nothing if parts.is_dry else custody.reconcile
+        self.follow = _nothing if parts.is_dry else custody.follow
 
     @property
     def is_open(self) -> bool:
-        return self.sender.is_open
+        return self._session.is_open
 
     async def withdraw(self) -> None:
         """There is no way."""
@@ -55,6 +59,7 @@ class RyskSourceAccess(msgspec.Struct, frozen=True):
     """The way to Rysk, as its maker."""
 
     rysk: RyskAccess
+    pays_coin: bool = False
 
     @property
     def name(self) -> str:
@@ -78,8 +83,9 @@ class RyskSourceAccess(msgspec.Struct, frozen=True):
     def nonces(self, last: int, _venue: VenueSession) -> Nonces:
         return NonceClock(last)
 
-    def printer(self) -> QuoteSender[RyskRequest]:
-        return PrintingSender(self.rysk.maker)
-
     def open(self, parts: SourceParts) -> RfqSource:
         return RyskSource(self.rysk, parts)
+
+
+async def _nothing() -> None:
+    """What a dry run has there."""

@@ -21,7 +21,7 @@ from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
 from atomizer.app.parts import build_breaker, build_hedger, build_limits, build_responder
 from atomizer.app.quoting import Quoting
-from atomizer.app.rfq_source import QuoteSender, SourceParts
+from atomizer.app.rfq_source import SourceParts
 from atomizer.app.settling import Settling
 from atomizer.config.settings import Settings
 from atomizer.desk.snapshot import SnapshotWriter
@@ -38,6 +38,7 @@ log = logging.getLogger("atomizer")
 
 PICTURE_EVERY_S = 0.25
 HEDGES_EVERY_S = 0.25
+LOOK_EVERY_LEAST_S = 0.01
 PUMP_EVERY_S = 0.1  # how long a record is in memory only
 RECONCILE_EVERY_S = 30.0
 SETTLING_NS = 1_500_000_000  # after an auction's end, until its trade notice must have come
@@ -48,15 +49,22 @@ class Trader:
     """One run. Make it, `start`, `trade` until told, `drain`."""
 
     def __init__(
-        self, settings: Settings, access: Access, ledger: Ledger, latch: KillLatch, clock_ns: Callable[[], int]
+        self,
+        settings: Settings,
+        access: Access,
+        ledger: Ledger,
+        latch: KillLatch,
+        clock_ns: Callable[[], int],
+        *,
+        is_dry: bool = False,
     ) -> None:
+        """In a dry run quotes are printed instead of sent, so nothing at the source can be ours."""
         self.settings = settings
         self.access = access
         self.ledger = ledger
         self.phase = "starting"
         self.tape = Tape()
         self.run = secrets.token_hex(4)
-        self._quotes_leave = False  # in a dry run they do not, so nothing at the source can be ours
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
         self._gate = Gate(build_limits(settings.risk), ledger.state.losses)
@@ -88,11 +96,13 @@ class Trader:
             exposure=self._exposure,
             market=self.venue,
             source=access.source.name,
+            pays_coin=access.source.pays_coin,
             nonces=access.source.nonces(state.last_nonce(access.source.name), self.venue),
             valid_for_s=max(int(settings.rfq.quote_duration), 1),
+            at_once=settings.rfq.parallel_quotes,
             clock_ns=clock_ns,
         )
-        self.source = access.source.open(SourceParts(settings, ledger, self.venue, self.quoting, clock_ns))
+        self.source = access.source.open(SourceParts(settings, ledger, self.venue, self.quoting, clock_ns, is_dry))
         self.hedging: Hedging | None = None
         if settings.hedging.enabled:
             self.hedging = Hedging(
@@ -111,6 +121,7 @@ class Trader:
             on_fill=self.on_fill,
             on_update=self.on_order_update,
         )
+        self.custody.only_looks = is_dry
         self.settling = Settling(ledger=ledger, venue=self.venue, physical=RYSK, clock_ns=clock_ns)
         self.quoting.hedges_back_to_back = settings.hedging.enabled and settings.hedging.mode == "option"
         self.quoting.measure = self.measure
@@ -161,13 +172,13 @@ class Trader:
             self.ledger.learn(fill)
 
     def _on_maker_open(self) -> None:
-        if self._quotes_leave and self.phase == "quoting":
+        if self.phase == "quoting":
             self._chores.errand(self.source.follow())
 
     # the life of a run
 
-    async def start(self, sender: QuoteSender[Any] | None = None) -> None:
-        """Connect, make both accounts agree, then take RFQs. `sender` stands in for the maker's socket (dry run).
+    async def start(self) -> None:
+        """Connect, make both accounts agree, then take RFQs, those first that are open already.
 
         Raises:
             AtomizerError: why this run cannot begin; `drain` and `close` all the same.
@@ -175,8 +186,6 @@ class Trader:
         self.ledger.write(
             RunStarted(now_ns=self._clock_ns(), run=self.run, venue=self.venue.name, account=self.access.venue.account)
         )
-        self._quotes_leave = sender is None
-        self.custody.only_looks = not self._quotes_leave
         self._chores.every(WATCH_EVERY_S, self._watch)
         self._chores.every(PUMP_EVERY_S, self._pump)
         self._chores.every(self.settings.journal.sync_every, self._sync)
@@ -184,21 +193,20 @@ class Trader:
         self.has_connected = True
         await self.custody.reconcile()
         await self.source.start()
-        if self._quotes_leave:
-            await self.source.reconcile()
+        await self.source.reconcile()
         if self.emergency.killed:
             return
-        self.quoting.sender = sender if sender is not None else self.source.sender
+        self.quoting.begin(self.source.ways)
         self.phase = "quoting"
         self._on_maker_open()
+        self._chores.every(max(self.settings.rfq.cache_ttl, LOOK_EVERY_LEAST_S), self._look)
         if self.hedging is not None:
             self._chores.every(HEDGES_EVERY_S, self._tick_hedges)
         self._chores.every(self.settings.risk.check_interval, self._write_marks)
         self._chores.every(RECONCILE_EVERY_S, self.custody.reconcile)
         self._chores.errand(self.settling.look())
         self._chores.every(RECONCILE_EVERY_S, self.settling.look)
-        if self._quotes_leave:
-            self._chores.every(RECONCILE_EVERY_S, self.source.reconcile)
+        self._chores.every(RECONCILE_EVERY_S, self.source.reconcile)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
@@ -217,14 +225,14 @@ class Trader:
 
     def _on_killed(self) -> None:
         self._gate.shut(f"killed: {self.emergency.killed}")
-        self.quoting.sender = None
+        self.quoting.end()
 
     async def drain(self) -> int:
         """End the run, from whatever state; answers how many of our orders could not be proven gone."""
         was_quoting = self.phase == "quoting"
         self.phase = "draining"
-        self.quoting.sender = None
-        if was_quoting:
+        self.quoting.end()
+        if was_quoting and not self.custody.only_looks:  # in a dry run there is nothing to wait for
             await self._wait_for_auctions_and_hedges()
         self._gate.shut("stopping")
         self._chores.stop()
@@ -262,7 +270,7 @@ class Trader:
         """What cannot be taken back and is in an auction now may still become a fill and need its hedge."""
         await attempt(self.source.withdraw())
         deadline_s = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
-        is_reconciled = not self._quotes_leave
+        is_reconciled = False
         while asyncio.get_running_loop().time() < deadline_s:
             if self.emergency.killed:
                 return
@@ -281,6 +289,9 @@ class Trader:
         self.tape.note(fill)
         if self.hedging is not None:
             self.hedging.on_won(fill)
+
+    async def _look(self) -> None:
+        self.quoting.look(self._clock_ns())
 
     async def _tick_hedges(self) -> None:
         if self.hedging is not None:

@@ -20,6 +20,8 @@ KEYS = {
     "rfq_assets": "rfq.assets",
     "dummy_price": "rfq.dummy_price",
     "quote_duration": "rfq.quote_duration",
+    "cache_ttl": "rfq.cache_ttl",
+    "parallel_quotes": "rfq.parallel_quotes",
     "enable_hedging": "hedging.enabled",
     "hedge_mode": "hedging.mode",
     "hedge_exchange": "hedging.venue",
@@ -37,6 +39,8 @@ KEYS = {
 @click.option("--rfq-assets", metavar="A,B", help="Addresses of the assets whose RFQs we want.")
 @click.option("--dummy-price", metavar="USD", help="A fixed price, for tests of the connection.")
 @click.option("--quote-duration", metavar="TIME", help="How long a quote is valid (30s).")
+@click.option("--cache-ttl", metavar="TIME", help="How long a standing quote's price is good unseen (100ms).")
+@click.option("--parallel-quotes", metavar="N", type=int, help="How many RFQs are priced in one go (16).")
 @click.option("--enable-hedging", is_flag=True, default=None, help="Hedge what is won.")
 @click.option("--hedge-mode", metavar="MODE", help="option: the same option back to back; perpetual: its delta.")
 @click.option("--hedge-exchange", metavar="NAME", help="Hedge there instead, in its linear perpetual.")

@@ -39,6 +39,15 @@ class RfqSource(msgspec.Struct, frozen=True):
     min_edge_usd: Amount = Amount("0.02")  # per unit of the underlying
     min_edge_vol_points: Annotated[float, Meta(ge=0, le=100)] = 0.0  # volatility points of the option's vega
     improvement: Positive = Positive("0.05")  # USD per unit past a better rival
+    # Where quotes stand until they are taken (Derive, Deribit):
+    cache_ttl: Seconds = Seconds(0.1)  # how long a price is good before it is held against the books again
+    reprice_bps: Bps = 50  # by so much of its worth a quote's legs may move before it is priced anew
+    parallel_quotes: Annotated[int, Meta(ge=1, le=1000)] = 16  # that are priced in one go, before books get their turn
+    # Derive's own protection (MMP): so much of our quotes taken within the window pulls all of them
+    protection_window: Seconds = Seconds(5)
+    protection_amount: Positive = Positive(100)  # both sides added up
+    protection_delta: Positive = Positive(25)  # net
+    protection_pause: Seconds = Seconds(30)  # how long nothing is quoted then
 
 
 class Hedging(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from decimal import Decimal
 
@@ -12,9 +13,10 @@ from derive_wire import Wire
 from atomizer._core.book import NO_PRICE
 from atomizer._core.ecdsa import Signer
 from atomizer._core.fixed import ceil_to, floor_to
+from atomizer.app.quote_terms import verify_fill
 from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected
-from atomizer.domain.trading import Fill, OrderState, QuoteOutcome, QuoteSent, Side
+from atomizer.domain.trading import Fill, OrderState, Protection, QuoteLeg, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import ConfigError, Disconnected, Refused
 from atomizer.sim.derive import PRACTICE_ACCOUNT, Account, Venue, serve
 from atomizer.sim.market import Market
@@ -29,6 +31,13 @@ TAKER_KEY = bytes.fromhex("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f46
 TAKER_WALLET = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 TAKER = Account(TAKER_WALLET, (), 30770, Decimal(1_000_000))
 SECOND = 10**9
+PROTECTION = Protection(
+    underlying="ETH",
+    window_ms=5000,
+    frozen_ms=1000,
+    amount_limit_nanos=1000 * SECOND,
+    delta_limit_nanos=1000 * SECOND,
+)
 PATHS = {"v2": "/ws", "v3": "/v3/ws"}
 
 
@@ -75,39 +84,45 @@ class Market2:
         elif isinstance(event, Connected):
             self.connected += 1
 
-    def option(self):
-        """A call with a two-sided book."""
+    def two_sided(self):
+        """Calls with a two-sided book."""
         session = self.session
-        return next(
+        return [
             name
             for name in session.names
             if name.endswith("-C") and NO_PRICE not in {session.book(name).best_bid(), session.book(name).best_ask()}
-        )
+        ]
 
-    def legs(self, count=1):
-        names = sorted(name for name in self.session.names if name.endswith("-C"))[:count]
-        return [Leg(self.option(), Side.BUY, SECOND)] if count == 1 else [Leg(name, Side.BUY, SECOND) for name in names]
+    def legs(self):
+        return [Leg(self.two_sided()[0], Side.BUY, SECOND)]
 
     def quote(self, request, price_nanos=None, *, valid_for_s=60):
-        """Answer a request at the touch that is ours."""
-        name, now_ns = request.structure.legs[0].instrument, time.time_ns()
-        book, side = self.session.book(name), request.rfq.side
-        touch = book.best_bid() if side is Side.BUY else book.best_ask()
-        rounded = (floor_to if side is Side.BUY else ceil_to)(price_nanos or touch, request.tick_nanos)
+        """Answer a request at the touch that is ours of each leg."""
+        now_ns = time.time_ns()
+        first, *more = (self.leg(request, number, price_nanos) for number in range(len(request.rfq.legs)))
         quote = QuoteSent(
             now_ns=now_ns,
             source="derive",
             rfq_id=request.rfq.rfq_id,
             nonce=self.session.next_nonce(now_ns),
-            instrument=name,
-            side=side,
-            price_nanos=rounded,
-            quantity_nanos=request.rfq.quantity_nanos,
+            instrument=first.instrument,
+            side=first.side,
+            price_nanos=first.price_nanos,
+            quantity_nanos=first.quantity_nanos,
             valid_until_s=now_ns // SECOND + valid_for_s,
-            fair_nanos=rounded,
+            fair_nanos=first.fair_nanos,
+            more=tuple(more),
         )
         self.maker.send_quote(request, quote)
         return quote
+
+    def leg(self, request, number, price_nanos):
+        asked = request.rfq.legs[number]
+        book, side = self.session.book(asked.contract.name), asked.side
+        touch = book.best_bid() if side is Side.BUY else book.best_ask()
+        price_nanos = price_nanos or touch
+        rounded = (floor_to if side is Side.BUY else ceil_to)(price_nanos, request.tick_nanos(number, price_nanos))
+        return QuoteLeg(asked.contract.name, side, rounded, asked.quantity_nanos, rounded)
 
 
 async def eventually(is_there):
@@ -140,7 +155,7 @@ async def floor(request):
         for session in (floor.session, floor.other):
             stack.push_async_callback(session.stop)
             await session.start()
-        floor.maker = await floor.session.answer_rfqs(floor.heard)
+        floor.maker = await floor.session.answer_rfqs(floor.heard, [PROTECTION])
         yield floor
 
 
@@ -198,7 +213,7 @@ async def test_a_refused_quote_says_why(floor):
     await eventually(lambda: len(floor.heard.requests) == 2)
     request = floor.heard.requests[0]
     with pytest.raises(Disconnected, match="tick"):
-        floor.quote(msgspec.structs.replace(request, tick_nanos=1), price_nanos=10_000_001)
+        floor.quote(msgspec.structs.replace(request, ticks_nanos=(1,)), price_nanos=10_000_001)
     await floor.other.taker.withdraw(rfq)
     floor.quote(request)
     await eventually(lambda: floor.heard.answers)
@@ -207,12 +222,109 @@ async def test_a_refused_quote_says_why(floor):
     assert "11104" in answer.detail or "not open" in answer.detail
 
 
-async def test_a_spread_is_traded_and_declined_by_a_maker_of_single_options(floor):
-    """Takers ask for several legs in any order; whoever prices one option counts them and is silent."""
-    await floor.other.taker.ask(floor.legs(2)[::-1])
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+async def test_a_structure_is_quoted_whole_and_booked_leg_by_leg(floor, side):
+    """Takers ask for several legs in any order; our sign in each is the leg's times ours of the whole, and what is
+    taken fills every leg under the one nonce, at the price that was signed for it.
+    """
+    [low, high] = sorted(floor.two_sided())[:2]
+    await floor.other.taker.ask([Leg(high, Side.SELL, 2 * SECOND), Leg(low, Side.BUY, SECOND)])
+    await eventually(lambda: len(floor.heard.requests) == 2)
+    quotes = {request.side: floor.quote(request) for request in floor.heard.requests}
+    assert {leg.instrument: leg.side for leg in quotes[side].legs} == {low: side, high: Side(-side)}
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS] * 2)
+    rfq = floor.heard.requests[0].structure
+    best = await floor.other.taker.best(rfq, Side(-side))
+    await floor.other.taker.execute(best, time.time_ns())
+    await eventually(lambda: len([fill for fill in floor.fills if fill.is_maker]) == 2)
+    ours = {fill.instrument: fill for fill in floor.fills if fill.is_maker}
+    for leg in quotes[side].legs:
+        verify_fill(ours[leg.instrument], quotes[side])
+    held = {position.instrument: position.amount_e18 for position in await floor.session.positions()}
+    assert held == {low: side * SECOND * 10**9, high: -2 * side * SECOND * 10**9}
+
+
+async def test_what_cannot_be_priced_names_its_reason(floor):
+    """A structure without an option is none that we price: one counted reason, and no request."""
+    await floor.other.taker.ask([Leg("ETH-PERP", Side.BUY, SECOND)])
     await eventually(lambda: floor.heard.bad)
-    assert floor.heard.bad == [Reason.MULTI_LEG]
-    assert floor.heard.requests == []
+    assert (floor.heard.bad, floor.heard.requests) == ([Reason.UNKNOWN_KIND], [])
+
+
+async def test_another_quote_takes_the_place_of_the_first_in_one_message(floor):
+    """Asked anew while a quote stands, it is replaced; the taker sees the new one alone, and nothing has ended."""
+    rfq = await floor.other.taker.ask(floor.legs())
+    await eventually(lambda: len(floor.heard.requests) == 2)
+    request = floor.heard.requests[0]
+    floor.quote(request)
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS])
+    tick = request.tick_nanos(0, 0)
+    second = floor.quote(request, price_nanos=floor.leg(request, 0, 0).price_nanos - 3 * tick * request.rfq.side)
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS] * 2)
+    assert [quote.prices_nanos for quote in await floor.other.taker.quotes(rfq)] == [(second.price_nanos,)]
+    methods = ("send_quote", "replace_quote", "cancel_batch_quotes")
+    assert [len(floor.wire.requests(f"private/{method}")) for method in methods] == [1, 1, 0]
+
+
+async def test_a_replacement_that_is_half_done_ends_in_no_quote(floor):
+    """The old quote went and the new one was refused: that is told, nothing stands, and the side comes again."""
+    rfq = await floor.other.taker.ask(floor.legs())
+    await eventually(lambda: len(floor.heard.requests) == 2)
+    request = floor.heard.requests[0]
+    floor.quote(request)
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS])
+    floor.wire.to_venue = lambda text: re.sub(rb'"max_fee":"[^"]*"', b'"max_fee":"0"', text)
+    floor.quote(request)
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.REFUSED])
+    assert await floor.other.taker.quotes(rfq) == []
+    await eventually(lambda: len(floor.heard.requests) >= 3)
+    assert floor.heard.requests[2].side is request.side
+
+
+async def test_a_replacement_that_was_not_done_takes_the_old_quote_back(floor):
+    """Refused as a whole, the old price still stands; it is not ours any more, so it goes."""
+    rfq = await floor.other.taker.ask(floor.legs())
+    await eventually(lambda: len(floor.heard.requests) == 2)
+    floor.quote(floor.heard.requests[0])
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS])
+    floor.wire.to_venue = lambda text: re.sub(rb'"nonce_to_cancel":\d+', b'"nonce_to_cancel":17', text)
+    floor.quote(floor.heard.requests[0])
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED])
+    assert await floor.other.taker.quotes(rfq) == []
+
+
+async def test_a_replacement_whose_answer_was_lost_ends_in_no_quote(floor, monkeypatch):
+    """Nobody knows which of both stands, so both are taken back."""
+    monkeypatch.setattr("atomizer.net.rpc.ANSWER_WITHIN_NS", SECOND // 4)
+    rfq = await floor.other.taker.ask(floor.legs())
+    await eventually(lambda: len(floor.heard.requests) == 2)
+    floor.quote(floor.heard.requests[0])
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS])
+    floor.wire.to_venue = lambda text: None if b"private/replace_quote" in text else text
+    floor.quote(floor.heard.requests[0])
+    await eventually(lambda: QuoteOutcome.ENDED in floor.heard.outcomes())
+    assert await floor.other.taker.quotes(rfq) == []
+
+
+async def test_the_protection_is_there_before_the_first_quote_and_pulls_what_it_must(floor):
+    """Set and read back; too much taken pulls the quotes that count towards it, none leaves while it lasts, and then
+    the sides come again.
+    """
+    assert [state.protection for state in await floor.session.protections()] == [PROTECTION]
+    await floor.session.protect(msgspec.structs.replace(PROTECTION, amount_limit_nanos=SECOND // 2))
+    rfq = await floor.other.taker.ask(floor.legs())
+    await floor.other.taker.ask([Leg(min(floor.two_sided()), Side.BUY, SECOND)])
+    await eventually(lambda: len(floor.heard.requests) == 4)
+    for request in floor.heard.requests:
+        floor.quote(request)
+    await eventually(lambda: len(floor.heard.answers) == 4)
+    await floor.other.taker.execute(await floor.other.taker.best(rfq, Side.BUY), time.time_ns())
+    await eventually(lambda: "mmp_trigger" in [answer.detail for answer in floor.heard.answers])
+    with pytest.raises(Disconnected, match="protection has tripped"):
+        floor.quote(floor.heard.requests[2])
+    await eventually(lambda: len(floor.heard.requests) >= 6)
+    floor.quote(floor.heard.requests[4])
+    await eventually(lambda: floor.heard.answers[-1].outcome is QuoteOutcome.STANDS)
 
 
 async def test_after_a_loss_quotes_are_gone_and_open_rfqs_come_again(floor):

@@ -1,6 +1,7 @@
 """The whole system as an operator runs it: real processes, real sockets, the venues' own ledgers as the truth."""
 
 import json
+import re
 import signal
 from decimal import Decimal
 
@@ -56,6 +57,7 @@ def test_derives_own_rfqs_are_answered_hedged_and_tied(tmp_path, version):
         flags = ("--rfq-source", "derive", "--enable-hedging")
         running = venues.trader(*flags, DERIVE_API_VERSION=version, **WIDE_BAND)
         wait_for(lambda: "hedged" in venues.log("trades.log"), within_s=60)
+        wait_for(lambda: re.search(r": quote (buy|sell) [^,]*, (buy|sell) ", venues.log("quotes.log")))  # a structure
         venues.freeze()
         running.send_signal(signal.SIGINT)
         code, out, err = finish(running)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from atomizer.app.quoting import verify_fill
+from atomizer.app.quote_terms import verify_fill
 from atomizer.domain.instruments import Contract, OptionType
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side

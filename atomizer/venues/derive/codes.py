@@ -19,6 +19,7 @@ CHANNELS: Final = 13000
 NO_SUCH_CURRENCY: Final = frozenset({12001, 12002})  # also said of a currency without instruments of a kind
 # The order has ended, was never there, or its instrument is gone: nothing can come of it any more.
 NOTHING_TO_CANCEL: Final = frozenset({11003, 11004, 11005, 11006, 11016, 11021, 12001})
+MMP_FROZEN: Final = 11015
 WOULD_TAKE: Final = frozenset({11008})  # to an order that may only rest, and would have traded at once
 
 _RETRY_HINT: Final = re.compile(r"(\d{1,9}) ?ms")
@@ -30,7 +31,7 @@ _ADVICE: Final = {
     11000: "deposit, or lower size",
     11007: "another order of this wallet stands in the way: cancel it first",
     11011: "check this machine's clock",
-    11015: "market maker protection has tripped: wait or reset it",
+    MMP_FROZEN: "market maker protection has tripped: wait or reset it",
     11018: "check this machine's clock",
     11023: "the fee schedule has changed: restart to load it",
     11101: "the RFQ has ended, or is not for this account",

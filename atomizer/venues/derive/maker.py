@@ -1,10 +1,10 @@
-"""The maker's side of RFQs: one-sided requests out of two-sided structures, quotes in, and what becomes of each.
+"""The maker's side of RFQs: what is asked comes out as requests, quotes go in, and what becomes of each is told.
 
-A taker does not say whether it would buy or sell, so each RFQ is two requests, one for each side of ours, and each may
-be quoted. A quote stands until its own end, not the RFQ's: then it is taken back, and while the RFQ goes on the request
-comes again, to be priced anew. Its id tells side and time, for to everybody else it is another request.
+A quote stands until it is replaced, in one message, or taken back; then, while the RFQ goes on, its side is offered
+again a little later, to be priced anew.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from atomizer.domain.reasons import Reason
-from atomizer.domain.trading import OrderState, QuoteAnswered, QuoteOutcome, QuoteSent, Rfq, Side
+from atomizer.domain.trading import OrderState, QuoteAnswered, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected
 from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.derive.auth import Credentials
+from atomizer.venues.derive.codes import MMP_FROZEN
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.profile import VENUE
 from atomizer.venues.derive.rfq_codec import (
@@ -25,25 +25,21 @@ from atomizer.venues.derive.rfq_codec import (
     build_quote,
     parse_quote,
     parse_quote_notice,
+    parse_replaced_quote,
     parse_rfq_notice,
     parse_rfqs,
 )
+from atomizer.venues.derive.rfq_requests import DeriveRequest, sided
 from atomizer.venues.derive.rfq_terms import RfqTerms
+
+log = logging.getLogger(__name__)
 
 NANOS_PER_S: Final = 1_000_000_000
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 20
 SHORTEST_REST_NS: Final = 2 * NANOS_PER_S  # an RFQ that ends sooner is not worth another quote
-
-
-class DeriveRequest(msgspec.Struct, frozen=True):
-    """One of our sides of an RFQ of one leg, as something that can be answered with one price."""
-
-    rfq: Rfq
-    deadline_ns: int
-    tick_nanos: int
-    structure: DeriveRfq
-    side: Side  # ours, of the structure
+OFFER_AGAIN_NS: Final = 2 * NANOS_PER_S  # after a quote was taken back
+MMP_TRIGGER: Final = "mmp_trigger"  # as the venue says why a quote ended
 
 
 class MakerEvents(Protocol):
@@ -63,7 +59,9 @@ class _Standing(msgspec.Struct):
     request: DeriveRequest
     quote: QuoteSent
     quote_id: str = ""  # empty until the venue has said it
-    is_leaving: bool = False
+    is_replaced: bool = False  # a later quote stands in its place, or is on its way there: its end is no news
+    must_go: bool = False
+    is_leaving: bool = False  # a cancel is on its way
 
 
 class Maker:
@@ -78,15 +76,22 @@ class Maker:
         *,
         events: MakerEvents,
         now_ns: Callable[[], int],
+        pause_ns: int | None = None,
     ) -> None:
+        """`pause_ns` is for how long the venue's protection pulls quotes when it trips; None for quotes without one."""
         self._credentials = credentials
         self._rpc = rpc
         self._market = market
         self._terms = terms
         self._events = events
         self._now_ns = now_ns
+        self._is_protected = pause_ns is not None
+        self._pause_ns = pause_ns or 0
+        self._frozen_until_ns = 0
         self._open: dict[str, DeriveRfq] = {}
         self._standing: dict[int, _Standing] = {}
+        self._current: dict[str, int] = {}  # by request: the nonce of the quote that stands for it
+        self._again: dict[tuple[str, Side], int] = {}  # when to offer a side again that had a quote
         self._untold: deque[QuoteAnswered] = deque()
 
     @property
@@ -101,6 +106,7 @@ class Maker:
 
     async def catch_up(self) -> None:
         """What was asked before we listened. Raises VenueError or BadFrame."""
+        self._tell_untold()
         params = self._subject() | {"status": "open", "page_size": PAGE_SIZE}
         page, page_count = 1, 1
         while page <= min(page_count, MOST_PAGES):
@@ -112,9 +118,12 @@ class Maker:
     def forget(self) -> None:
         """The connection is gone, and our quotes with it (cancel on disconnect)."""
         self._open.clear()
+        self._again.clear()
         for standing in self._standing.values():
-            self._untold.append(_answer(standing, QuoteOutcome.ENDED, self._now_ns(), "the connection was lost"))
+            if not standing.is_replaced:
+                self._untold.append(_answer(standing, QuoteOutcome.ENDED, self._now_ns(), "the connection was lost"))
         self._standing.clear()
+        self._current.clear()
 
     # --- what we hear
 
@@ -133,38 +142,12 @@ class Maker:
     def _offer(self, rfq: DeriveRfq, sides: tuple[Side, ...]) -> None:
         """Ask whoever listens for a price on these sides of ours of the structure."""
         try:
-            requests = [self._request(rfq, side) for side in sides]
+            requests = [sided(rfq, side, self._market, self._now_ns()) for side in sides]
         except BadFrame as error:
             self._events.on_bad_frame(error)
             return
         for request in requests:
             self._events.on_request(request)
-
-    def _request(self, rfq: DeriveRfq, side: Side) -> DeriveRequest:
-        if len(rfq.legs) > 1:
-            raise BadFrame(f"rfq {rfq.rfq_id} has {len(rfq.legs)} legs", reason=Reason.MULTI_LEG)
-        [leg] = rfq.legs
-        listing = self._market.listing(leg.instrument)
-        if listing is None:
-            raise BadFrame(f"rfq {rfq.rfq_id}: {leg.instrument} is not listed here", reason=Reason.UNLISTED)
-        contract, now_ns = listing.instrument.contract, self._now_ns()
-        if not contract.is_option:
-            raise BadFrame(f"rfq {rfq.rfq_id}: {leg.instrument} is no option", reason=Reason.UNKNOWN_KIND)
-        return DeriveRequest(
-            rfq=Rfq(
-                now_ns=now_ns,
-                source=VENUE,
-                rfq_id=f"{rfq.rfq_id}/{side.word}/{now_ns // NANOS_PER_S}",
-                contract=contract,
-                quantity_nanos=leg.amount_nanos,
-                taker_buys=leg.side * side < 0,
-                taker="",
-            ),
-            deadline_ns=rfq.valid_until_ns,
-            tick_nanos=listing.instrument.tick_nanos,
-            structure=rfq,
-            side=side,
-        )
 
     def on_quotes(self, data: Any, now_ns: int) -> None:
         """Data of our quotes channel. Raises BadFrame."""
@@ -181,79 +164,177 @@ class Maker:
                 standing.quote_id = quote.quote_id
                 self._events.on_answer(_answer(standing, QuoteOutcome.STANDS, now_ns, ""))
             return
-        del self._standing[quote.nonce]
-        if quote.state is not OrderState.FILLED:  # its trades say that it was taken
-            self._events.on_answer(_answer(standing, QuoteOutcome.ENDED, now_ns, quote.detail))
-            rfq = self._open.get(quote.rfq_id)
-            if rfq is not None and standing.is_leaving and rfq.valid_until_ns - now_ns > SHORTEST_REST_NS:
-                self._offer(rfq, (standing.request.side,))
+        if quote.detail == MMP_TRIGGER:
+            self._freeze(now_ns)
+        if quote.state is OrderState.FILLED:  # its trades say that it was taken
+            self._drop(standing)
+        else:
+            self._end(standing, QuoteOutcome.ENDED, now_ns, quote.detail)
+
+    def _drop(self, standing: _Standing) -> None:
+        nonce = standing.quote.nonce
+        self._standing.pop(nonce, None)
+        if self._current.get(standing.request.rfq.rfq_id) == nonce:
+            del self._current[standing.request.rfq.rfq_id]
+
+    def _end(self, standing: _Standing, outcome: QuoteOutcome, now_ns: int, detail: str) -> None:
+        """It cannot be taken; while its RFQ goes on, its side is offered again after a rest."""
+        self._drop(standing)
+        if standing.is_replaced:
+            return
+        self._events.on_answer(_answer(standing, outcome, now_ns, detail))
+        if standing.must_go or detail == MMP_TRIGGER:
+            self._again[standing.request.structure.rfq_id, standing.request.side] = now_ns + OFFER_AGAIN_NS
+
+    def _freeze(self, now_ns: int) -> None:
+        if now_ns >= self._frozen_until_ns:
+            log.warning(
+                "%s: the market maker protection has tripped: no quotes for %d s", VENUE, self._pause_ns // NANOS_PER_S
+            )
+        self._frozen_until_ns = now_ns + self._pause_ns
 
     # --- what we send
 
-    def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
-        """Sign and send. The intent must be in the journal before; what becomes of it comes as `QuoteAnswered`.
+    def prepare(self, request: DeriveRequest, quote: QuoteSent) -> dict[str, object]:
+        """Parameters of private/send_quote, signed.
 
         Raises:
-            Disconnected: nothing was sent, and why.
+            Disconnected: the venue would not take it, and why.
         """
-        legs, now_ns = request.structure.legs, self._now_ns()
+        prices = {leg.instrument: leg.price_nanos for leg in quote.legs}
         signed = self._terms.quote(
-            legs,
-            (quote.price_nanos,),
+            request.structure.legs,
+            [prices[leg.instrument] for leg in request.structure.legs],
             request.side,
             nonce=quote.nonce,
             valid_until_s=quote.valid_until_s,
-            now_ns=now_ns,
+            now_ns=self._now_ns(),
         )
         if isinstance(signed, str):
             raise Disconnected(VENUE, f"{signed}: nothing was sent", request="private/send_quote")
-        if not self._rpc.may_send("private/send_quote"):
-            raise Disconnected(VENUE, "rate budget is used up: nothing was sent", request="private/send_quote")
         mine = self._credentials
         params = build_quote(
             request.structure.rfq_id, mine.subaccount_id, mine.signer_address, signed, str(quote.nonce)
         )
-        self._rpc.send("private/send_quote", params, partial(self._on_sent, quote.nonce))
-        self._standing[quote.nonce] = _Standing(request, quote)
+        return params | {"mmp": True} if self._is_protected else params
+
+    def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
+        """Sign and send, in place of the quote that stands for this request, in one message.
+
+        The intent must be in the journal before; what becomes of it comes as `QuoteAnswered`.
+
+        Raises:
+            Disconnected: nothing was sent, and why; what stood stands.
+        """
+        nonce, params = quote.nonce, self.prepare(request, quote)
+        old = self._standing.get(self._current.get(request.rfq.rfq_id, 0))
+        method, on_word = "private/send_quote", partial(self._on_sent, nonce)
+        if old is not None:
+            params["nonce_to_cancel"] = old.quote.nonce
+            method, on_word = "private/replace_quote", partial(self._on_replaced, old, nonce)
+        if self._now_ns() < self._frozen_until_ns:
+            raise Disconnected(VENUE, "the protection has tripped: nothing was sent", request=method)
+        if not self._rpc.may_send(method):
+            raise Disconnected(VENUE, "rate budget is used up: nothing was sent", request=method)
+        self._rpc.send(method, params, on_word)
+        self._standing[nonce] = _Standing(request, quote)
+        self._current[request.rfq.rfq_id] = nonce
+        if old is not None:
+            old.is_replaced = True
 
     def _on_sent(self, nonce: int, result: Any, fault: Fault | None) -> None:
-        now_ns, standing = self._now_ns(), self._standing.get(nonce)
+        standing = self._standing.get(nonce)
         if standing is None:
             return  # over already, or a late answer
         if fault is None:
             try:
-                self._learn(parse_quote(result), now_ns)
+                self._learn(parse_quote(result), self._now_ns())
             except BadFrame:
-                self._take_back(standing)  # it may stand: whatever it is, it is to go
+                self._send_away(standing)  # it may stand: whatever it is, it is to go
         elif fault.is_unknown:
-            self._take_back(standing)
+            self._send_away(standing)
         else:
-            del self._standing[nonce]
-            self._events.on_answer(_answer(standing, QuoteOutcome.REFUSED, now_ns, fault.words))
+            self._refuse(standing, fault)
+
+    def _on_replaced(self, old: _Standing, nonce: int, result: Any, fault: Fault | None) -> None:
+        """Both done, or the old quote gone and the new one refused; or neither, or who knows."""
+        new, now_ns = self._standing.get(nonce), self._now_ns()
+        if fault is None:
+            try:
+                replaced = parse_replaced_quote(result)
+            except BadFrame as error:
+                fault = Fault(None, str(error), is_unknown=True)
+            else:
+                self._learn(replaced.cancelled, now_ns)
+                if replaced.quote is not None:
+                    self._learn(replaced.quote, now_ns)
+                elif new is not None and replaced.fault is not None:
+                    new.must_go = True  # so that the side is offered again
+                    self._refuse(new, replaced.fault)
+                return
+        if new is None:
+            return
+        if fault.is_unknown:
+            self._send_away(new)
+            self._send_away(old)
+        elif old.quote.nonce in self._standing:  # nothing was done, and the old price is no longer ours
+            log.warning("%s: a quote was not replaced: %s: it is taken back", VENUE, fault.words)
+            self._drop(new)
+            old.is_replaced = False
+            self._current[old.request.rfq.rfq_id] = old.quote.nonce
+            self._send_away(old)
+        else:
+            self._refuse(new, fault)
+
+    def _refuse(self, standing: _Standing, fault: Fault) -> None:
+        now_ns = self._now_ns()
+        if fault.code == MMP_FROZEN:
+            self._freeze(now_ns)
+        self._end(standing, QuoteOutcome.REFUSED, now_ns, fault.words)
 
     async def withdraw(self) -> None:
         """Take every quote of ours back. Raises VenueError; the outcomes come through the quotes channel."""
         await self._rpc.ask("private/cancel_batch_quotes", self._subject())
 
+    def take_back(self, request: DeriveRequest) -> None:
+        """Have the quote that stands for this request gone, as soon as the rate budget allows."""
+        standing = self._standing.get(self._current.get(request.rfq.rfq_id, 0))
+        if standing is not None:
+            self._send_away(standing)
+
     def tick(self, now_ns: int) -> None:
-        """Tell what a loss ended, and take back what has stood for as long as it should."""
+        """Tell what a loss ended, take back what has stood for as long as it should, and offer what has rested."""
+        self._tell_untold()
+        for standing in list(self._standing.values()):
+            if standing.quote.valid_until_s * NANOS_PER_S <= now_ns or standing.must_go:
+                self._send_away(standing)
+        for (rfq_id, side), due_ns in list(self._again.items()):
+            rfq = self._open.get(rfq_id)
+            if rfq is None or rfq.valid_until_ns - now_ns < SHORTEST_REST_NS:
+                del self._again[rfq_id, side]
+            elif max(due_ns, self._frozen_until_ns) <= now_ns:
+                self._again[rfq_id, side] = now_ns + OFFER_AGAIN_NS  # until it has a quote again
+                self._offer(rfq, (side,))
+                if any(each.request.structure is rfq and each.request.side is side for each in self._standing.values()):
+                    self._again.pop((rfq_id, side), None)
+
+    def _tell_untold(self) -> None:
         while self._untold:
             self._events.on_answer(self._untold.popleft())
-        for standing in list(self._standing.values()):
-            if standing.quote.valid_until_s * NANOS_PER_S <= now_ns and not standing.is_leaving:
-                self._take_back(standing)
 
-    def _take_back(self, standing: _Standing) -> None:
-        if not self._rpc.may_send("private/cancel_batch_quotes", is_cancel=True):
+    def _send_away(self, standing: _Standing) -> None:
+        standing.must_go = True
+        if standing.is_leaving or not self._rpc.may_send("private/cancel_batch_quotes", is_cancel=True):
             return  # the next tick tries again
-        params = self._subject() | {"nonce": standing.quote.nonce}
+        nonce = standing.quote.nonce
+        params = self._subject() | {"nonce": nonce}
         try:
-            self._rpc.send("private/cancel_batch_quotes", params, partial(self._on_taken_back, standing.quote.nonce))
+            self._rpc.send("private/cancel_batch_quotes", params, partial(self._on_sent_away, nonce))
         except Disconnected:
             return  # with the connection the quote goes, too
         standing.is_leaving = True
 
-    def _on_taken_back(self, nonce: int, result: Any, fault: Fault | None) -> None:
+    def _on_sent_away(self, nonce: int, result: Any, fault: Fault | None) -> None:
         """The quotes channel has told of its end before this, unless there was no such quote."""
         standing = self._standing.get(nonce)
         if standing is None:
@@ -261,8 +342,7 @@ class Maker:
         if fault is not None:
             standing.is_leaving = False  # the next tick tries again
         elif result == {"cancelled_ids": []}:
-            del self._standing[nonce]
-            self._events.on_answer(_answer(standing, QuoteOutcome.ENDED, self._now_ns(), "never reached the venue"))
+            self._end(standing, QuoteOutcome.ENDED, self._now_ns(), "never reached the venue")
 
     def _subject(self) -> dict[str, object]:
         return {"subaccount_id": self._credentials.subaccount_id}

@@ -56,6 +56,7 @@ from atomizer.venues.derive.opening import (
 from atomizer.venues.derive.orders import OrderDesk
 from atomizer.venues.derive.pen import Pen
 from atomizer.venues.derive.profile import VENUE, Profile
+from atomizer.venues.derive.rfq_side import RfqSide
 from atomizer.venues.derive.rfq_terms import RfqTerms
 from atomizer.venues.derive.taker import Taker
 
@@ -110,9 +111,11 @@ class DeriveSession:
         self._budgets = Budgets()
         self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
         self._orders = OrderDesk(profile, credentials, self._rpc, self._market, emit=emit, now_ns=now_ns)
-        self._rfq_terms = RfqTerms(profile, credentials, self._market)
-        self._maker: Maker | None = None
-        self.taker = Taker(credentials, self._rpc, self._rfq_terms, self.next_nonce)
+        terms = RfqTerms(profile, credentials, self._market)
+        self._rfqs = RfqSide(
+            profile, credentials, self._rpc, self._market, terms, listen=self._listen_for_rfqs, now_ns=now_ns
+        )
+        self.taker = Taker(credentials, self._rpc, terms, self.next_nonce)
         self._channels = Channels(VENUE, partial(subscribe, self._rpc), partial(unsubscribe, self._rpc))
         self._chores: list[asyncio.Task[None]] = []
         self.clock_offset: ClockOffset | None = None
@@ -243,27 +246,14 @@ class DeriveSession:
 
     # --- RFQs
 
-    async def answer_rfqs(self, events: MakerEvents) -> Maker:
-        """Take part as an RFQ maker from now on, also after a loss; what is asked already comes first.
-
-        Raises:
-            ConfigError: Derive has not approved this wallet as an RFQ maker.
-            VenueError, BadFrame: the venue said no, or could not be understood.
-        """
-        if not (await self.account()).is_rfq_maker:
-            raise ConfigError(
-                f"wallet {self._credentials.wallet} is no RFQ maker at {self._profile.name}: ask Derive to approve it"
-            )
-        mine = self._credentials
-        self._maker = Maker(mine, self._rpc, self._market, self._rfq_terms, events=events, now_ns=self._now_ns)
-        await self._listen_for_rfqs(self._maker)
-        return self._maker
+    async def answer_rfqs(self, events: MakerEvents, protections: Sequence[Protection] = ()) -> Maker:
+        """Take part as an RFQ maker from now on, also after a loss: see `RfqSide.answer`."""
+        return await self._rfqs.answer(events, protections)
 
     async def _listen_for_rfqs(self, maker: Maker) -> None:
         await self._listen_privately(
             {maker.rfq_channel: maker.on_rfqs, maker.quote_channel: self._private(maker.on_quotes)}
         )
-        await maker.catch_up()
 
     # --- the venue's own ledger
 
@@ -302,8 +292,7 @@ class DeriveSession:
             self._emit(order)
         await self._refresh_listings()
         await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
-        if self._maker is not None:
-            await self._listen_for_rfqs(self._maker)
+        await self._rfqs.on_open()
         self._orders.is_open = True
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
 
@@ -361,8 +350,7 @@ class DeriveSession:
     def _on_lost(self, reason: CloseReason) -> None:
         was_open = self._orders.is_open
         self._orders.forget()
-        if self._maker is not None:
-            self._maker.forget()
+        self._rfqs.on_lost()
         self._market.darken()
         self._channels.forget()
         self._rpc.cut_off()
@@ -386,8 +374,7 @@ class DeriveSession:
             self._orders.wake.clear()
             self._rpc.expire()
             self._orders.flush()
-            if self._maker is not None:
-                self._maker.tick(self._now_ns())
+            self._rfqs.tick(self._now_ns())
 
     async def _keep_listings(self) -> None:
         while True:

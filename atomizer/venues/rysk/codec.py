@@ -60,8 +60,7 @@ class RyskRequest(msgspec.Struct, frozen=True):
     deadline_ns: int  # wall clock; no quote after it
     schema: Schema  # that the venue seems to speak
 
-    @property
-    def tick_nanos(self) -> int:
+    def tick_nanos(self, _leg: int, _price_nanos: int) -> int:
         """Any price will do."""
         return 1
 

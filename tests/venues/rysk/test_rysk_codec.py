@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rysk_frames import ASSETS, CALL, KEY, MAKER, NOW_NS, QUOTE_OUT, RFQ_IN, WETH, quote, read, rfq, trade
 
-from atomizer.app.quoting import verify_fill
+from atomizer.app.quote_terms import verify_fill
 from atomizer.domain.instruments import OptionType
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, Side
