@@ -21,7 +21,6 @@ class Reason(StrEnum):
     EXPIRED = "expired"
 
     # We could read it and do not price it.
-    MULTI_LEG = "multi_leg"
     UNLISTED = "unlisted"
     COIN_PRICED = "coin_priced"
     NO_BOOK = "no_book"
