@@ -14,7 +14,7 @@ from atomizer.app.venues import VenueAccount
 from atomizer.domain.instruments import USD, Contract, Instrument, parse_name
 from atomizer.domain.ports import MarketListener
 from atomizer.domain.session import LedgerPosition, VenueSession, Wiring
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Signed
+from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Signed
 
 Listed = list[tuple[Instrument, Book]]
 
@@ -145,6 +145,9 @@ class CrossSession:
     async def delivery_prices(self, underlying: str) -> dict[int, int]:
         """What is quoted in a coin of its own is the hedge venue's; else options settle where they are priced."""
         return await (self._hedges if "_" in underlying else self._prices).delivery_prices(underlying)
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:
+        return await self._hedges.funding_since(since_ms)
 
     async def positions(self) -> list[LedgerPosition]:
         return await self._hedges.positions()

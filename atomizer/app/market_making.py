@@ -16,6 +16,7 @@ from atomizer._core.book import Book
 from atomizer.app.chores import Chores
 from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
+from atomizer.app.funding import Funding
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_accounts import SAMPLE_EVERY_S, WRITE_EVERY_S, Accounts
 from atomizer.app.market_making_choice import Choice
@@ -136,6 +137,7 @@ class MarketMaking:
             on_fill=self.on_fill,
             on_update=self.on_order_update,
         )
+        self.funding = Funding(ledger=ledger, venue=self.venue, clock_ns=clock_ns)
         self.settling = Settling(ledger=ledger, venue=self.venue, physical="", clock_ns=clock_ns)
         self.emergency = Emergency(
             ledger=ledger, latch=latch, breaker=build_breaker(settings), clock_ns=clock_ns, on_killed=self._on_killed
@@ -244,6 +246,8 @@ class MarketMaking:
             self._chores.every(SHIELD_EVERY_S, self._look_at_shield)
             self._chores.every(SAMPLE_EVERY_S, self.accounts.sample)
             self._chores.every(WRITE_EVERY_S, self.accounts.write)
+            self._chores.errand(self.funding.look())
+            self._chores.every(RECONCILE_EVERY_S, self.funding.look)
         self._chores.every(RECONCILE_EVERY_S, self.settling.look)
 
     async def trade(self, stop: asyncio.Event) -> None:

@@ -38,6 +38,7 @@ class State:
         self.portfolio = Portfolio()
         self.losses = Losses()
         self.run: RunStarted | None = None  # the latest
+        self.begun_ns = 0  # when the first run started
         self.stop: RunStopped | None = None  # how the latest run ended; None while it runs or when it died
         self._open_hedges: dict[str, HedgeOpened] = {}
         self._closed_hedges: dict[str, HedgeClosed] = {}
@@ -119,6 +120,7 @@ class State:
             self.stop = record
         else:
             self.run, self.stop = record, None
+            self.begun_ns = self.begun_ns or record.now_ns
         return True
 
     def _apply_fill(self, fill: Fill) -> bool:

@@ -17,6 +17,7 @@ from atomizer.app.chores import Chores, attempt
 from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.feed import Tape, build_snapshot, market_marks
+from atomizer.app.funding import Funding
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
 from atomizer.app.parts import build_breaker, build_hedger, build_limits, build_responder
@@ -122,6 +123,7 @@ class Trader:
             on_update=self.on_order_update,
         )
         self.custody.only_looks = is_dry
+        self.funding = Funding(ledger=ledger, venue=self.venue, clock_ns=clock_ns)
         self.settling = Settling(ledger=ledger, venue=self.venue, physical=RYSK, clock_ns=clock_ns)
         self.quoting.hedges_back_to_back = settings.hedging.enabled and settings.hedging.mode == "option"
         self.quoting.measure = self.measure
@@ -207,6 +209,9 @@ class Trader:
         self._chores.errand(self.settling.look())
         self._chores.every(RECONCILE_EVERY_S, self.settling.look)
         self._chores.every(RECONCILE_EVERY_S, self.source.reconcile)
+        if not self.custody.only_looks:
+            self._chores.errand(self.funding.look())
+            self._chores.every(RECONCILE_EVERY_S, self.funding.look)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""

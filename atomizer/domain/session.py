@@ -7,7 +7,7 @@ import msgspec
 
 from atomizer.domain.instruments import USD
 from atomizer.domain.ports import FrameReader, MarketListener, MarketView, OrderPen, OrderVenue, ProtectingVenue
-from atomizer.domain.trading import Fill, OrderPlaced, OrderUpdate, Side
+from atomizer.domain.trading import Fill, FundingPaid, OrderPlaced, OrderUpdate, Side
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +102,9 @@ class VenueSession(MarketView, OrderVenue, Protocol):
 
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:
+        """What it paid us for holding perpetuals, or took, oldest first; nothing where a venue does not tell."""
 
     async def delivery_prices(self, underlying: str) -> dict[int, int]:
         """By expiry in unix seconds: USD for one coin, in nanos. An expiry that has no price yet is not there."""

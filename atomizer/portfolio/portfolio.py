@@ -18,6 +18,7 @@ class Portfolio:
         self._amounts: dict[str, int] = {}  # by contract, in coins over all venues
         self._coins: dict[tuple[str, str], int] = {}  # what each position has in that sum
         self._payments: set[tuple[str, str]] = set()
+        self._last_payments: dict[str, int] = {}  # by venue, its own time
         self._holders: dict[str, list[Position]] = {}  # by contract
         self._nets: dict[tuple[str, str], int] = {}  # P&L of each position that has one, and their sum
         self._net_e18 = 0
@@ -72,6 +73,14 @@ class Portfolio:
         """Net signed amount of a contract over all venues, in coins."""
         return self._amounts.get(instrument, 0)
 
+    def has_payment(self, venue: str, payment_id: str) -> bool:
+        """Whether this funding is booked."""
+        return (venue, payment_id) in self._payments
+
+    def last_payment_ns(self, venue: str) -> int:
+        """When the venue made the latest payment that is booked; 0 when none is."""
+        return self._last_payments.get(venue, 0)
+
     def watch(self, on_amount: Callable[[str, int], None]) -> None:
         """Tell of the net signed amount of each contract over all venues, in coins: now, and whenever it changes."""
         self._on_amount = on_amount
@@ -109,6 +118,7 @@ class Portfolio:
         if key in self._payments:
             return False
         self._payments.add(key)
+        self._last_payments[funding.venue] = max(self.last_payment_ns(funding.venue), funding.venue_time_ns)
         position = self._position(funding.venue, funding.instrument, funding.currency)
         position.pay(funding)
         self._value(position)

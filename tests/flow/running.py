@@ -94,6 +94,16 @@ class Desk:
     def derive_ledger(self) -> dict:
         return _get(self.endpoints["derive"]["http"] + "/practice/ledger")["accounts"][0]
 
+    def deribit_ledger(self) -> dict:
+        return _get(self._root("deribit") + "/practice/ledger")["accounts"][0]
+
+    def pay_funding(self, venue: str) -> None:
+        """What is pending there, now."""
+        _post(self._root(venue) + "/practice/funding", b"")
+
+    def _root(self, venue: str) -> str:
+        return self.endpoints[venue]["http"].partition("/api")[0]
+
     def rysk_ledger(self) -> dict:
         return _get(self.endpoints["rysk"]["http"] + "/practice/ledger")
 

@@ -6,6 +6,8 @@ from typing import Any
 from atomizer.sim.deribit import codes
 from atomizer.sim.deribit.accounts import CURRENCIES
 from atomizer.sim.deribit.codes import Rejection, invalid
+from atomizer.sim.deribit.limits import Rate
+from atomizer.sim.deribit.log import entry_shape
 from atomizer.sim.deribit.methods import Call, Method
 from atomizer.sim.deribit.mmp import MmpConfig, Protection
 from atomizer.sim.deribit.order_methods import find_order
@@ -22,7 +24,7 @@ from atomizer.sim.deribit.wire_account import (
     user_trade_shape,
 )
 
-_HISTORY_COUNT, _TRADE_COUNT = 20, 10
+_HISTORY_COUNT, _TRADE_COUNT, _LOG_COUNT = 20, 10, 100
 _MMP_PLACES = 10**5  # limits have at most four decimals: nanos of one
 
 
@@ -118,6 +120,27 @@ def get_user_trades(call: Call) -> dict[str, Any]:
 def get_user_trades_by_order(call: Call) -> list[dict[str, Any]]:
     order = find_order(call)
     return [user_trade_shape(trade) for trade in call.holder.trades if trade.order is order]
+
+
+def get_transaction_log(call: Call) -> dict[str, Any]:
+    """Newest first, from the entry that `continuation` names on."""
+    params = call.params
+    low, high = params["start_timestamp"], params["end_timestamp"]
+    first, words = params.get("continuation"), params.get("query", "")
+    found = [
+        entry
+        for entry in reversed(call.holder.log)
+        if entry.heading.instrument.currency == params["currency"]
+        and low <= entry.heading.timestamp_ms <= high
+        and (first is None or entry.heading.entry_id <= first)
+        and (not words or entry.is_about(words))
+    ]
+    count = params.get("count", _LOG_COUNT)
+    account = call.holder.account
+    return {
+        "logs": [entry_shape(entry, account.user_id, account.name) for entry in found[:count]],
+        "continuation": found[count].heading.entry_id if len(found) > count else None,
+    }
 
 
 def get_positions(call: Call) -> list[dict[str, Any]]:
@@ -229,6 +252,7 @@ ACCOUNT_METHODS: dict[str, Method] = {
     "private/get_user_trades_by_currency": Method(get_user_trades, area="trade"),
     "private/get_user_trades_by_currency_and_time": Method(get_user_trades, area="trade"),
     "private/get_user_trades_by_order": Method(get_user_trades_by_order, area="trade"),
+    "private/get_transaction_log": Method(get_transaction_log, Rate.LOG, area="account"),
     "private/get_positions": Method(get_positions, area="trade"),
     "private/get_position": Method(get_position, area="trade"),
     "private/get_account_summary": Method(get_account_summary, area="account"),

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from atomizer.sim.deribit.instruments import Instrument
 from atomizer.sim.deribit.ledger import Position
+from atomizer.sim.deribit.log import Entry, Heading
 from atomizer.sim.deribit.mmp import Protection
 from atomizer.sim.deribit.orders import Order, Trade
 from atomizer.sim.deribit.units import E18
@@ -70,6 +71,7 @@ class Holder:
     protections: dict[tuple[str, str, bool], Protection] = field(default_factory=dict)
     cancels_on_disconnect: bool = False  # for every new connection
     quotes_frozen_until_ns: int = 0
+    log: list[Entry] = field(default_factory=list)
 
     @property
     def user_id(self) -> int:
@@ -82,9 +84,55 @@ class Holder:
         position = self.positions.get(name)
         return position.amount if position else 0
 
+    def note(
+        self,
+        heading: Heading,
+        *,
+        kind: str,
+        side: str,
+        amount: int,
+        price: int,
+        change_e18: int,
+        fee_e18: int = 0,
+        funding_e18: int = 0,
+        role: str = "",
+        trade_id: str | None = None,
+        order_id: str | None = None,
+    ) -> None:
+        """Log what has just moved money."""
+        position = self.position(heading.instrument)
+        entry = Entry(
+            heading=heading,
+            kind=kind,
+            side=side,
+            amount=amount,
+            price=price,
+            held=position.amount,
+            fee_e18=fee_e18,
+            change_e18=change_e18,
+            balance_e18=self.cash_e18[heading.instrument.currency],
+            funding_e18=funding_e18,
+            all_funding_e18=position.funding_e18,
+            role=role,
+            trade_id=trade_id,
+            order_id=order_id,
+        )
+        self.log.append(entry)
+
+    def is_closing(self, instrument: Instrument, *, is_buy: bool) -> bool:
+        """Whether such a trade would make the position smaller."""
+        held = self.amount_of(instrument.name)
+        return held < 0 if is_buy else held > 0
+
+    def book_funding(self, instrument: Instrument) -> int:
+        """Realize what holding a perpetual has cost or earned; returns it."""
+        paid_e18 = self.position(instrument).take_funding() if not instrument.expiry_s else 0
+        self.cash_e18[instrument.currency] += paid_e18
+        return paid_e18
+
     def book_fill(self, instrument: Instrument, *, is_buy: bool, price: int, amount: int, fee_e18: int) -> int:
         """Move money and position by one trade: a premium at once, a future by what it realizes, which stands for the
-        venue's daily settlement. Returns what it realized.
+        venue's daily settlement. Returns what it realized. Funding is to be booked before.
         """
         realized = self.position(instrument).apply(is_buy=is_buy, price=price, amount=amount, fee_e18=fee_e18)
         if instrument.is_option:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from atomizer.sim.deribit.accounts import Account, Holder, open_accounts
-from atomizer.sim.deribit.instruments import OPTION_FEE_CAP_NANOS, Instrument, list_instruments
+from atomizer.sim.deribit.funding import FundingClock
+from atomizer.sim.deribit.instruments import Instrument, list_instruments
 from atomizer.sim.deribit.ladders import Ladders
+from atomizer.sim.deribit.log import Heading
 from atomizer.sim.deribit.mmp import Protection
 from atomizer.sim.deribit.orders import Life, Order, PublicTrade, Status, Trade
 from atomizer.sim.deribit.quotation import Quotation, View
-from atomizer.sim.deribit.settlement import DELIVERY_FEE_NANOS, Average, trading_day
+from atomizer.sim.deribit.settlement import Average, delivery_fee_e18, trading_day
 from atomizer.sim.deribit.stats import Tape
 from atomizer.sim.deribit.units import NANOS, NS_PER_MS, NS_PER_S
 from atomizer.sim.market import Event, MakerLadder, Market, TakerOrder
@@ -52,6 +54,8 @@ class Engine:
         random = Random(seed)  # noqa: S311  numbers of practice orders, not secrets
         self._last_order, self._last_trade = random.randrange(_FIRST_IDS), random.randrange(_FIRST_IDS)
         self._sequence = 0
+        self._last_entry = _FIRST_IDS
+        self._funding = FundingClock(now_ns)
         self._day = trading_day(now_ns)
         self._output = Output()
 
@@ -134,18 +138,43 @@ class Engine:
                 self._match(instrument, event.is_buy, amount, max(limit, instrument.rules.tick), now_ns, taker=None)
 
     def sweep(self, now_ns: int) -> None:
-        """What time alone does: the delivery average, expiries, and the end of the trading day."""
+        """What time alone does: the delivery average, funding, expiries, and the end of the trading day."""
+        self._accrue(now_ns)
         for base, average in self._averages.items():
             average.sample(now_ns, self.quotation.index(base))
         day = trading_day(now_ns)
         if day == self._day:
             return
         self._day = day
+        self.settle(now_ns)
         for instrument in self.instruments.values():
             if not instrument.is_closed and instrument.is_expired(now_ns):
                 self._deliver(instrument, now_ns)
         ended = [order for order in self._open_orders.values() if order.life is Life.GOOD_TIL_DAY]
         self.cancel_all(ended, "settlement", now_ns)
+
+    def settle(self, now_ns: int) -> None:
+        """The end of a session: funding of the perpetuals that are held is paid."""
+        self._accrue(now_ns)
+        for holder in self.holders.values():
+            for position in list(holder.positions.values()):
+                instrument = position.instrument
+                cash_e18 = holder.cash_e18[instrument.currency]
+                paid_e18 = holder.book_funding(instrument)
+                if paid_e18:
+                    holder.note(
+                        self._entry(instrument, now_ns),
+                        kind="settlement",
+                        side="long" if position.amount > 0 else "short",
+                        amount=abs(position.amount),
+                        price=self.view(instrument).mark,
+                        change_e18=holder.cash_e18[instrument.currency] - cash_e18,
+                        funding_e18=paid_e18,
+                    )
+
+    def _accrue(self, now_ns: int) -> None:
+        perpetuals = [each for each in self.instruments.values() if not each.expiry_s]
+        self._funding.grow([(each, self.view(each)) for each in perpetuals], now_ns)
 
     def _on_ladder(self, event: MakerLadder, instrument: Instrument, now_ns: int) -> None:
         book = self._changing(instrument)
@@ -231,7 +260,22 @@ class Engine:
         instrument, price, amount = order.instrument, public.price, public.amount
         holder = self.holders[order.user_id]
         fee_e18 = instrument.fee_e18(is_maker=is_maker, price=price, amount=amount, index=public.index)
+        cash_e18, is_closing = holder.cash_e18[instrument.currency], holder.is_closing(instrument, is_buy=order.is_buy)
+        funding_e18 = holder.book_funding(instrument)
         profit = holder.book_fill(instrument, is_buy=order.is_buy, price=price, amount=amount, fee_e18=fee_e18)
+        holder.note(
+            self._entry(instrument, now_ns),
+            kind="trade",
+            side=f"{'close' if is_closing else 'open'} {'buy' if order.is_buy else 'sell'}",
+            amount=amount,
+            price=price,
+            fee_e18=fee_e18,
+            change_e18=holder.cash_e18[instrument.currency] - cash_e18,
+            funding_e18=funding_e18,
+            role="maker" if is_maker else "taker",
+            trade_id=public.trade_id,
+            order_id=order.order_id,
+        )
         order.filled += amount
         order.cost_e18 += price * amount
         self._touch(order, now_ns)
@@ -289,9 +333,23 @@ class Engine:
         for holder in self.holders.values():
             held = holder.amount_of(instrument.name)
             if held:
-                fee_e18 = _delivery_fee_e18(instrument, price, abs(held), delivery)
+                fee_e18 = delivery_fee_e18(instrument, price, abs(held), delivery)
+                cash_e18 = holder.cash_e18[instrument.currency]
                 holder.book_fill(instrument, is_buy=held < 0, price=price, amount=abs(held), fee_e18=fee_e18)
+                holder.note(
+                    self._entry(instrument, now_ns),
+                    kind="delivery",
+                    side=f"close {'buy' if held < 0 else 'sell'}",
+                    amount=abs(held),
+                    price=price,
+                    fee_e18=fee_e18,
+                    change_e18=holder.cash_e18[instrument.currency] - cash_e18,
+                )
         self._output.closed.append(instrument)
+
+    def _entry(self, instrument: Instrument, now_ns: int) -> Heading:
+        self._last_entry += 1
+        return Heading(self._last_entry, now_ns // NS_PER_MS, instrument, self.view(instrument).index)
 
     def _changing(self, instrument: Instrument) -> Book:
         self._output.books[instrument.name] = None
@@ -301,13 +359,6 @@ class Engine:
         self._sequence += 1
         order.sequence, order.updated_ms = self._sequence, now_ns // NS_PER_MS
         self._output.orders[order.order_id] = order
-
-
-def _delivery_fee_e18(instrument: Instrument, price: int, amount: int, index: int) -> int:
-    if not instrument.is_option:
-        return 0
-    unit = index if instrument.is_linear else NANOS
-    return min(DELIVERY_FEE_NANOS * unit, OPTION_FEE_CAP_NANOS * price) * amount // NANOS
 
 
 def _prefixed(currency: str, count: int) -> str:

@@ -83,6 +83,8 @@ class Instrument:
     index_name: str = field(init=False)
     strike: int = field(init=False)
     delivery_price: int | None = None
+    funding_rate_e18: int = 0  # of a perpetual: of eight hours, of the position's value
+    aggregate_funding_e18: int = 0  # what a unit of amount has cost its holder so far, in the currency
 
     def __post_init__(self) -> None:
         self.base = self.listing.underlying

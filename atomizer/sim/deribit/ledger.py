@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from atomizer.sim.deribit.instruments import Instrument
 from atomizer.sim.deribit.units import NANOS, div_toward_zero
 
+_GRAIN_E18 = 10**8  # funding has ten decimals, so that a double carries it
+
 
 @dataclass(slots=True)
 class Position:
@@ -21,6 +23,19 @@ class Position:
     cost_e18: int = 0
     realized_e18: int = 0
     fees_e18: int = 0
+    funding_e18: int = 0  # received; below 0 is paid
+    _pending_e18: int = 0
+    _seen_e18: int = 0  # of the instrument's aggregate, how much is in `_pending_e18`
+
+    def take_funding(self) -> int:
+        """What is due for holding it, now paid; what is finer than the venue's money waits."""
+        aggregate_e18 = self.instrument.aggregate_funding_e18
+        grown_e18, self._seen_e18 = aggregate_e18 - self._seen_e18, aggregate_e18
+        self._pending_e18 -= div_toward_zero(self.amount * grown_e18, NANOS)
+        due_e18 = div_toward_zero(self._pending_e18, _GRAIN_E18) * _GRAIN_E18
+        self._pending_e18 -= due_e18
+        self.funding_e18 += due_e18
+        return due_e18
 
     def apply(self, *, is_buy: bool, price: int, amount: int, fee_e18: int) -> int:
         """Book one fill; returns what it realized."""

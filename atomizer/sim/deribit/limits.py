@@ -17,6 +17,7 @@ class Rate(StrEnum):
     NON_MATCHING = "non_matching"
     INSTRUMENTS = "instruments"
     SUBSCRIBE = "subscribe"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class RateLimits:
     non_matching: Bucket = Bucket(500, 50_000, 10_000)
     instruments: Bucket = Bucket(10_000, 500_000, 10_000)
     subscribe: Bucket = Bucket(3_000, 30_000, 10_000)
+    log: Bucket = Bucket(10_000, 80_000, 10_000)
     connections: int = 32  # per address
 
     def of(self, rate: Rate) -> Bucket:
@@ -44,6 +46,7 @@ class RateLimits:
             Rate.NON_MATCHING: self.non_matching,
             Rate.INSTRUMENTS: self.instruments,
             Rate.SUBSCRIBE: self.subscribe,
+            Rate.LOG: self.log,
         }[rate]
 
 

@@ -11,7 +11,7 @@ from atomizer.sim.deribit.instruments import PERPETUAL_EXPIRY_MS, Instrument, ex
 from atomizer.sim.deribit.limits import Rate
 from atomizer.sim.deribit.methods import Call, Method
 from atomizer.sim.deribit.orders import PublicTrade
-from atomizer.sim.deribit.units import number
+from atomizer.sim.deribit.units import money, number
 
 _DEFAULT_COUNT = 10
 _COIN_TYPES = {"BTC": "BITCOIN", "ETH": "ETHER", "USDC": "USDC"}
@@ -148,8 +148,8 @@ def get_historical_volatility(call: Call) -> list[list[float]]:
 
 
 def get_funding_rate_value(call: Call) -> float:
-    call.instrument()
-    return 0.0
+    """Of now; the venue has no yesterday."""
+    return money(call.instrument().funding_rate_e18)
 
 
 def get_funding_rate_history(call: Call) -> list[dict[str, Any]]:

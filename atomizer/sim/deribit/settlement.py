@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from atomizer.sim.deribit.units import DAY_NS, NS_PER_S
+from atomizer.sim.deribit.instruments import OPTION_FEE_CAP_NANOS, Instrument
+from atomizer.sim.deribit.units import DAY_NS, NANOS, NS_PER_S
 
 EXPIRY_NS = 8 * 3600 * NS_PER_S  # after midnight UTC
 _WINDOW_NS = 1800 * NS_PER_S
-DELIVERY_FEE_NANOS = 150_000  # of the coin, for options; at most 12.5 % of what they pay
+_DELIVERY_FEE_NANOS = 150_000  # of the coin, for options; at most 12.5 % of what they pay
 
 
 @dataclass(slots=True, eq=False)
@@ -37,3 +38,10 @@ class Average:
 def trading_day(now_ns: int) -> int:
     """Days since the epoch, each from 08:00 UTC to the next."""
     return (now_ns - EXPIRY_NS) // DAY_NS
+
+
+def delivery_fee_e18(instrument: Instrument, price: int, amount: int, index: int) -> int:
+    if not instrument.is_option:
+        return 0
+    unit = index if instrument.is_linear else NANOS
+    return min(_DELIVERY_FEE_NANOS * unit, OPTION_FEE_CAP_NANOS * price) * amount // NANOS

@@ -206,6 +206,11 @@ class Venue:
             "open_orders": [order_shape(order) for order in holder.open_orders.values()],
         }
 
+    def pay_funding(self, now_ns: int) -> None:
+        """What the next settlement will do, done now."""
+        self._engine.settle(now_ns)
+        self._tell(now_ns)
+
     # Inside
 
     def _method(self, name: str) -> Method:

@@ -114,7 +114,7 @@ def position_shape(engine: Engine, holder: Holder, position: Position) -> dict[s
             "average_price_usd": number(position.average_price) * unit,
             "floating_profit_loss_usd": floating * unit,
         }
-    return shape | {"size_currency": coins, "leverage": 25, "realized_funding": 0.0}
+    return shape | {"size_currency": coins, "leverage": 25, "realized_funding": money(position.funding_e18)}
 
 
 def positions_of(engine: Engine, holder: Holder, currency: str, kind: str) -> list[dict[str, Any]]:

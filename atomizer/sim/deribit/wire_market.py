@@ -6,13 +6,12 @@ from typing import Any
 from atomizer.sim.deribit.engine import Engine
 from atomizer.sim.deribit.instruments import Instrument, expiry_text
 from atomizer.sim.deribit.orders import PublicTrade
-from atomizer.sim.deribit.units import NANOS, NS_PER_MS, number
+from atomizer.sim.deribit.units import NANOS, NS_PER_MS, money, number
 
 _GREEK_PLACES = 5
 _IV_PLACES = 2
 _WHOLE_BOOK = 1_000_000
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
-_FUNDING = 0.0  # this venue charges none
 
 Levels = list[tuple[int, int]]
 
@@ -129,8 +128,14 @@ def ticker(engine: Engine, instrument: Instrument, now_ns: int) -> dict[str, Any
     if instrument.is_option:
         return shape | _option_figures(engine, instrument)
     if not instrument.expiry_s:
-        return shape | {"current_funding": _FUNDING, "funding_8h": _FUNDING, "interest_value": _FUNDING}
+        return shape | _funding(instrument) | {"interest_value": 0.0}
     return shape
+
+
+def _funding(instrument: Instrument) -> dict[str, float]:
+    """The rate of eight hours as it is now; the practice venue keeps no past ones."""
+    rate = money(instrument.funding_rate_e18)
+    return {"current_funding": rate, "funding_8h": rate}
 
 
 def _stats(engine: Engine, instrument: Instrument, now_ns: int) -> dict[str, Any]:
@@ -217,7 +222,7 @@ def summary(engine: Engine, instrument: Instrument, now_ns: int) -> dict[str, An
             "underlying_index": underlying_index(engine, instrument),
             "interest_rate": 0.0,
         }
-    return {**shape, "current_funding": _FUNDING, "funding_8h": _FUNDING} if not instrument.expiry_s else shape
+    return shape if instrument.expiry_s else shape | _funding(instrument)
 
 
 def trade_shape(trade: PublicTrade) -> dict[str, Any]:

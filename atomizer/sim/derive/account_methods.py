@@ -36,7 +36,7 @@ def get_order(call: Call) -> dict[str, Any]:
 
 def get_order_history(call: Call) -> dict[str, Any]:
     """Orders that have ended, latest first."""
-    subaccounts, (low, high) = _subjects(call), _period(call)
+    subaccounts, (low, high) = call.subjects(), _period(call)
     ended = [
         order
         for subaccount in subaccounts
@@ -51,7 +51,7 @@ def get_order_history(call: Call) -> dict[str, Any]:
 
 def get_trade_history(call: Call) -> dict[str, Any]:
     """Own trades, latest first."""
-    subaccounts, (low, high) = _subjects(call), _period(call)
+    subaccounts, (low, high) = call.subjects(), _period(call)
     name, order_id = call.params.text("instrument_name", ""), call.params.text("order_id", "")
     quote_id = call.params.text("quote_id", "")
     found = [
@@ -73,14 +73,6 @@ def _is_of_quote(trade: Trade, wanted: str) -> bool:
     if wanted in {"is_quote", "is_not_quote"}:
         return (trade.quote_id is not None) == (wanted == "is_quote")
     return wanted in {"", trade.quote_id}
-
-
-def _subjects(call: Call) -> list[Subaccount]:
-    """One subaccount, or with a wallet instead all of it."""
-    if call.params.has("subaccount_id"):
-        return [call.subaccount()]
-    call.check_wallet()
-    return list(call.wallet.subaccounts.values())
 
 
 def _period(call: Call) -> tuple[int, int]:

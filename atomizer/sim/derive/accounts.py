@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from atomizer.sim.derive.instruments import Instrument
-from atomizer.sim.derive.ledger import Position
+from atomizer.sim.derive.ledger import FundingEvent, Position
 from atomizer.sim.derive.mmp import Protection
 from atomizer.sim.derive.orders import BalanceChange, Order, Trade
 from atomizer.sim.derive.rfqs import Quote, Rfq
@@ -79,6 +79,7 @@ class Subaccount:
     quotes: dict[str, Quote] = field(default_factory=dict)
     open_quotes: dict[str, Quote] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
+    funding: list[FundingEvent] = field(default_factory=list)
 
     def position(self, instrument: Instrument, now_ms: int) -> Position:
         self.instruments[instrument.name] = instrument
@@ -95,6 +96,7 @@ class Subaccount:
     ) -> Booked:
         """Move cash and position by one trade."""
         position = self.position(instrument, now_ms)
+        position.accrue(instrument.aggregate_funding_e18)
         held, cash_e18, cost_e18 = position.amount_nanos, self.cash_e18, position.cost_e18
         realized, realized_with_fees = position.apply(is_buy=is_buy, price=price, amount=amount, fee_e18=fee_e18)
         if instrument.is_option:

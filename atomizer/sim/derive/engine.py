@@ -11,6 +11,7 @@ from random import Random
 
 from atomizer.sim.derive import margin
 from atomizer.sim.derive.accounts import Account, Subaccount, open_accounts
+from atomizer.sim.derive.funding import FundingClock
 from atomizer.sim.derive.instruments import FeeSchedule, Instrument
 from atomizer.sim.derive.margin import Prices
 from atomizer.sim.derive.orders import BalanceChange, Order, OrderRequest, PublicTrade, Status, Trade
@@ -80,6 +81,7 @@ class Engine:
         self._random = Random(seed)  # noqa: S311  names of practice orders, not secrets
         self._ladder_count = 0
         self._next_margin_check_ns = now_ns
+        self._funding = FundingClock(now_ns)
         self._output = Output()
 
     def drain(self) -> Output:
@@ -155,7 +157,10 @@ class Engine:
                 self._match(instrument, event.is_buy, amount, limit, now_ns, taker=None)
 
     def sweep(self, now_ns: int) -> None:
-        """What time alone does: orders and options expire, margin is looked at once a second."""
+        """What time alone does: orders and options expire, funding accrues, margin is looked at once a second."""
+        self._accrue(now_ns)
+        if self._funding.is_due(now_ns):
+            self.pay_funding(now_ns)
         for order in list(self._open_orders.values()):
             if order.request.signature_expiry_s * NS_PER_S <= now_ns:
                 self.close(order, Status.EXPIRED, "", now_ns)
@@ -166,6 +171,17 @@ class Engine:
             self._next_margin_check_ns = now_ns + _MARGIN_CHECK_NS
             for subaccount in self.subaccounts.values():
                 self._cancel_unmargined(subaccount, now_ns)
+
+    def pay_funding(self, now_ns: int) -> None:
+        """What the full hour does, for every account."""
+        self._accrue(now_ns)
+        batch_id = self.new_id()
+        for subaccount in self.subaccounts.values():
+            self._output.balances += self._funding.pay(subaccount, batch_id, now_ns)
+
+    def _accrue(self, now_ns: int) -> None:
+        perpetuals = [each for each in self.instruments.values() if not each.is_option]
+        self._funding.grow([(each, self.prices(each)) for each in perpetuals], now_ns)
 
     def _on_ladder(self, event: MakerLadder, now_ns: int) -> None:
         """Replace a maker's ladder. A level of the same price and no larger amount keeps its place in the queue."""

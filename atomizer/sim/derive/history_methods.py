@@ -1,6 +1,6 @@
 """Methods that look back: the tape, its candles, funding, settlements, and money in and out.
 
-The practice venue charges no funding and moves no money on chain, so those histories are true and empty.
+The practice venue moves no money on chain and keeps no old funding rates, so those histories are empty.
 """
 
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from typing import Any
 from atomizer.sim.derive import codes
 from atomizer.sim.derive.channels import currencies
 from atomizer.sim.derive.codes import Rejection
+from atomizer.sim.derive.ledger import FundingEvent
 from atomizer.sim.derive.methods import Call, Method
 from atomizer.sim.derive.orders import PublicTrade
 from atomizer.sim.derive.params import paged
@@ -16,7 +17,6 @@ from atomizer.sim.derive.units import MAX_INT64, e18_text, nanos_text
 from atomizer.sim.derive.wire_account import subaccount_shape
 from atomizer.sim.derive.wire_market import public_trade
 
-_NOTHING_PAGED = {"events": [], "pagination": {"count": 0, "num_pages": 1}}
 _ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
 
 
@@ -122,8 +122,33 @@ def get_all_portfolios(call: Call) -> list[dict[str, Any]]:
     return [subaccount_shape(call.engine, item, call.dialect) for item in call.wallet.subaccounts.values()]
 
 
-def get_funding_history(_call: Call) -> dict[str, Any]:
-    return _NOTHING_PAGED
+def get_funding_history(call: Call) -> dict[str, Any]:
+    """Payments of one subaccount, or of all of a wallet, latest first. `pnl` is what the venue moves with them."""
+    params = call.params
+    owners = call.subjects()
+    name = params.text("instrument_name", "")
+    low, high = params.integer("start_timestamp", 0), params.integer("end_timestamp", MAX_INT64)
+    found = [
+        (owner.subaccount_id, event)
+        for owner in owners
+        for event in owner.funding
+        if low <= event.timestamp_ms <= high and name in {"", event.instrument}
+    ]
+    found.sort(key=lambda each: each[1].timestamp_ms, reverse=True)
+    page, pagination = paged(params, found)
+    return {"events": [_funding_shape(call, number, event) for number, event in page], "pagination": pagination}
+
+
+def _funding_shape(call: Call, subaccount_id: int, event: FundingEvent) -> dict[str, Any]:
+    shape = {
+        "subaccount_id": subaccount_id,
+        "instrument_name": event.instrument,
+        "funding": e18_text(event.funding_e18),
+        "pnl": "0",
+        "timestamp": event.timestamp_ms,
+        "tx_hash": None,
+    }
+    return shape | ({"batch_uuid": event.batch_id, "batch_status": "Settled"} if call.dialect.is_v3 else {})
 
 
 def get_deposit_history(_call: Call) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Instrument:
     activation_s: int
     settlement_price: int | None = None
     is_active: bool = True
+    funding_rate_e18: int = 0  # of a perpetual: by the hour, of the index value
+    aggregate_funding_e18: int = 0  # USD that a unit has cost its holder since it was listed
     name: str = field(init=False)
     is_option: bool = field(init=False)
     tick: int = field(init=False)

@@ -3,12 +3,23 @@
 Costs carry the sign of the amount. A fill in the same direction adds price x amount to the cost. Reducing by q of Q
 releases cost·q/Q, truncated toward zero, and realizes sign·price·q - released. A flip reduces to nothing, then opens
 the rest. The figures "with fees" follow the same rule with fees inside the cost and the result, so that realized plus
-unrealized always is the whole profit after fees. There is no funding in this venue yet.
+unrealized always is the whole profit after fees. Funding is kept apart from both, and accrues before a fill changes the
+amount.
 """
 
 from dataclasses import dataclass
 
 from atomizer.sim.derive.units import NANOS, div_toward_zero
+
+
+@dataclass(frozen=True, slots=True)
+class FundingEvent:
+    """One payment of funding: e18 USD, above 0 received."""
+
+    instrument: str
+    funding_e18: int
+    timestamp_ms: int
+    batch_id: str
 
 
 @dataclass(slots=True)
@@ -22,6 +33,21 @@ class Position:
     realized_with_fees_e18: int = 0
     fees_e18: int = 0
     created_ms: int = 0
+    funding_e18: int = 0  # received in cash; below 0 is paid
+    pending_funding_e18: int = 0
+    _seen_funding_e18: int = 0  # of the instrument's aggregate, how much is in `pending_funding_e18`
+
+    def accrue(self, aggregate_e18: int) -> None:
+        """Owe or be owed what holding has cost since the last time."""
+        grown_e18, self._seen_funding_e18 = aggregate_e18 - self._seen_funding_e18, aggregate_e18
+        self.pending_funding_e18 -= div_toward_zero(self.amount_nanos * grown_e18, NANOS)
+
+    def take_funding(self, aggregate_e18: int) -> int:
+        """What is due, now paid."""
+        self.accrue(aggregate_e18)
+        due_e18, self.pending_funding_e18 = self.pending_funding_e18, 0
+        self.funding_e18 += due_e18
+        return due_e18
 
     def apply(self, *, is_buy: bool, price: int, amount: int, fee_e18: int) -> tuple[int, int]:
         """Book one fill; returns what it realized, without and with fees."""

@@ -46,6 +46,13 @@ class Call:
             raise Rejection(codes.WALLET_MISMATCH)
         return subaccount
 
+    def subjects(self) -> list[Subaccount]:
+        """One subaccount, or with a wallet instead all of it."""
+        if self.params.has("subaccount_id"):
+            return [self.subaccount()]
+        self.check_wallet()
+        return list(self.wallet.subaccounts.values())
+
     def check_wallet(self) -> None:
         """The request names the caller's own wallet."""
         if not self.params.has("wallet"):

@@ -47,6 +47,7 @@ async def serve(
     app.router.add_get("/practice/books", shell.on_books)
     app.router.add_post("/practice/freeze", shell.on_freeze)
     app.router.add_post("/practice/calm", wire.on_calm)
+    app.router.add_post("/practice/funding", shell.on_funding)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
@@ -105,6 +106,11 @@ class _Shell:
 
     async def on_books(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(self._venue.books())
+
+    async def on_funding(self, _request: web.Request) -> web.StreamResponse:
+        """Pay the funding that is pending now."""
+        self._venue.pay_funding(self._now())
+        return web.json_response({"paid": True})
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

@@ -190,6 +190,11 @@ class Venue:
             "open_orders": [order_shape(order, V2) for order in subaccount.open_orders.values()],
         }
 
+    def pay_funding(self, now_ns: int) -> None:
+        """What the next full hour will do, done now."""
+        self._engine.pay_funding(now_ns)
+        self._tell(now_ns)
+
     # Inside
 
     def _sweep(self, now_ns: int) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from atomizer.sim.derive.dialect import Dialect
 from atomizer.sim.derive.engine import Engine
+from atomizer.sim.derive.funding import MOST_RATE_E18, STATIC_RATE_E18
 from atomizer.sim.derive.instruments import PREMIUM_FEE_CAP_NANOS, Band, Instrument
 from atomizer.sim.derive.orders import PublicTrade
 from atomizer.sim.derive.units import MAX_INT64, NANOS, NS_PER_MS, e18_text, float_text, nanos_text, to_nanos
@@ -56,14 +57,13 @@ def _option_details(instrument: Instrument) -> dict[str, Any]:
 
 
 def _perp_details(instrument: Instrument) -> dict[str, Any]:
-    """This venue charges no funding."""
     return {
         "index": f"{instrument.underlying}-USD",
-        "max_rate_per_hour": "0",
-        "min_rate_per_hour": "0",
-        "static_interest_rate": "0",
-        "aggregate_funding": "0",
-        "funding_rate": "0",
+        "max_rate_per_hour": e18_text(MOST_RATE_E18),
+        "min_rate_per_hour": e18_text(-MOST_RATE_E18),
+        "static_interest_rate": e18_text(STATIC_RATE_E18),
+        "aggregate_funding": e18_text(instrument.aggregate_funding_e18),
+        "funding_rate": e18_text(instrument.funding_rate_e18),
     }
 
 
@@ -111,7 +111,7 @@ def slim_ticker(engine: Engine, instrument: Instrument, now_ns: int) -> dict[str
     return {
         "t": now_ns // NS_PER_MS,
         **{side: nanos_text(value) for side, value in top.items()},
-        "f": None if instrument.is_option else "0",
+        "f": None if instrument.is_option else e18_text(instrument.funding_rate_e18),
         "I": nanos_text(to_nanos(state.index)),
         "M": nanos_text(to_nanos(state.mark)),
         "minp": nanos_text(band.low),

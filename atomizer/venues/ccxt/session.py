@@ -12,7 +12,7 @@ from typing import Any, Final
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Signed
+from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Signed
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.clock import ClockOffset, check_offset
 from atomizer.venues.ccxt.asking import Asking
@@ -179,6 +179,10 @@ class CcxtSession:
 
     async def positions(self) -> list[LedgerPosition]:
         return await self._orders.positions()
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:  # noqa: ARG002  the port's signature
+        """None: the unified API names no payment, so none could be booked once."""
+        return []
 
     async def delivery_prices(self, underlying: str) -> dict[int, int]:  # noqa: ARG002  the port's signature
         """None: the unified API does not tell at what an option was settled."""

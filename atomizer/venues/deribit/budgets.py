@@ -17,6 +17,7 @@ OTHER: Final = Limit(50_000 // 500, 10_000 / 500)  # capacity and refill over co
 SUBSCRIBING: Final = Limit(30_000 // 3_000, 10_000 / 3_000)
 LISTING: Final = Limit(500_000 // 10_000, 10_000 / 10_000)
 CANCELLING_ALL: Final = MATCHING
+LOG: Final = Limit(8, 1.0)
 
 _MATCHING: Final = frozenset(
     {
@@ -43,6 +44,7 @@ _SUBSCRIBING: Final = frozenset(
     }
 )
 _LISTING: Final = frozenset({"public/get_instruments"})
+_LOG: Final = frozenset({"private/get_transaction_log"})
 
 
 class Budgets:
@@ -55,6 +57,7 @@ class Budgets:
         self._other = _budget(OTHER)
         self._subscribing = _budget(SUBSCRIBING)
         self._listing = _budget(LISTING)
+        self._log = _budget(LOG)
 
     def adopt(self, limits: Limits) -> None:
         """Use the rates that the venue grants this account."""
@@ -76,6 +79,8 @@ class Budgets:
             return self._subscribing
         if method in _LISTING:
             return self._listing
+        if method in _LOG:
+            return self._log
         return self._cancel_all if method.startswith("private/cancel_") else self._other
 
 

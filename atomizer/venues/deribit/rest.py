@@ -17,7 +17,7 @@ import orjson
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Side, Signed
+from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Side, Signed
 from atomizer.errors import BadFrame, ConfigError, Disconnected, Refused, VenueError
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
@@ -27,6 +27,7 @@ from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import build_request, parse_login, parse_message
 from atomizer.venues.deribit.delivery import fetch_delivery_prices
+from atomizer.venues.deribit.funding import fetch_funding
 from atomizer.venues.deribit.market import BookKind, MarketData
 from atomizer.venues.deribit.market_codec import ticker_channel
 from atomizer.venues.deribit.opening import check_clock, currencies_of, fetch_listings
@@ -172,6 +173,9 @@ class DeribitRest:
 
     async def positions(self) -> list[LedgerPosition]:
         return parse_positions(await self._rpc.ask("private/get_positions", {"currency": "any"}))
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:
+        return await fetch_funding(self._rpc, currencies_of(self._wiring.underlyings), since_ms, self._wiring.now_ns())
 
     async def delivery_prices(self, underlying: str) -> dict[int, int]:
         return await fetch_delivery_prices(self._rpc, self._market.index_of(underlying))

@@ -20,6 +20,7 @@ from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
 from atomizer.domain.trading import (
     CancelSent,
     Fill,
+    FundingPaid,
     Mark,
     OrderPlaced,
     OrderUpdate,
@@ -41,6 +42,7 @@ from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import ORDERS, Heartbeat, Login, build_request, parse_message
 from atomizer.venues.deribit.codes import WOULD_TAKE
 from atomizer.venues.deribit.delivery import fetch_delivery_prices
+from atomizer.venues.deribit.funding import fetch_funding
 from atomizer.venues.deribit.listening import Listening
 from atomizer.venues.deribit.market import BookKind, MarketData
 from atomizer.venues.deribit.opening import (
@@ -253,6 +255,9 @@ class DeribitSession:
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
         return parse_positions(await self._rpc.ask("private/get_positions", {"currency": "any"}))
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:
+        return await fetch_funding(self._rpc, currencies_of(self._underlyings), since_ms, self._now_ns())
 
     async def delivery_prices(self, underlying: str) -> dict[int, int]:
         """USD for one coin, in nanos, at each expiry (unix seconds) of the last months."""

@@ -17,7 +17,7 @@ import orjson
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
-from atomizer.domain.trading import CancelSent, Fill, Mark, OrderPlaced, OrderUpdate, Side, Signed
+from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Side, Signed
 from atomizer.errors import BadFrame, ConfigError, Disconnected, Refused, VenueError
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
@@ -27,6 +27,7 @@ from atomizer.venues.derive.auth import Credentials, OrderSigner, build_login
 from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_order, build_request, parse_answer
 from atomizer.venues.derive.delivery import fetch_delivery_prices
+from atomizer.venues.derive.funding import fetch_funding
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.market_codec import book_channel, ticker_channel
 from atomizer.venues.derive.opening import check_clock, fetch_account, fetch_listings
@@ -196,6 +197,9 @@ class DeriveRest:
 
     async def positions(self) -> list[LedgerPosition]:
         return parse_positions(await self._rpc.ask("private/get_positions", self._subject()))
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:
+        return await fetch_funding(self._rpc, self._subject(), since_ms, self._wiring.now_ns())
 
     async def delivery_prices(self, underlying: str) -> dict[int, int]:
         return await fetch_delivery_prices(self._rpc, underlying)

@@ -19,6 +19,7 @@ from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
 from atomizer.domain.trading import (
     CancelSent,
     Fill,
+    FundingPaid,
     Mark,
     OrderPlaced,
     OrderUpdate,
@@ -40,6 +41,7 @@ from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
 from atomizer.venues.derive.codes import WOULD_TAKE
 from atomizer.venues.derive.delivery import fetch_delivery_prices
+from atomizer.venues.derive.funding import fetch_funding
 from atomizer.venues.derive.maker import Maker, MakerEvents
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.market_codec import book_channel
@@ -93,6 +95,7 @@ class DeriveSession:
     ) -> None:
         self._profile = profile
         self._credentials = credentials
+        self._subject: dict[str, object] = {"subaccount_id": credentials.subaccount_id}
         self._underlyings = tuple(underlyings)
         self._emit = emit
         self._now_ns = now_ns
@@ -178,14 +181,8 @@ class DeriveSession:
 
     def pen(self, label_prefix: str, *, is_protected: bool) -> Pen:
         """For orders that the compiled lane signs and writes."""
-        return Pen(
-            self._profile,
-            self._credentials,
-            self._market,
-            self._orders,
-            label_prefix=label_prefix,
-            is_protected=is_protected,
-        )
+        parts = self._profile, self._credentials, self._market, self._orders
+        return Pen(*parts, label_prefix=label_prefix, is_protected=is_protected)
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
@@ -259,8 +256,10 @@ class DeriveSession:
 
     async def positions(self) -> list[LedgerPosition]:
         """What the venue holds for us, in its own figures."""
-        subject: dict[str, object] = {"subaccount_id": self._credentials.subaccount_id}
-        return parse_positions(await self._rpc.ask("private/get_positions", subject))
+        return parse_positions(await self._rpc.ask("private/get_positions", self._subject))
+
+    async def funding_since(self, since_ms: int) -> list[FundingPaid]:
+        return await fetch_funding(self._rpc, self._subject, since_ms, self._now_ns())
 
     async def delivery_prices(self, underlying: str) -> dict[int, int]:
         """USD for one coin, in nanos, at each expiry (unix seconds) that has a price."""
@@ -268,8 +267,7 @@ class DeriveSession:
 
     async def subaccount(self) -> SubaccountState:
         """Value and margins, in the venue's own figures."""
-        subject: dict[str, object] = {"subaccount_id": self._credentials.subaccount_id}
-        return parse_subaccount(await self._rpc.ask("private/get_subaccount", subject))
+        return parse_subaccount(await self._rpc.ask("private/get_subaccount", self._subject))
 
     async def account(self) -> Account:
         return await fetch_account(self._rpc, self._credentials)
