@@ -3,21 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from random import Random
 from typing import Any, Final
 
 import msgspec
 
 from atomizer.errors import BadFrame, OutcomeUnknown
-from atomizer.net.backoff import Backoff
 from atomizer.net.channels import Notice
-from atomizer.net.connection import Connection
+from atomizer.net.line import Line
 from atomizer.net.rate import RateBudget
 from atomizer.net.rpc import Answer, Rpc
 from atomizer.net.websocket import CloseReason
 
 FIRST_MESSAGE_WITHIN_S: Final = 10.0
-EXPIRE_EVERY_S: Final = 0.2
 
 
 class Speech(msgspec.Struct, frozen=True):
@@ -38,28 +35,25 @@ class PublicSocket:
 
     def __init__(self, speech: Speech) -> None:
         self._speech = speech
-        self._connection = Connection(
+        self._line = Line(
             speech.venue,
             speech.url,
+            build_request=speech.build_request,
+            budget_of=speech.budget_of,
             on_open=self._nothing,
             on_text=self._on_text,
             on_lost=self._on_lost,
-            backoff=Backoff(Random()),  # noqa: S311  jitter, not a secret
         )
-        self._rpc = Rpc(speech.venue, self._connection.send_text, speech.build_request, speech.budget_of)
+        self._rpc = self._line.rpc
         self._heard: asyncio.Event = asyncio.Event()
         self._channels: set[str] = set()
-        self._house: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises ConfigError or VenueError."""
-        await self._connection.start()
-        self._house = asyncio.create_task(self._expire())
+        await self._line.start(asyncio.Event(), _nothing_to_flush)
 
     async def close(self) -> None:
-        if self._house is not None:
-            self._house.cancel()
-        await self._connection.stop()
+        await self._line.stop()
 
     async def ping_ns(self) -> int:
         """How long an answer takes, there and back."""
@@ -106,10 +100,9 @@ class PublicSocket:
     def _on_lost(self, _reason: CloseReason) -> None:
         self._rpc.cut_off()
 
-    async def _expire(self) -> None:
-        while True:
-            await asyncio.sleep(EXPIRE_EVERY_S)
-            self._rpc.expire()
-
     async def _nothing(self) -> None:
         """Nobody logs in here."""
+
+
+def _nothing_to_flush() -> None:
+    """Nothing is held back here."""

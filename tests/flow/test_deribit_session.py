@@ -205,7 +205,7 @@ async def test_after_start_everything_listed_is_known(trading):
     assert session.clock_offset.error_ns < SECOND
     assert session.standings["ETH"].equity_e18 == 1000 * 10**18
     assert session.market.index("eth_usd").price_nanos > 0
-    assert not session.bad_frames
+    assert not session.line.bad_frames
     assert session.is_open
 
 
@@ -277,7 +277,7 @@ async def test_books_come_raw_in_intervals_or_grouped(floor, kind):
     assert all(not session.book(name).dark for name in session.names)
     before = session.book(PERPETUAL).sequence
     await eventually(lambda: session.book(PERPETUAL).sequence > before)
-    assert not session.bad_frames
+    assert not session.line.bad_frames
     assert len(floor.wire.requests("public/unsubscribe")) == 0
     await session.stop()
 
@@ -545,7 +545,7 @@ async def test_a_test_request_is_answered(trading):
     trading.wire.tell_client({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})
     trading.wire.tell_client({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}})
     await eventually(lambda: trading.wire.requests("public/test"))
-    assert not trading.session.bad_frames
+    assert not trading.session.line.bad_frames
 
 
 async def test_a_login_is_renewed_before_it_ends(floor, monkeypatch):
@@ -663,8 +663,8 @@ async def test_nonsense_is_counted_and_survived(trading):
     trading.wire.tell_client(b"nonsense")
     trading.wire.tell_client({"method": "subscription", "params": {"channel": "quote.X", "data": {}}})
     trading.wire.tell_client({"jsonrpc": "2.0", "error": {"code": 10028, "message": "too_many_requests"}})
-    await eventually(lambda: sum(trading.session.bad_frames.values()) == 3)
-    assert set(trading.session.bad_frames) == {"not_json", "unknown_channel", "unaddressed"}
+    await eventually(lambda: sum(trading.session.line.bad_frames.values()) == 3)
+    assert set(trading.session.line.bad_frames) == {"not_json", "unknown_channel", "unaddressed"}
     assert trading.session.is_open
 
 

@@ -192,7 +192,7 @@ async def test_after_start_everything_listed_is_known(trading):
         assert not session.book(name).dark
         assert session.mark(name).instrument == name
     assert session.clock_offset.error_ns < SECOND
-    assert not session.bad_frames
+    assert not session.line.bad_frames
     assert session.is_open
 
 
@@ -709,7 +709,7 @@ async def test_a_private_message_that_cannot_be_read_starts_over(trading):
     """Not knowing our own orders is worse than a reconnect: the session drops the connection and comes back."""
     trading.wire.tell_client({"method": "subscription", "params": {"channel": f"{SUBACCOUNT}.orders", "data": [{}]}})
     await trading.back()
-    assert trading.session.bad_frames["bad_frame"] == 1
+    assert trading.session.line.bad_frames["bad_frame"] == 1
     assert trading.session.is_open
 
 
@@ -729,7 +729,7 @@ async def test_nonsense_is_counted_and_survived(trading):
         trading.wire.tell_client(frame)
     order = trading.place(trading.order(Side.BUY, -100 * SECOND))
     await trading.reaches(order, OrderState.OPEN)
-    assert dict(trading.session.bad_frames) == {reason: 1 for reason in NONSENSE.values() if reason}
+    assert dict(trading.session.line.bad_frames) == {reason: 1 for reason in NONSENSE.values() if reason}
     assert trading.told.count(Lost) == 0
 
 

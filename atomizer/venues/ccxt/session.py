@@ -6,7 +6,7 @@ It is slower than a venue's own client, and says what it cannot do before anythi
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from atomizer._core.book import Book
@@ -14,6 +14,7 @@ from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
 from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Signed
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
+from atomizer.net.chores import Chores
 from atomizer.net.clock import ClockOffset, check_offset
 from atomizer.venues.ccxt.asking import Asking
 from atomizer.venues.ccxt.codec import Listing, parse_future_mark, parse_levels, parse_market, parse_option_mark
@@ -71,7 +72,7 @@ class CcxtSession:
             emit=wiring.emit,
             now_ns=wiring.now_ns,
         )
-        self._chores: list[asyncio.Task[None]] = []
+        self._chores = Chores()
         self.clock_offset: ClockOffset | None = None
 
     # --- life
@@ -95,34 +96,23 @@ class CcxtSession:
             await self.stop()
             raise
         if self._may_trade:
-            self._do(self._orders.follow())
+            self._chores.do(self._orders.follow())
         if self._keeps_prices:
-            self._do(self._poll())
+            self._chores.do(self._poll())
         self._wiring.emit(Connected(now_ns=self._wiring.now_ns(), venue=self.name, silent_channels=0))
 
     async def wait(self) -> None:
-        if not self._chores:
-            return
-        ended, _ = await asyncio.wait(self._chores, return_when=asyncio.FIRST_COMPLETED)
-        for chore in ended:
-            if not chore.cancelled():
-                chore.result()
+        await self._chores.wait()
 
     async def stop(self) -> None:
         self._orders.is_open = False
-        for chore in self._chores:
-            chore.cancel()
-        if self._chores:
-            await asyncio.wait(self._chores)
+        await self._chores.stop()
         await self._orders.stop()
         await self._exchange.close()
 
     @property
     def is_open(self) -> bool:
         return self._orders.is_open
-
-    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
-        self._chores.append(asyncio.create_task(chore))
 
     # --- MarketView
 

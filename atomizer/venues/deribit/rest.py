@@ -9,19 +9,19 @@ import logging
 import secrets
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-import orjson
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
 from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Side, Signed
-from atomizer.errors import BadFrame, ConfigError, Disconnected, Refused, VenueError
+from atomizer.errors import BadFrame, ConfigError, Refused
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
-from atomizer.net.rpc import Answer, Fault, Rpc
+from atomizer.net.http_rpc import HttpRpc
+from atomizer.net.rpc import Answer
 from atomizer.venues.deribit.account_codec import parse_positions
 from atomizer.venues.deribit.auth import Credentials
 from atomizer.venues.deribit.budgets import Budgets
@@ -37,7 +37,6 @@ from atomizer.venues.deribit.wire import Identity, Millis, Name, Word, contract_
 
 log = logging.getLogger(__name__)
 
-HOUSEKEEPING_S: Final = 0.02
 BOOK_DEPTH: Final = 20
 AT_ONCE: Final = 10  # requests for prices: far below the venue's burst of a hundred
 NONCE_BYTES: Final = 8
@@ -72,10 +71,9 @@ class DeribitRest:
         self._token = ""
         self._last_nonce = wiring.last_nonce
         self._market = MarketData(_unheard, wiring.listeners, BookKind.GROUPED)
-        self._rpc = Rpc(VENUE, self._send, build_request, Budgets().of)
+        self._http = HttpRpc(VENUE, build_request, Budgets().of, self._post)
+        self._rpc = self._http.rpc
         self._orders = OrderDesk(self._rpc, self._market, emit=wiring.emit, now_ns=wiring.now_ns)
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._house: asyncio.Task[None] | None = None
         self.clock_offset: ClockOffset | None = None
 
     async def start(self) -> None:
@@ -84,7 +82,7 @@ class DeribitRest:
         Raises:
             ConfigError, VenueError, BadFrame: as for a session.
         """
-        self._house = asyncio.create_task(self._keep_house())
+        self._http.start(self._orders.flush)
         try:
             self.clock_offset = await check_clock(self._rpc, self._wiring.now_ns, self._wiring.max_clock_offset_ns)
             await self._log_in()
@@ -96,15 +94,10 @@ class DeribitRest:
         self._wiring.emit(Connected(now_ns=self._wiring.now_ns(), venue=VENUE, silent_channels=0))
 
     async def wait(self) -> None:
-        if self._house is not None:
-            await self._house
+        await self._http.chores.wait()
 
     async def stop(self) -> None:
-        if self._house is not None:
-            self._house.cancel()
-            await asyncio.wait([self._house])
-        for task in self._in_flight:
-            task.cancel()
+        await self._http.stop()
 
     @property
     def is_open(self) -> bool:
@@ -227,38 +220,19 @@ class DeribitRest:
 
     # --- requests
 
-    def _send(self, frame: bytes | memoryview) -> None:
-        """A request in the socket's form, which HTTP takes as it is; its answer goes where the socket's would."""
-        request = orjson.loads(frame)
-        task = asyncio.create_task(self._post(request["id"], request["method"], bytes(frame)))
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
-
-    async def _post(self, request_id: int, method: str, frame: bytes) -> None:
+    async def _post(self, request: dict[str, Any], frame: bytes) -> Answer:
+        """HTTP takes a request in the socket's form as it is."""
+        method = request["method"]
         headers = {"Authorization": f"Bearer {self._token}"} if method.startswith("private/") else {}
-        try:
-            message = parse_message(await http.post(VENUE, f"{self.address}/{method}", frame, headers))
-            answer = message if isinstance(message, Answer) else _unknown(request_id, "not an answer")
-        except Disconnected as error:
-            answer = Answer(request_id, None, Fault(None, str(error), is_retryable=True))
-        except (VenueError, BadFrame) as error:
-            answer = _unknown(request_id, str(error))
-        self._rpc.on_answer(answer)
-
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(HOUSEKEEPING_S)
-            self._rpc.expire()
-            self._orders.flush()
+        message = parse_message(await http.post(VENUE, f"{self.address}/{method}", frame, headers))
+        if not isinstance(message, Answer):
+            raise BadFrame("not an answer", reason="unknown_kind")
+        return message
 
 
 def rest_base(profile: Profile) -> str:
     """``wss://www.deribit.com/ws/api/v2`` → ``https://www.deribit.com/api/v2`` (protocol sheet §1)."""
     return profile.url.replace("ws", "http", 1).replace("/ws/", "/", 1)
-
-
-def _unknown(request_id: int, words: str) -> Answer:
-    return Answer(request_id, None, Fault(None, words, is_unknown=True))
 
 
 def _unheard(_channel: str) -> None:

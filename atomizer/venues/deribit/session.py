@@ -7,8 +7,7 @@ socket is gone.
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -29,11 +28,10 @@ from atomizer.domain.trading import (
     Signed,
 )
 from atomizer.errors import BadFrame, VenueError
-from atomizer.net.backoff import ORDERS_CEILING_NS, Backoff
 from atomizer.net.channels import Feed, Notice
 from atomizer.net.clock import ClockOffset
-from atomizer.net.connection import Connection
-from atomizer.net.rpc import NANOS_PER_S, Answer, Rpc
+from atomizer.net.line import Line
+from atomizer.net.rpc import NANOS_PER_S, Answer
 from atomizer.net.websocket import CloseReason
 from atomizer.venues.deribit.account_codec import Standing, parse_positions, parse_standing, parse_trip
 from atomizer.venues.deribit.auth import Credentials
@@ -62,7 +60,6 @@ from atomizer.venues.deribit.quoting import QuoteDesk
 log = logging.getLogger(__name__)
 
 FIRST_MESSAGES_WITHIN_S: Final = 5
-HOUSEKEEPING_S: Final = 0.1
 RENEW_AT: Final = 0.8  # of a login's life
 
 
@@ -98,28 +95,28 @@ class DeribitSession:
         self._now_ns = now_ns
         self._last_nonce = last_nonce
         self._max_clock_offset_ns = max_clock_offset_ns
-        self._connection = Connection(
+        self._budgets = Budgets()
+        self.line = Line(
             VENUE,
             profile.url,
+            build_request=build_request,
+            budget_of=self._budgets.of,
             on_open=self._on_open,
             on_text=self._on_text,
             on_lost=self._on_lost,
-            backoff=Backoff(random or Random(), ceiling_ns=ORDERS_CEILING_NS),  # noqa: S311  jitter, not a secret
+            random=random,
         )
-        self._budgets = Budgets()
-        self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
+        self._rpc = self.line.rpc
         self._reader = reader
         self._listening = Listening(self._rpc, self._underlyings, listeners, books)
         self._market, self._channels = self._listening.market, self._listening.channels
         self._orders = OrderDesk(self._rpc, self._market, emit=emit, now_ns=now_ns)
         self._login: Login | None = None
         self._renew_at_s = 0.0
-        self._chores: list[asyncio.Task[None]] = []
         self.quotes = QuoteDesk(self._rpc, emit=emit, now_ns=now_ns)
         self.blocks = BlockDesk(self._rpc)
         self.standings: dict[str, Standing] = {}  # by currency
         self.clock_offset: ClockOffset | None = None
-        self.bad_frames: Counter[str] = Counter()
 
     # --- life
 
@@ -130,36 +127,18 @@ class DeribitSession:
             ConfigError: the key, its scopes, the underlyings or this machine's clock will not do: says which.
             VenueError, BadFrame: the venue said no, could not be reached or not be understood.
         """
-        self._do(self._keep_house())
-        try:
-            await self._connection.start()
-        except BaseException:
-            await self.stop()
-            raise
-        self._do(self._listening.keep_listings(lambda: self.is_open))
-        self._do(self._listening.keep_books(self._connection.drop))
-        self._do(self._keep_login())
-        self._do(self._connection.wait())
-
-    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
-        self._chores.append(asyncio.create_task(chore))
+        await self.line.start(self._orders.wake, self._orders.flush)
+        self.line.chores.do(self._listening.keep_listings(lambda: self.is_open))
+        self.line.chores.do(self._listening.keep_books(self.line.drop))
+        self.line.chores.do(self._keep_login())
 
     async def wait(self) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
-        if not self._chores:
-            return
-        ended, _ = await asyncio.wait(self._chores, return_when=asyncio.FIRST_COMPLETED)
-        for chore in ended:
-            if not chore.cancelled():
-                chore.result()
+        await self.line.chores.wait()
 
     async def stop(self) -> None:
         """Leave by closing the socket, never by a logout: so the venue cancels what still rests."""
-        for chore in self._chores:
-            chore.cancel()
-        if self._chores:
-            await asyncio.wait(self._chores)
-        await self._connection.stop()
+        await self.line.stop()
 
     @property
     def is_open(self) -> bool:
@@ -281,7 +260,7 @@ class DeribitSession:
 
     async def _listen(self, login: Login) -> None:
         feeds: dict[str, Feed] = {
-            ORDERS: self._private(self._orders.on_changes),
+            ORDERS: self.line.private(self._orders.on_changes),
             "user.portfolio.any": self._on_portfolio,
         }
         if may_quote_blocks(login):
@@ -311,7 +290,7 @@ class DeribitSession:
             else:
                 self._on_message(parse_message(text), now_ns)
         except BadFrame as error:
-            self._count(error, channel or "frame")
+            self.line.count(error, channel or "frame")
         if reader is not None and channel is not None:
             reader.on_channel(channel, now_ns)
 
@@ -320,7 +299,7 @@ class DeribitSession:
             try:
                 self._channels.on_notice(message, now_ns)
             except BadFrame as error:
-                self._count(error, message.channel)
+                self.line.count(error, message.channel)
         elif isinstance(message, Heartbeat):
             self._on_heartbeat(message)
         else:
@@ -339,19 +318,6 @@ class DeribitSession:
         log.warning("%s: market maker protection of %s has tripped", VENUE, trip.index_name)
         self.quotes.on_trip(trip)
 
-    def _private(self, feed: Feed) -> Feed:
-        """A private channel that we cannot read leaves us not knowing our own orders: start over and ask."""
-
-        def guarded(data: object, now_ns: int) -> None:
-            try:
-                feed(data, now_ns)
-            except BadFrame as error:
-                log.error("%s: unreadable private message, connecting again: %s", VENUE, error)  # noqa: TRY400
-                self._connection.drop()
-                raise
-
-        return guarded
-
     def _on_lost(self, reason: CloseReason) -> None:
         was_open = self._orders.is_open
         self._orders.forget()
@@ -361,23 +327,7 @@ class DeribitSession:
         if was_open:
             self._emit(Lost(now_ns=self._now_ns(), venue=VENUE, reason=reason))
 
-    def _count(self, error: BadFrame, where: str) -> None:
-        self.bad_frames[error.reason] += 1
-        if self.bad_frames[error.reason] == 1:  # a broken feed must not flood the log; the counter goes on
-            log.warning("%s %.80s: %s; further ones are only counted as %s", VENUE, where, error, error.reason)
-
     # --- chores
-
-    async def _keep_house(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(HOUSEKEEPING_S):
-                    await self._orders.wake.wait()
-            except TimeoutError:
-                pass
-            self._orders.wake.clear()
-            self._rpc.expire()
-            self._orders.flush()
 
     def _keep(self, login: Login) -> None:
         self._login = login
@@ -393,7 +343,7 @@ class DeribitSession:
                 self._keep(await renew(self._rpc, self._profile, self._credentials, login, self._now_ns()))
             except (VenueError, BadFrame) as error:
                 log.warning("%s: the login could not be renewed, connecting again: %s", VENUE, error)
-                self._connection.drop()
+                self.line.drop()
 
 
 def _ignore(_result: object, _fault: object) -> None:

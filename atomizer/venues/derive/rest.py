@@ -5,7 +5,6 @@ The venue cancels an account's orders when a socket that is logged in drops, whi
 a person places stays when the command ends.
 """
 
-import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import count
@@ -18,10 +17,11 @@ from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.session import Connected, LedgerPosition, OpenOrder, Wiring
 from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Side, Signed
-from atomizer.errors import BadFrame, ConfigError, Disconnected, Refused, VenueError
+from atomizer.errors import ConfigError, Refused
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
-from atomizer.net.rpc import Answer, Fault, Rpc
+from atomizer.net.http_rpc import HttpRpc
+from atomizer.net.rpc import Answer
 from atomizer.venues.derive.account_codec import parse_positions
 from atomizer.venues.derive.auth import Credentials, OrderSigner, build_login
 from atomizer.venues.derive.budgets import Budgets
@@ -36,7 +36,6 @@ from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
 from atomizer.venues.derive.terms import Terms
 from atomizer.venues.derive.wire import Digits, Millis, Name, Word, nanos, read
 
-HOUSEKEEPING_S: Final = 0.02
 HEADERS: Final = {Version.V2: "X-Lyra", Version.V3: "X-Derive"}  # protocol sheet §1
 
 
@@ -81,10 +80,9 @@ class DeriveRest:
         self._last_nonce = wiring.last_nonce
         self._market = MarketData(wiring.listeners)
         self._budgets = Budgets()
-        self._rpc = Rpc(VENUE, self._send, build_request, self._budgets.of)
+        self._http = HttpRpc(VENUE, build_request, self._budgets.of, self._post)
+        self._rpc = self._http.rpc
         self._publish_ids = count(1)
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self._house: asyncio.Task[None] | None = None
         self._orders: OrderDesk | None = None
         if credentials is not None:
             self._orders = OrderDesk(
@@ -98,7 +96,7 @@ class DeriveRest:
         Raises:
             ConfigError, VenueError, BadFrame: as for a session.
         """
-        self._house = asyncio.create_task(self._keep_house())
+        self._http.start(self._flush)
         try:
             self.clock_offset = await check_clock(self._rpc, self._wiring.now_ns, self._wiring.max_clock_offset_ns)
             await self._check_account()
@@ -110,15 +108,10 @@ class DeriveRest:
         self._wiring.emit(Connected(now_ns=self._wiring.now_ns(), venue=VENUE, silent_channels=0))
 
     async def wait(self) -> None:
-        if self._house is not None:
-            await self._house
+        await self._http.chores.wait()
 
     async def stop(self) -> None:
-        if self._house is not None:
-            self._house.cancel()
-            await asyncio.wait([self._house])
-        for task in self._in_flight:
-            task.cancel()
+        await self._http.stop()
 
     @property
     def is_open(self) -> bool:
@@ -275,35 +268,21 @@ class DeriveRest:
 
     # --- requests
 
-    def _send(self, frame: bytes | memoryview) -> None:
-        """A request in the socket's form, out as a POST of its own; its answer goes where the socket's would."""
-        request = orjson.loads(frame)
-        task = asyncio.create_task(self._post(request["id"], request["method"], request["params"]))
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
-
-    async def _post(self, request_id: int, method: str, params: dict[str, Any]) -> None:
+    async def _post(self, request: dict[str, Any], _frame: bytes) -> Answer:
+        """HTTP takes the parameters alone."""
+        method = request["method"]
         headers = self._login_headers() if method.startswith("private/") else {}
-        try:
-            body = await http.post(VENUE, f"{self.address}/{method}", orjson.dumps(params), headers)
-            answer = parse_answer(body, request_id)
-        except Disconnected as error:
-            answer = Answer(request_id, None, Fault(None, str(error), is_retryable=True))
-        except (VenueError, BadFrame) as error:
-            answer = Answer(request_id, None, Fault(None, str(error), is_unknown=True))
-        self._rpc.on_answer(answer)
+        body = await http.post(VENUE, f"{self.address}/{method}", orjson.dumps(request["params"]), headers)
+        return parse_answer(body, request["id"])
 
     def _login_headers(self) -> dict[str, str]:
         login = build_login(self._mine, self._wiring.now_ns() // NANOS_PER_MS)
         prefix = HEADERS[self._profile.version]
         return {f"{prefix}{name.capitalize()}": str(value) for name, value in login.items()}
 
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(HOUSEKEEPING_S)
-            self._rpc.expire()
-            if self._orders is not None:
-                self._orders.flush()
+    def _flush(self) -> None:
+        if self._orders is not None:
+            self._orders.flush()
 
 
 def rest_base(profile: Profile) -> str:

@@ -6,11 +6,10 @@ included; the order table is who knows better.
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
@@ -28,11 +27,10 @@ from atomizer.domain.trading import (
     Signed,
 )
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
-from atomizer.net.backoff import ORDERS_CEILING_NS, Backoff
 from atomizer.net.channels import Channels, Feed, Notice
 from atomizer.net.clock import ClockOffset
-from atomizer.net.connection import Connection
-from atomizer.net.rpc import NANOS_PER_S, Rpc
+from atomizer.net.line import Line
+from atomizer.net.rpc import NANOS_PER_S
 from atomizer.net.websocket import CloseReason
 from atomizer.venues.derive import protection
 from atomizer.venues.derive.account_codec import Account, SubaccountState, parse_positions, parse_subaccount
@@ -65,7 +63,6 @@ from atomizer.venues.derive.taker import Taker
 log = logging.getLogger(__name__)
 
 FIRST_MESSAGES_WITHIN_S: Final = 5
-HOUSEKEEPING_S: Final = 0.1
 LISTINGS_EVERY_S: Final = 300  # new expiries and strikes appear while we run
 
 
@@ -103,16 +100,18 @@ class DeriveSession:
         self._last_nonce = last_nonce
         self._max_clock_offset_ns = max_clock_offset_ns
         self._market = MarketData(listeners)
-        self._connection = Connection(
+        self._budgets = Budgets()
+        self.line = Line(
             VENUE,
             profile.url,
+            build_request=build_request,
+            budget_of=self._budgets.of,
             on_open=self._on_open,
             on_text=self._on_text,
             on_lost=self._on_lost,
-            backoff=Backoff(random or Random(), ceiling_ns=ORDERS_CEILING_NS),  # noqa: S311  jitter, not a secret
+            random=random,
         )
-        self._budgets = Budgets()
-        self._rpc = Rpc(VENUE, self._connection.send_text, build_request, self._budgets.of)
+        self._rpc = self.line.rpc
         self._orders = OrderDesk(profile, credentials, self._rpc, self._market, emit=emit, now_ns=now_ns)
         terms = RfqTerms(profile, credentials, self._market)
         self._rfqs = RfqSide(
@@ -120,9 +119,7 @@ class DeriveSession:
         )
         self.taker = Taker(credentials, self._rpc, terms, self.next_nonce)
         self._channels = Channels(VENUE, partial(subscribe, self._rpc), partial(unsubscribe, self._rpc))
-        self._chores: list[asyncio.Task[None]] = []
         self.clock_offset: ClockOffset | None = None
-        self.bad_frames: Counter[str] = Counter()
 
     # --- life
 
@@ -133,34 +130,16 @@ class DeriveSession:
             ConfigError: the wallet, key, subaccount, underlyings or this machine's clock will not do: says which.
             VenueError, BadFrame: the venue said no, could not be reached or not be understood.
         """
-        self._do(self._keep_house())
-        try:
-            await self._connection.start()
-        except BaseException:
-            await self.stop()
-            raise
-        self._do(self._keep_listings())
-        self._do(self._connection.wait())
-
-    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
-        self._chores.append(asyncio.create_task(chore))
+        await self.line.start(self._orders.wake, self._flush)
+        self.line.chores.do(self._keep_listings())
 
     async def wait(self) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
-        if not self._chores:
-            return
-        ended, _ = await asyncio.wait(self._chores, return_when=asyncio.FIRST_COMPLETED)
-        for chore in ended:
-            if not chore.cancelled():
-                chore.result()
+        await self.line.chores.wait()
 
     async def stop(self) -> None:
         """Leave. Orders that still rest are cancelled by the venue (cancel on disconnect)."""
-        for chore in self._chores:
-            chore.cancel()
-        if self._chores:
-            await asyncio.wait(self._chores)
-        await self._connection.stop()
+        await self.line.stop()
 
     @property
     def is_open(self) -> bool:
@@ -249,7 +228,7 @@ class DeriveSession:
 
     async def _listen_for_rfqs(self, maker: Maker) -> None:
         await self._listen_privately(
-            {maker.rfq_channel: maker.on_rfqs, maker.quote_channel: self._private(maker.on_quotes)}
+            {maker.rfq_channel: maker.on_rfqs, maker.quote_channel: self.line.private(maker.on_quotes)}
         )
 
     # --- the venue's own ledger
@@ -282,8 +261,8 @@ class DeriveSession:
         subaccount_id = self._credentials.subaccount_id
         await self._listen_privately(
             {
-                f"{subaccount_id}.orders": self._private(self._orders.on_orders),
-                f"{subaccount_id}.trades": self._private(self._orders.on_trades),
+                f"{subaccount_id}.orders": self.line.private(self._orders.on_orders),
+                f"{subaccount_id}.trades": self.line.private(self._orders.on_trades),
             }
         )
         for order in await self._orders.open_orders():
@@ -328,22 +307,9 @@ class DeriveSession:
             else:
                 self._rpc.on_answer(message)
         except BadFrame as error:
-            self._count(error, where or "frame")
+            self.line.count(error, where or "frame")
         if reader is not None and where:
             reader.on_channel(where, now_ns)
-
-    def _private(self, feed: Feed) -> Feed:
-        """A private channel that we cannot read leaves us not knowing our own orders: start over and ask."""
-
-        def guarded(data: object, now_ns: int) -> None:
-            try:
-                feed(data, now_ns)
-            except BadFrame as error:
-                log.error("%s: unreadable private message, connecting again: %s", VENUE, error)  # noqa: TRY400
-                self._connection.drop()
-                raise
-
-        return guarded
 
     def _on_lost(self, reason: CloseReason) -> None:
         was_open = self._orders.is_open
@@ -355,24 +321,11 @@ class DeriveSession:
         if was_open:
             self._emit(Lost(now_ns=self._now_ns(), venue=VENUE, reason=reason))
 
-    def _count(self, error: BadFrame, where: str) -> None:
-        self.bad_frames[error.reason] += 1
-        if self.bad_frames[error.reason] == 1:  # a broken feed must not flood the log; the counter goes on
-            log.warning("%s %.80s: %s; further ones are only counted as %s", VENUE, where, error, error.reason)
-
     # --- chores
 
-    async def _keep_house(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(HOUSEKEEPING_S):
-                    await self._orders.wake.wait()
-            except TimeoutError:
-                pass
-            self._orders.wake.clear()
-            self._rpc.expire()
-            self._orders.flush()
-            self._rfqs.tick(self._now_ns())
+    def _flush(self) -> None:
+        self._orders.flush()
+        self._rfqs.tick(self._now_ns())
 
     async def _keep_listings(self) -> None:
         while True:
