@@ -75,8 +75,9 @@ class Told:
 class Floor:
     """One practice venue, a wire to it, and a session at the wire's end."""
 
-    def __init__(self, wire):
+    def __init__(self, wire, venue):
         self.wire = wire
+        self.venue = venue
         self.told = Told()
         self.session = self.make_session()
         self.count = 0
@@ -97,7 +98,7 @@ class Floor:
         book, now_ns, instrument = self.session.book(name), time.time_ns(), self.session.instrument(name)
         self.count += 1
         touch = book.best_ask() if side is Side.BUY else book.best_bid()
-        wish = touch + side * offset_nanos
+        wish = changes.get("price_nanos", touch + side * offset_nanos)
         fields = {
             "now_ns": now_ns,
             "venue": "deribit",
@@ -168,7 +169,7 @@ async def practice():
     runner, port = await serve(venue, "127.0.0.1", 0)
     playing = asyncio.create_task(play(market, venue))
     async with Wire(f"ws://127.0.0.1:{port}{SOCKET_PATH}").listening() as wire:
-        floor = Floor(wire)
+        floor = Floor(wire, venue)
         yield floor
         await floor.session.stop()
     playing.cancel()
@@ -538,6 +539,55 @@ async def test_a_gap_darkens_one_book_and_asks_for_that_one_alone(trading):
     again = trading.wire.requests("public/subscribe")[asked:]
     assert [request["params"]["channels"] for request in again] == [[RAW_BOOK]]
     assert trading.told.count(Lost) == 0
+
+
+async def test_what_the_venue_locks_is_dark_and_takes_no_order(trading):
+    """Its books tell no price, an order is refused before the wire, a cancel still leaves; unlocked, all comes back."""
+    resting, barred = trading.order(Side.BUY, -SECOND), trading.order(Side.BUY, -SECOND)
+    trading.place(resting)
+    await trading.reaches(resting, OrderState.OPEN)
+    option = trading.option("ETH")
+    trading.venue.set_platform({"price_index": "eth_usd", "locked": True})
+    await eventually(lambda: trading.session.book(PERPETUAL).dark and trading.session.book(option).dark)
+    sent = len(trading.wire.requests("private/buy"))
+    trading.place(barred)
+    await trading.reaches(barred, OrderState.REFUSED)
+    assert "locked trading on eth_usd" in trading.told.table.get("deribit", barred.client_id).detail
+    assert len(trading.wire.requests("private/buy")) == sent
+    trading.session.renew_book(PERPETUAL)  # as a reader of its own frames would
+    trading.cancel(resting)
+    await trading.reaches(resting, OrderState.CANCELLED)
+    assert trading.session.book(PERPETUAL).dark
+    trading.venue.set_platform({"price_index": "eth_usd", "locked": False})
+    await eventually(lambda: not trading.session.book(PERPETUAL).dark)
+    order = trading.place(trading.order(Side.BUY, -SECOND))
+    await trading.reaches(order, OrderState.OPEN)
+
+
+@pytest.mark.parametrize("state", [{"price_index": "eth_usd", "locked": True}, {"maintenance": True}])
+async def test_a_venue_that_is_shut_already_is_known_at_the_start(floor, state):
+    """What is locked is asked for before anything is sent; under maintenance nobody comes in at all."""
+    floor.venue.set_platform(state)
+    if "maintenance" in state:
+        with pytest.raises(Refused, match="system_maintenance"):
+            await floor.session.start()
+        return
+    await floor.session.start()
+    assert floor.session.book(PERPETUAL).dark
+    assert floor.session.mark(PERPETUAL) is not None
+    barred = floor.place(floor.order(Side.BUY, 0, price_nanos=2_000 * SECOND))
+    await floor.reaches(barred, OrderState.REFUSED)
+    assert floor.wire.requests("private/buy") == []
+
+
+async def test_maintenance_is_heard_before_it_comes(trading):
+    """The venue's own word lets nothing out any more, and its word that all is well again does."""
+    order = trading.order(Side.BUY, -SECOND)
+    for state, ends in (({"maintenance": True}, OrderState.REFUSED), ({"maintenance": False}, OrderState.OPEN)):
+        trading.venue.set_platform(state)
+        await eventually(lambda: trading.session.book(PERPETUAL).dark == state["maintenance"])  # noqa: B023  awaited at once
+        order = msgspec.structs.replace(order, client_id=f"{order.client_id}.{ends}", now_ns=time.time_ns())
+        await trading.reaches(trading.place(order), ends)
 
 
 async def test_a_test_request_is_answered(trading):

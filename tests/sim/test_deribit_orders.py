@@ -289,3 +289,36 @@ def test_good_til_day_ends_at_eight(desk, trader):
     desk.wait(86_400 * 10**9)
     trader.login()
     assert [row["label"] for row in trader.open_orders()] == ["stays"]
+
+
+def test_a_locked_index_takes_no_order_and_lets_cancels_through(desk, trader):
+    """Orders and edits are refused with 10019 while their index is locked; listeners and status say so."""
+    trader.subscribe("platform_state")
+    resting = trader.order("buy", 1000, 2900)["order"]["order_id"]
+    locked = {"price_index": "eth_usd", "locked": True}
+    assert desk.venue.set_platform(locked)
+    assert trader.heard("platform_state") == [locked]
+    assert trader.ok("public/status") == {"locked": "partial", "locked_indices": ["eth_usd"]}
+    assert trader.order_code("buy", 1000, 2900) == 10019
+    assert trader.code("private/edit", order_id=resting, amount=2000, price=2900) == 10019
+    assert trader.order("buy", 1, 2900, name="ETH_USDC-PERPETUAL")["order"]["order_state"] == "open"
+    assert trader.ok("private/cancel", order_id=resting)["order_state"] == "cancelled"
+    desk.venue.set_platform(locked | {"locked": False})
+    assert trader.order("buy", 1000, 2900)["order"]["order_state"] == "open"
+
+
+def test_maintenance_refuses_everybody(desk, trader):
+    """Every request but a login's is refused with 11051 until it is over."""
+    assert desk.venue.set_platform({"maintenance": True})
+    assert trader.order_code("buy", 1000, 2900) == 11051
+    assert trader.code("public/get_time") == 11051
+    trader.login()
+    assert desk.venue.set_platform({"maintenance": False})
+    assert trader.ok("public/get_time")
+
+
+@pytest.mark.parametrize("state", [None, {}, {"maintenance": 1}, {"locked": True}, {"price_index": 3, "locked": True}])
+def test_what_is_no_state_of_the_platform_changes_nothing(desk, trader, state):
+    """It is refused, and orders are taken as before."""
+    assert not desk.venue.set_platform(state)
+    assert trader.order("buy", 1000, 2900)["order"]["order_state"] == "open"

@@ -48,6 +48,7 @@ def admit(engine: Engine, request: OrderRequest, now_ns: int) -> Order:
     holder, instrument = engine.holders[request.user_id], request.instrument
     if instrument.is_closed or instrument.is_expired(now_ns):
         raise Rejection(codes.BOOK_CLOSED)
+    engine.platform.check_unlocked(instrument.index_name)
     _check_flags(request)
     check_amount(instrument, request.amount)
     limits = engine.view(instrument).limits
@@ -67,6 +68,7 @@ def admit(engine: Engine, request: OrderRequest, now_ns: int) -> Order:
 def admit_edit(engine: Engine, order: Order, amount: int, price: int, now_ns: int) -> tuple[int, int]:
     """The amount and price that the edited order may have; `amount` is its new total, filled part included."""
     holder = engine.holders[order.user_id]
+    engine.platform.check_unlocked(order.instrument.index_name)
     check_amount(order.instrument, amount)
     if amount <= order.filled:
         raise Rejection(codes.ALREADY_FILLED)

@@ -15,6 +15,7 @@ from atomizer.sim.deribit.accounts import CURRENCIES
 from atomizer.sim.deribit.connection import Connection
 from atomizer.sim.deribit.engine import Engine
 from atomizer.sim.deribit.instruments import Instrument
+from atomizer.sim.deribit.platform import CHANNEL
 from atomizer.sim.deribit.rpc import build_notification
 from atomizer.sim.deribit.topics import PRIVATE, Kind, Topic, check_listener, topic_of
 from atomizer.sim.deribit.units import NS_PER_MS, NS_PER_S, number
@@ -33,7 +34,6 @@ _SNAPSHOTS = {
     Kind.VOLATILITY_INDEX,
     Kind.MARK_PRICES,
     Kind.EXPIRATION_PRICE,
-    Kind.PLATFORM,
     Kind.PORTFOLIO,
 }
 Levels = dict[tuple[bool, int], int]
@@ -119,6 +119,12 @@ class Channels:
         for channel in list(self._live.values()):
             if channel.topic.kind is kind and channel.user_id == user_id and channel.topic.subject in wanted:
                 self._deliver(channel, channel.listeners, data)
+
+    def announce_platform(self, state: Any) -> None:
+        """Said when it changes, and not to newcomers."""
+        for channel in self._live.values():
+            if channel.name == CHANNEL:
+                self._deliver(channel, channel.listeners, state)
 
     def announce(self, instrument: Instrument, row: dict[str, Any]) -> None:
         """A new state of an instrument."""
@@ -223,9 +229,6 @@ class Channels:
         if topic.kind is Kind.PORTFOLIO:
             wanted = [each for each in CURRENCIES if topic.subject.upper() in {each, "ANY"}]
             return [portfolio_shape(engine, engine.holders[channel.user_id], each) for each in wanted]
-        if topic.kind is Kind.PLATFORM:
-            public = channel.name.endswith("public_methods_state")
-            return {"allow_unauthenticated_public_requests": True} if public else {"locked": False}
         return _INDEX_CONTENT[topic.kind](engine, topic.subject, now_ns)
 
     def _deliver(self, channel: Channel, listeners: Iterable[Connection], data: Any) -> None:

@@ -12,6 +12,7 @@ PRICE_TOO_LOW: Final = 10005
 PRICE_TOO_HIGH: Final = 10007
 NOT_ENOUGH_FUNDS: Final = 10009
 BOOK_CLOSED: Final = 10012
+LOCKED_BY_ADMIN: Final = 10019
 TOO_MANY_REQUESTS: Final = 10028
 NOT_OWNER: Final = 10029
 MUST_BE_WEBSOCKET: Final = 10030
@@ -21,6 +22,7 @@ OTHER_REJECT: Final = 11030
 BAD_ARGUMENT: Final = 11043
 NOT_OPEN_ORDER: Final = 11044
 BAD_ARGUMENTS: Final = 11049
+SYSTEM_MAINTENANCE: Final = 11051
 POST_ONLY_REJECT: Final = 11054
 POST_ONLY_NOT_ALLOWED: Final = 11055
 INVALID_CREDENTIALS: Final = 13004
@@ -50,6 +52,7 @@ MESSAGES: Final[dict[int, str]] = {
     PRICE_TOO_HIGH: "price_too_high",
     NOT_ENOUGH_FUNDS: "not_enough_funds",
     BOOK_CLOSED: "book_closed",
+    LOCKED_BY_ADMIN: "locked_by_admin",
     TOO_MANY_REQUESTS: "too_many_requests",
     NOT_OWNER: "not_owner_of_order",
     MUST_BE_WEBSOCKET: "must_be_websocket_request",
@@ -59,6 +62,7 @@ MESSAGES: Final[dict[int, str]] = {
     BAD_ARGUMENT: "bad_argument",
     NOT_OPEN_ORDER: "not_open_order",
     BAD_ARGUMENTS: "bad_arguments",
+    SYSTEM_MAINTENANCE: "system_maintenance",
     POST_ONLY_REJECT: "post_only_reject",
     POST_ONLY_NOT_ALLOWED: "post_only_not_allowed",
     INVALID_CREDENTIALS: "invalid_credentials",

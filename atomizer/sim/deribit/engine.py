@@ -14,6 +14,7 @@ from atomizer.sim.deribit.ladders import Ladders
 from atomizer.sim.deribit.log import Heading
 from atomizer.sim.deribit.mmp import Protection
 from atomizer.sim.deribit.orders import Life, Order, PublicTrade, Status, Trade
+from atomizer.sim.deribit.platform import Platform
 from atomizer.sim.deribit.quotation import Quotation, View
 from atomizer.sim.deribit.settlement import Average, delivery_fee_e18, trading_day
 from atomizer.sim.deribit.stats import Tape
@@ -42,6 +43,7 @@ class Engine:
 
     def __init__(self, market: Market, accounts: tuple[Account, ...], *, seed: int, now_ns: int) -> None:
         self.market = market
+        self.platform = Platform()
         self.instruments = list_instruments(market.listings, now_ns // NS_PER_S)
         self.quotation = Quotation(market, self.instruments)
         self.books = {name: Book(FIFO) for name in self.instruments}

@@ -22,8 +22,8 @@ def get_time(call: Call) -> int:
     return call.now_ms
 
 
-def status(_call: Call) -> dict[str, Any]:
-    return {"locked": "false", "locked_indices": []}
+def status(call: Call) -> dict[str, Any]:
+    return call.engine.platform.status()
 
 
 def get_currencies(_call: Call) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ async def serve(
     app.router.add_get("/practice/books", shell.on_books)
     app.router.add_post("/practice/funding", shell.on_funding)
     app.router.add_post("/practice/freeze", shell.on_freeze)
+    app.router.add_post("/practice/platform", shell.on_platform)
     app.router.add_post("/practice/calm", wire.on_calm)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -101,6 +102,15 @@ class _Shell:
         """Pay the funding that is pending now."""
         self._venue.pay_funding(self._now())
         return web.json_response({"paid": True})
+
+    async def on_platform(self, request: web.Request) -> web.StreamResponse:
+        """{"maintenance": true} or {"price_index": "eth_usd", "locked": true}"""
+        try:
+            is_set = self._venue.set_platform(parse_json(await request.read()))
+        except Rejection:
+            is_set = False
+        status = web.HTTPOk.status_code if is_set else web.HTTPBadRequest.status_code
+        return web.json_response({"set": is_set}, status=status)
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

@@ -50,6 +50,7 @@ from atomizer.sim.market import Event, Market, RfqArrival
 
 HTTP_OK, HTTP_BAD_REQUEST, HTTP_TOO_MANY = 200, 400, 429
 _IDLE_NS = 600 * NS_PER_S  # a socket that is silent for longer is closed
+_ALWAYS = {"public/hello", "public/auth", "public/test", "public/set_heartbeat"}  # answered under maintenance, too
 _PATIENCE_NS = 10 * NS_PER_S  # for the answer to a test request
 
 
@@ -190,6 +191,13 @@ class Venue:
             "accounts": [self._ledger_of(holder) for holder in self._engine.holders.values()],
         }
 
+    def set_platform(self, state: Any) -> bool:
+        """See `Platform.set_state`; who listens is told."""
+        if not self._engine.platform.set_state(state):
+            return False
+        self._channels.announce_platform(state)
+        return True
+
     def books(self) -> dict[str, dict[str, Any]]:
         """What a client that heard everything must believe: see `Channels.books`."""
         return self._channels.books()
@@ -236,6 +244,8 @@ class Venue:
                 raise Rejection(codes.UNAUTHORIZED, "unauthorized")
             if not session.allows(method.area, method.level):
                 raise Rejection(codes.SCOPE_EXCEEDED, f"{method.area}:{method.level} is needed")
+        if request.method not in _ALWAYS:
+            self._engine.platform.check_open()
         self._charge(method, session, connection.remote if connection else "http", now_ns)
         params = specification.checked(request.method, request.params)
         self._engine.sweep(now_ns)

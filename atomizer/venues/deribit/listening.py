@@ -74,8 +74,11 @@ class Listening:
                     log.warning("%s: the list of instruments stays as it was: %s", VENUE, error)
 
     def renew_book(self, name: str) -> None:
-        """This book cannot be trusted until its next snapshot."""
-        self._on_book_lost(self.market.book_channel(name))
+        """This book cannot be trusted until its next snapshot. One that is shut is asked for when it opens again."""
+        channel = self.market.book_channel(name)
+        feed = self.market.book_feed(channel)
+        if feed is not None and not feed.is_shut:
+            self._on_book_lost(channel)
 
     async def keep_books(self, drop: Callable[[], None]) -> None:
         """Ask anew for each book that lost its sequence, and for no other."""

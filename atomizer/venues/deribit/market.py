@@ -32,6 +32,7 @@ from atomizer.venues.deribit.market_codec import (
     ticker_channel,
 )
 from atomizer.venues.deribit.names import to_deribit
+from atomizer.venues.deribit.platform import Platform
 
 _GAP: Final = STATUSES.index("gap")
 _BAD_LEVELS: Final = STATUSES.index("bad_levels")
@@ -51,16 +52,17 @@ class BookKind(StrEnum):
 class BookFeed:
     """One book channel: a snapshot, then changes that each name the one before; or whole books only.
 
-    Remembers nothing but the book: a compiled path may fill it in between. `on_lost` is called when the sequence broke
-    or a frame could not be believed; only a new snapshot helps then.
+    Remembers little but the book: a compiled path may fill it in between. `on_lost` is called when the sequence broke
+    or a frame could not be believed; only a new snapshot helps then. While it is shut, nothing of what comes is taken.
     """
 
-    __slots__ = ("_on_lost", "_parse", "book")
+    __slots__ = ("_on_lost", "_parse", "book", "is_shut")
 
     def __init__(self, parse: Callable[[Any], BookMessage], on_lost: Callable[[], None]) -> None:
         self.book = Book()
         self._parse = parse
         self._on_lost = on_lost
+        self.is_shut = False
 
     def on_frame(self, frame: memoryview, now_ns: int) -> bool:
         """The fast way. False: the frame was not understood and nothing has changed, so take the slow way.
@@ -68,6 +70,8 @@ class BookFeed:
         Raises:
             BadFrame: levels that make no book; it is dark, and was asked for again.
         """
+        if self.is_shut:
+            return True
         status = read_book(frame, self.book, now_ns)
         if status >= UNREAD:
             return False
@@ -79,6 +83,8 @@ class BookFeed:
 
     def __call__(self, data: Any, now_ns: int) -> None:
         """The slow way. Raises BadFrame, and the book is dark: corrupt data is worse than none."""
+        if self.is_shut:
+            return
         book = self.book
         try:
             message = self._parse(data)
@@ -103,6 +109,14 @@ class BookFeed:
         """The connection is gone; the next one sends a snapshot, and counts from anywhere."""
         self.book.darken()
         self.book.sequence = 0
+
+    def shut(self, *, is_shut: bool) -> None:
+        """Nobody trades it now, so its prices are none; once it is traded again, all of it is asked for anew."""
+        if is_shut and not self.is_shut:
+            self.book.darken()
+        elif self.is_shut and not is_shut:
+            self._on_lost()
+        self.is_shut = is_shut
 
     def _refuse(self) -> None:
         self._on_lost()
@@ -134,6 +148,7 @@ class MarketData:
     ) -> None:
         self._on_lost = on_lost
         self._kind = kind
+        self.platform = Platform()
         self._parse = parse_grouped_book if kind is BookKind.GROUPED else parse_book
         self._listeners = listeners
         self._listings: dict[str, Listing] = {}
@@ -157,6 +172,7 @@ class MarketData:
         for name in self._listings.keys() - self._books.keys():
             self._books[name] = BookFeed(self._parse, partial(self._on_lost, self.book_channel(name)))
         self._by_channel = {self.book_channel(name): feed for name, feed in self._books.items()}
+        self.obey()
         if self._listings != before:
             listed = [(listing.instrument, self._books[name].book) for name, listing in self._listings.items()]
             for listener in self._listeners:
@@ -184,6 +200,16 @@ class MarketData:
         found = (each.index_name for each in listed if each.instrument.contract.underlying == underlying)
         coin, _, quote = underlying.lower().partition("_")
         return next(found, f"{coin}_{quote or 'usd'}")
+
+    def obey(self) -> list[str]:
+        """Take no price from the books of what the platform does not trade now; which channels that are."""
+        shut = []
+        for name, listing in self._listings.items():
+            feed = self._books[name]
+            feed.shut(is_shut=bool(self.platform.why_shut(listing.index_name)))
+            if feed.is_shut:
+                shut.append(self.book_channel(name))
+        return shut
 
     def index_names(self) -> set[str]:
         return {listing.index_name for listing in self._listings.values()}

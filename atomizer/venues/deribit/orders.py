@@ -204,7 +204,9 @@ class OrderDesk:
         if not self.is_open:
             return "not connected: nothing was sent"
         listing = self._market.listing(order.instrument)
-        return off_terms(order, listing.instrument) if listing is not None else f"{order.instrument} is not listed here"
+        if listing is None:
+            return f"{order.instrument} is not listed here"
+        return self._market.platform.why_shut(listing.index_name) or off_terms(order, listing.instrument)
 
     # --- what we hear
 

@@ -85,6 +85,7 @@ class DeribitRest:
         self._http.start(self._orders.flush)
         try:
             self.clock_offset = await check_clock(self._rpc, self._wiring.now_ns, self._wiring.max_clock_offset_ns)
+            self._market.platform.on_status(await self._rpc.ask("public/status", {}))
             await self._log_in()
             if self._wiring.underlyings:
                 self._market.replace_listings(await fetch_listings(self._rpc, self._wiring.underlyings))

@@ -54,6 +54,7 @@ from atomizer.venues.deribit.opening import (
     renew,
 )
 from atomizer.venues.deribit.orders import OrderDesk
+from atomizer.venues.deribit.platform import CHANNEL as PLATFORM
 from atomizer.venues.deribit.profile import VENUE, Profile
 from atomizer.venues.deribit.quoting import QuoteDesk
 
@@ -269,6 +270,10 @@ class DeribitSession:
         mine = [underlying for underlying in self._underlyings if currencies_of([underlying])]
         trips = {f"user.mmp_trigger.{self._market.index_of(underlying)}" for underlying in mine}
         feeds |= dict.fromkeys(sorted(trips), self._on_trip)
+        await self._listening.listen_to_new({PLATFORM: self._on_platform}, speaks_first=False)
+        self._market.platform.on_status(await self._rpc.ask("public/status", {}))
+        if words := self._market.platform.words:
+            log.warning("%s: %s: nothing is sent there", VENUE, words)
         await self._listening.listen_privately(ORDERS, feeds)
         for order in await self._orders.open_orders():
             self._emit(order)
@@ -312,6 +317,16 @@ class DeribitSession:
     def _on_portfolio(self, data: Any, _now_ns: int) -> None:
         standing = parse_standing(data)
         self.standings[standing.currency] = standing
+
+    def _on_platform(self, data: Any, now_ns: int) -> None:
+        platform = self._market.platform
+        before = platform.words
+        platform.on_state(data)
+        if platform.words != before:
+            log.warning("%s: %s", VENUE, f"{platform.words}: nothing is sent there" if platform.words else "open again")
+        for channel in self._market.obey():
+            if self._reader is not None:
+                self._reader.on_channel(channel, now_ns)
 
     def _on_trip(self, data: Any, _now_ns: int) -> None:
         trip = parse_trip(data)
