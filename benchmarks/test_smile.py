@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from atomizer._core import smile
+from atomizer._core import chain, smile
 
 STRIKES = 20
 YEARS, FORWARD = 0.173, 84_604.0
@@ -43,4 +43,4 @@ def test_reprice(benchmark):
     benchmark.group = f"smile, volatility, price and Greeks of {CHAIN} options"
     strike = FORWARD * np.exp(np.linspace(-0.6, 0.6, CHAIN))
     out = np.zeros((5, CHAIN))
-    assert benchmark(smile.reprice, TRUE, strike > FORWARD, strike, FORWARD, YEARS, out) == 0
+    assert benchmark(chain.reprice, TRUE, strike > FORWARD, strike, FORWARD, YEARS, out) == 0

@@ -15,6 +15,7 @@ cdef struct Params:
     int64_t widen_nanos             # NANOS leaves the spread as it is, twice that doubles it; at most WIDEST of it
     int64_t skew_nanos              # signed: added to both prices after the spread is settled
     int64_t size_nanos[2]           # to show; 0 silences that side
+    bint is_round_fair              # quote round our own fair value, as if the book were empty and it were the mark
 
 # What of a book a quote depends on: an equal Market gives an equal quote. NO_PRICE where there is none.
 cdef struct Market:
@@ -26,9 +27,10 @@ cdef struct Quote:
 
 cdef void read_market(Book book, int64_t reference_size_nanos, Market* market) noexcept nogil
 
-# `mark_nanos` stands in for mid where a side is empty; NO_PRICE if the venue gives none.
+# `mark_nanos` stands in for mid where a side is empty; NO_PRICE if the venue gives none. Round fair there is no quote
+# without one, and below an aggression of NANOS none that would trade with the book: it stays a tick behind.
 cdef void desired_quote(
-    const Params* params, const Market* market, int64_t mark_nanos, int64_t tick_nanos, Quote* quote
+    const Params* params, const Market* market, int64_t mark_nanos, int64_t fair_nanos, int64_t tick_nanos, Quote* quote
 ) noexcept nogil
 
 cdef class QuoteParams:

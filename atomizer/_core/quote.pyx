@@ -67,8 +67,32 @@ cdef inline int128_t _half_of(int128_t spread, int64_t share_nanos) noexcept nog
     return whole // 2 + (rest + 2 * NANOS - 1) // (2 * NANOS)
 
 
-@cython.overflowcheck(False)
 cdef void desired_quote(
+    const Params* params, const Market* market, int64_t mark_nanos, int64_t fair_nanos, int64_t tick_nanos, Quote* quote
+) noexcept nogil:
+    cdef Market nobody
+    if not params.is_round_fair:
+        _quote(params, market, mark_nanos, tick_nanos, quote)
+        return
+    nobody.touch_nanos[BIDS] = nobody.touch_nanos[ASKS] = NO_PRICE
+    nobody.reference_nanos[BIDS] = nobody.reference_nanos[ASKS] = NO_PRICE
+    _quote(params, &nobody, fair_nanos, tick_nanos, quote)
+    if params.aggression_nanos < NANOS:
+        _stay_behind(market, tick_nanos, quote)
+
+
+cdef inline void _stay_behind(const Market* market, int64_t tick_nanos, Quote* quote) noexcept nogil:
+    """Back off to where nothing of the book is met."""
+    cdef int64_t bid = market.touch_nanos[BIDS], ask = market.touch_nanos[ASKS], behind
+    if ask != NO_PRICE and quote.price_nanos[BIDS] >= ask:
+        behind = floor_nanos(ask - 1, tick_nanos)
+        quote.price_nanos[BIDS] = behind if behind > 0 else NO_PRICE
+    if bid != NO_PRICE and quote.price_nanos[ASKS] != NO_PRICE and quote.price_nanos[ASKS] <= bid:
+        quote.price_nanos[ASKS] = ceil_nanos(bid + 1, tick_nanos) if bid < INT64_MAX - tick_nanos else NO_PRICE
+
+
+@cython.overflowcheck(False)
+cdef void _quote(
     const Params* params, const Market* market, int64_t mark_nanos, int64_t tick_nanos, Quote* quote
 ) noexcept nogil:
     cdef int128_t twice_mid, mid, bid, ask, half_spread, skew, wider
@@ -130,6 +154,7 @@ cdef class QuoteParams:
         ask_size_nanos,
         widen_nanos=NANOS,
         skew_nanos=0,
+        bint is_round_fair=False,
     ):
         cdef Params* params = &self.params
         params.aggression_nanos = _checked("aggression_nanos", aggression_nanos, 0, INT64_MAX)
@@ -141,9 +166,12 @@ cdef class QuoteParams:
         params.skew_nanos = _checked("skew_nanos", skew_nanos, -LARGEST_OFFSET_NANOS, LARGEST_OFFSET_NANOS)
         params.size_nanos[BIDS] = _checked("bid_size_nanos", bid_size_nanos, 0, INT64_MAX)
         params.size_nanos[ASKS] = _checked("ask_size_nanos", ask_size_nanos, 0, INT64_MAX)
+        params.is_round_fair = is_round_fair
 
 
-def quote(Book book not None, QuoteParams params not None, int64_t mark_nanos, int64_t tick_nanos):
+def quote(
+    Book book not None, QuoteParams params not None, int64_t mark_nanos, int64_t tick_nanos, int64_t fair_nanos=NO_PRICE
+):
     cdef Market market
     cdef Quote wanted
     if tick_nanos <= 0:
@@ -151,5 +179,5 @@ def quote(Book book not None, QuoteParams params not None, int64_t mark_nanos, i
     if book.dark:
         return NO_PRICE, NO_PRICE
     read_market(book, params.params.reference_size_nanos, &market)
-    desired_quote(&params.params, &market, mark_nanos, tick_nanos, &wanted)
+    desired_quote(&params.params, &market, mark_nanos, fair_nanos, tick_nanos, &wanted)
     return wanted.price_nanos[BIDS], wanted.price_nanos[ASKS]

@@ -95,12 +95,29 @@ cdef int _emit(Slot slot, bint is_bid, Action action, Refusal reason, const Orde
     return 1
 
 
+cdef inline void _want(Slot slot, const Market* market, Quote* wanted) noexcept nogil:
+    desired_quote(
+        &slot.params, market, slot.known.mark_nanos, slot.known.fair_nanos, slot.limits.tick_nanos, wanted
+    )
+
+
+cdef inline bint _is_behind(Slot slot, bint is_bid, int64_t price_nanos) noexcept nogil:
+    """Whether somebody else shows a better price of that side."""
+    cdef int64_t touch_nanos = slot.seen.touch_nanos[is_bid]
+    return touch_nanos != NO_PRICE and _nearer(is_bid, touch_nanos, price_nanos)
+
+
 cdef inline bint _may_keep(Slot slot, const Live* live, const Order* wanted) noexcept:
-    """Whether what rests is near enough to what we want: its place in the queue is worth something."""
+    """Whether what rests is near enough to what we want: its place in the queue is worth something.
+
+    But not behind the touch of the others, where nobody trades, when we want to be at it.
+    """
     cdef int64_t away_nanos = live.price_nanos - wanted.price_nanos
+    cdef bint is_bid = wanted.is_bid
     return (
         -slot.keep_price_nanos <= away_nanos <= slot.keep_price_nanos
         and slot.keep_size_nanos <= live.size_nanos <= wanted.size_nanos
+        and (_is_behind(slot, is_bid, wanted.price_nanos) or not _is_behind(slot, is_bid, live.price_nanos))
     )
 
 
@@ -201,7 +218,7 @@ cdef class Slot:
         wanted.price_nanos[BIDS] = wanted.price_nanos[ASKS] = NO_PRICE
         if not self.book.dark:
             read_market(self.book, self.params.reference_size_nanos, &market)
-            desired_quote(&self.params, &market, self.known.mark_nanos, self.limits.tick_nanos, &wanted)
+            _want(self, &market, &wanted)
         for is_bid in range(2):
             usd = _exposed(&self.live[is_bid], is_bid, wanted.price_nanos[is_bid])
             most = max(most, usd)
@@ -220,9 +237,7 @@ cdef class Slot:
         self.known.book_received_ns = self.book.received_ns
         if not self.book.dark:
             read_market(self.book, self.params.reference_size_nanos, &self.seen)
-            desired_quote(
-                &self.params, &self.seen, self.known.mark_nanos, self.limits.tick_nanos, &wanted
-            )
+            _want(self, &self.seen, &wanted)
         # The side that stands too near to the market goes first: every microsecond there is somebody else's.
         urgent = _nearer(True, self.live[BIDS].price_nanos, wanted.price_nanos[BIDS])
         count += _decide_side(self, gate, urgent, wanted.price_nanos[urgent], now_ns, rows)
@@ -246,7 +261,7 @@ cdef class Slot:
         if self.book.dark:
             return NO_PRICE, NO_PRICE
         read_market(self.book, self.params.reference_size_nanos, &market)
-        desired_quote(&self.params, &market, self.known.mark_nanos, self.limits.tick_nanos, &wanted)
+        _want(self, &market, &wanted)
         return wanted.price_nanos[BIDS], wanted.price_nanos[ASKS]
 
     def set_params(self, QuoteParams params not None):

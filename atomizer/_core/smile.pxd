@@ -6,6 +6,9 @@ cdef enum Fitted:
     BAD_INPUT = 1           # a point, weight, time or parameter out of its domain, which the .pyi gives
     TOO_FEW_POINTS = 2      # fewer than five different k that weigh more than nothing
 
+cdef enum:
+    FARTHEST_K = 20             # either way
+
 cdef struct Svi:
     double a
     double b
@@ -37,3 +40,6 @@ cdef class Smile:
     cdef readonly double rms_points
     cdef readonly double lowest
     cdef readonly double highest
+
+# ValueError by the array's name.
+cdef int check_length(str name, Py_ssize_t length, Py_ssize_t wanted) except -1

@@ -3,8 +3,7 @@
 w is the total variance to expiry (volatility squared times years) and k = ln(strike / forward); volatility as a
 fraction (0.8 is 80 %). A wrong figure is a named status or NaN, never a number; a wrong array is a ValueError.
 Sources: J. Gatheral, "A parsimonious arbitrage-free implied volatility parameterization" (2004); Zeliade Systems,
-"Quasi-explicit calibration of Gatheral's SVI model" (2009); J. Gatheral and A. Jacquier, "Arbitrage-free SVI volatility
-surfaces" (2014), for Durrleman's condition.
+"Quasi-explicit calibration of Gatheral's SVI model" (2009).
 """
 
 from typing import Final, final
@@ -52,7 +51,8 @@ def fit(k: NDArray[np.float64], volatility: NDArray[np.float64], weight: NDArray
 
     A miss is taken in total variance over its slope in volatility: to first order a miss in volatility. Variance is
     above 0 at every k, wings no steeper than 2 (Lee), m within 1.5 spans of k round its middle, sigma from 0.001 to 30
-    spans. At an m and sigma whose best variance would dip to 0, a is 0. A fit may admit arbitrage: ask `butterfly`.
+    spans. At an m and sigma whose best variance would dip to 0, a is 0. A fit may admit arbitrage: ask
+    `chain.butterfly`.
     Domain: |k| to 20, volatility 1e-6 to 100, weight 0 to 1e50, years 1e-9 to 1000.
 
     Raises:
@@ -69,40 +69,4 @@ def volatility_batch(smile: Smile, strike: NDArray[np.float64], forward: float, 
     """Rows of `out` (3 x n, C order) become volatility and its first and second derivative by k.
 
     Answers how many are NaN. Raises as `fit` does.
-    """
-
-def butterfly(smile: Smile, first: float, last: float, count: int) -> tuple[float, float]:
-    """(k, g): the lowest of Durrleman's g on `count` points of k, evenly apart; below 0 there is butterfly arbitrage.
-
-    g = (1 - k w'/2w)^2 - w'^2/4 (1/w + 1/4) + w''/2. Both NaN without a smile.
-
-    Raises:
-        ValueError: the grid does not go up within -20 to 20, or has fewer than two points.
-    """
-
-def calendar(earlier: Smile, later: Smile, first: float, last: float, count: int) -> tuple[float, float]:
-    """(k, rise): where total variance rises least from one expiry to the next; a `rise` below 0 is calendar arbitrage.
-
-    Raises:
-        ValueError: `later` does not expire later, or the grid is as `butterfly` refuses it.
-    """
-
-def reprice(
-    smile: Smile,
-    is_call: NDArray[np.bool_],
-    strike: NDArray[np.float64],
-    forward: float,
-    years: float,
-    out: NDArray[np.float64],
-) -> int:
-    """Rows of `out` (5 x n, C order) become price (USD), delta, gamma, vega, theta, as of `black76.greeks_batch`.
-
-    The smile moves with the forward: the volatility is that of k, whatever time has passed; `years` is what is left.
-    Greeks hold the volatility still. Answers how many columns are bad, hence NaN. Raises as `fit` does.
-    """
-
-def nanos_of_prices(price: NDArray[np.float64], out: NDArray[np.int64]) -> int:
-    """USD to nanos, nearest, half to even; NO_PRICE (the least int64) for NaN and from 9.2e9 USD on, up or down.
-
-    Answers how many have no price. Raises as `fit` does.
     """

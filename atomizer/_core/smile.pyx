@@ -1,16 +1,12 @@
-"""Smile of one expiry: raw SVI, its quasi-explicit fit, its arbitrage, and the chain that it prices.
+"""Smile of one expiry: raw SVI and its quasi-explicit fit.
 
 At fixed m and sigma the total variance is linear in a, d = rho b sigma and c = b sigma; what remains is a search in two
 dimensions, from the lowest cells of a grid. Nothing is random: equal points give equal bits.
 """
 
 cimport cython
-from libc.math cimport INFINITY, NAN, exp, fabs, fmax, fmin, isfinite, log, rint, sqrt
-from libc.stdint cimport int64_t
+from libc.math cimport INFINITY, NAN, exp, fabs, fmax, fmin, isfinite, log, sqrt
 from libc.stdlib cimport free, malloc
-
-from atomizer._core.black76 cimport greeks_job, value_options
-from atomizer._core.fixed cimport NANOS, NO_PRICE
 
 globals()["OK"] = <int>OK
 globals()["BAD_INPUT"] = <int>BAD_INPUT
@@ -18,19 +14,16 @@ globals()["TOO_FEW_POINTS"] = <int>TOO_FEW_POINTS
 
 cdef enum:
     PARAMETERS = 5      # of SVI, hence the fewest points
-    ROWS = 5            # of black76
     ACROSS = 13         # cells of the grid in m
     DEEP = 10           # and in log sigma
     STARTS = 4          # lowest cells that are descended from
     MOST_STEPS = 300    # of one descent
 
-cdef double FARTHEST_K = 20.0
 cdef double LEAST_VOLATILITY = 1e-6
 cdef double MOST_VOLATILITY = 100.0
 cdef double LEAST_YEARS = 1e-9
 cdef double MOST_YEARS = 1000.0
 cdef double MOST_WEIGHT = 1e50
-cdef double MOST_NANO_PRICE = 9.2e9     # USD; beyond it int64 nanos end
 # Bounds of the search, in spans of k: m from the middle, log sigma.
 cdef double FARTHEST_M = 1.5
 cdef double LEAST_LOG_SIGMA = log(1e-3)
@@ -398,7 +391,7 @@ cdef class Smile:
         )
 
 
-cdef int _check_length(str name, Py_ssize_t length, Py_ssize_t wanted) except -1:
+cdef int check_length(str name, Py_ssize_t length, Py_ssize_t wanted) except -1:
     if length != wanted:
         raise ValueError(f"{name} must have {wanted} items, not {length}")
     return 0
@@ -408,8 +401,8 @@ def fit(const double[::1] k, const double[::1] volatility, const double[::1] wei
     cdef Smile made = Smile.__new__(Smile)
     cdef Py_ssize_t count = k.shape[0], i
     cdef double* scratch
-    _check_length("volatility", volatility.shape[0], count)
-    _check_length("weight", weight.shape[0], count)
+    check_length("volatility", volatility.shape[0], count)
+    check_length("weight", weight.shape[0], count)
     if count < PARAMETERS:
         made.status = TOO_FEW_POINTS
         return made
@@ -450,8 +443,8 @@ def volatility(Smile smile not None, double strike, double forward):
 def volatility_batch(Smile smile not None, const double[::1] strike, double forward, double[:, ::1] out):
     cdef Py_ssize_t count = strike.shape[0], bad = 0, i
     cdef Curve at
-    _check_length("out", out.shape[0], 3)
-    _check_length("each row of out", out.shape[1], count)
+    check_length("out", out.shape[0], 3)
+    check_length("each row of out", out.shape[1], count)
     with nogil:
         for i in range(count):
             at = volatility_at(&smile.svi, log(strike[i] / forward) if strike[i] > 0.0 and forward > 0.0 else NAN)
@@ -459,88 +452,4 @@ def volatility_batch(Smile smile not None, const double[::1] strike, double forw
             out[1, i] = at.slope
             out[2, i] = at.curvature
             bad += at.value != at.value
-    return bad
-
-
-cdef int _check_grid(double first, double last, Py_ssize_t count) except -1:
-    if not (-FARTHEST_K <= first < last <= FARTHEST_K and count >= 2):
-        raise ValueError(f"a grid goes up within -20 to 20 by two points or more, not {first} to {last} by {count}")
-    return 0
-
-
-def butterfly(Smile smile not None, double first, double last, Py_ssize_t count):
-    cdef double worst_k = NAN, worst = INFINITY, k, g
-    cdef Py_ssize_t i
-    _check_grid(first, last, count)
-    for i in range(count):
-        k = first + (last - first) * i / (count - 1)
-        g = durrleman(&smile.svi, k)
-        if g != g:
-            return NAN, NAN
-        if g < worst:
-            worst_k = k
-            worst = g
-    return worst_k, worst
-
-
-def calendar(Smile earlier not None, Smile later not None, double first, double last, Py_ssize_t count):
-    cdef double worst_k = NAN, worst = INFINITY, k, rise
-    cdef Py_ssize_t i
-    _check_grid(first, last, count)
-    if later.svi.years <= earlier.svi.years:
-        raise ValueError(f"the later smile must expire later: {later.svi.years} years after {earlier.svi.years}")
-    for i in range(count):
-        k = first + (last - first) * i / (count - 1)
-        rise = variance_at(&later.svi, k).value - variance_at(&earlier.svi, k).value
-        if rise != rise:
-            return NAN, NAN
-        if rise < worst:
-            worst_k = k
-            worst = rise
-    return worst_k, worst
-
-
-cdef object _calls(object is_call):
-    view = memoryview(is_call)
-    if view.format != "?":
-        raise ValueError(f"is_call must be of type '?', not {view.format!r}")
-    return view.cast("B")
-
-
-def reprice(Smile smile not None, is_call, const double[::1] strike, double forward, double years, double[:, ::1] out):
-    cdef const unsigned char[::1] calls = _calls(is_call)
-    cdef Py_ssize_t count = strike.shape[0], bad, i
-    cdef greeks_job job
-    cdef double* scratch
-    _check_length("is_call", calls.shape[0], count)
-    _check_length("out", out.shape[0], ROWS)
-    _check_length("each row of out", out.shape[1], count)
-    if count == 0:
-        return 0
-    scratch = <double*>malloc(4 * count * sizeof(double))
-    if scratch == NULL:
-        raise MemoryError
-    job = greeks_job(
-        &calls[0], scratch, scratch + count, scratch + 2 * count, scratch + 3 * count, &out[0, 0], count
-    )
-    with nogil:
-        for i in range(count):
-            scratch[i] = forward
-            scratch[count + i] = strike[i]      # a copy, so `out` may lie over it
-            scratch[2 * count + i] = years
-            scratch[3 * count + i] = volatility_of(&smile.svi, strike[i], forward)
-        bad = value_options(&job)
-    free(scratch)
-    return bad
-
-
-def nanos_of_prices(const double[::1] price, int64_t[::1] out):
-    cdef Py_ssize_t bad = 0, i
-    _check_length("out", out.shape[0], price.shape[0])
-    for i in range(price.shape[0]):
-        if fabs(price[i]) < MOST_NANO_PRICE:
-            out[i] = <int64_t>rint(price[i] * NANOS)
-        else:
-            out[i] = NO_PRICE
-            bad += 1
     return bad

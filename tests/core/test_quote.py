@@ -130,6 +130,15 @@ def test_danger_stretches_the_finished_spread_round_its_own_middle():
     assert quoted([100], [101], widen_nanos=2 * NANOS, skew_nanos=nanos(1)) == (Decimal("100.5"), Decimal("102.5"))
 
 
+def test_round_fair_the_book_only_holds_back_what_would_trade():
+    """Half a spread each side of our own value, wherever the market is; but no post-only side meets the book."""
+    round_fair = QuoteParams(**PLAIN | {"is_round_fair": True, "spread_share_nanos": NANOS // 50})
+    assert quote(booked([90], [110]), round_fair, NO_PRICE, TICK, nanos(100)) == (nanos(99), nanos(101))
+    assert quote(booked([90], [95]), round_fair, NO_PRICE, TICK, nanos(100)) == (nanos("94.9"), nanos(101))
+    assert quote(booked([105], [110]), round_fair, NO_PRICE, TICK, nanos(100)) == (nanos(99), nanos("105.1"))
+    assert quote(booked([90], [110]), round_fair, nanos(100), TICK) == (NO_PRICE, NO_PRICE)
+
+
 @pytest.mark.parametrize("side", ["bid_size_nanos", "ask_size_nanos"])
 def test_one_sided_mode_shows_one_side_where_it_would_stand_anyway(side):
     """A size of 0 silences its side and leaves the other's price alone."""
@@ -179,16 +188,18 @@ params = st.fixed_dictionaries(
         "skew_nanos": st.one_of(st.integers(-50, 50), st.integers(-(MOST // 4), MOST // 4)),
         "bid_size_nanos": st.integers(0, 3),
         "ask_size_nanos": st.integers(0, 3),
+        "is_round_fair": st.booleans(),
     }
 )
 
 
-marks_and_ticks = st.tuples(st.one_of(prices, st.just(NO_PRICE)), st.one_of(st.integers(1, 20), st.integers(1, MOST)))
+some_prices = st.one_of(prices, st.just(NO_PRICE))
+values = st.tuples(some_prices, st.one_of(st.integers(1, 20), st.integers(1, MOST)), some_prices)
 
 
-@given(levels, prices, st.dictionaries(prices, st.integers(1, 9), max_size=2), marks_and_ticks, params)
-@settings(max_examples=1500, deadline=None)
-def test_any_market_is_quoted_as_the_fractions_say(sizes, middle, own, mark_and_tick, chosen):
+@given(levels, prices, st.dictionaries(prices, st.integers(1, 9), max_size=2), values, params)
+@settings(max_examples=2000, deadline=None)
+def test_any_market_is_quoted_as_the_fractions_say(sizes, middle, own, values, chosen):
     """Over the whole range of int64 the compiled quote equals the guide's sentences in fractions."""
     bids = sorted(((p, s) for p, s in sizes.items() if p < middle), reverse=True)
     asks = sorted((p, s) for p, s in sizes.items() if p >= middle)
@@ -198,4 +209,5 @@ def test_any_market_is_quoted_as_the_fractions_say(sizes, middle, own, mark_and_
     for price, size in own.items():
         book.set_own(price < middle, price, size)
         reference.set_own(price < middle, price, size)
-    assert quote(book, QuoteParams(**chosen), *mark_and_tick) == reference_quote(reference, *mark_and_tick, chosen)
+    mark, tick, fair = values
+    assert quote(book, QuoteParams(**chosen), mark, tick, fair) == reference_quote(reference, mark, tick, chosen, fair)

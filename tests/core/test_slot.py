@@ -90,8 +90,16 @@ def test_nothing_comes_out_twice():
 def test_an_order_within_its_threshold_keeps_its_place():
     """A desired price that moved no further than the threshold leaves the order where it is; one further moves it."""
     bench = quoted()
-    assert bench.market(1_000 + TICK, 1_100) == []
-    assert bench.market(1_000 + 2 * TICK, 1_100) == [(REPLACE, True, "OK", 1_020, 5)]
+    assert bench.market(1_000 - TICK, 1_100) == []
+    assert bench.market(1_000 - 2 * TICK, 1_100) == [(REPLACE, True, "OK", 980, 5)]
+
+
+def test_an_order_behind_the_touch_is_not_kept_when_we_want_to_be_at_it():
+    """Within its threshold too, an order follows when others show a better price than it and not than what we want."""
+    bench = quoted()
+    assert bench.market(1_000 + TICK, 1_100) == [(REPLACE, True, "OK", 1_010, 5)]
+    bench.slot.settle(True, 1_010, 5)
+    assert bench.market(1_010, 1_100 - TICK) == [(REPLACE, False, "OK", 1_090, 5)]
 
 
 def test_an_order_filled_down_to_its_rest_is_replaced():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from atomizer._core import black76, smile
+from atomizer._core import black76, chain, smile
 from tests.reference.reference_smile import best_miss
 
 SLICES = json.loads(
@@ -53,7 +53,7 @@ def points_of(one):
 @given(smiles, st.integers(7, 40), st.floats(0.4, 1.0))
 def test_a_smile_without_arbitrage_is_recovered(true, count, reach):
     """Points on an SVI without arbitrage give it back, to 1e-6 of volatility at every k between them."""
-    assume(smile.butterfly(true, -reach, reach, 101)[1] >= 0)
+    assume(chain.butterfly(true, -reach, reach, 101)[1] >= 0)
     k = np.linspace(-reach, reach, count)
     fitted = smile.fit(k, curve(true, k)[0].copy(), np.ones(count), true.years)
     assert (fitted.status, fitted.points) == (smile.OK, count)
@@ -95,7 +95,7 @@ def test_recorded_smiles_are_fitted_within_bid_and_ask(one):
     assert miss_of(fitted, k, middle, weight) <= best_miss(k, middle, weight, years) * (1 + 1e-6)
     assert fitted.rms_points == pytest.approx(100 * sqrt(np.average((fair - middle) ** 2, weights=weight)))
     assert (fitted.lowest, fitted.highest) == (k.min(), k.max())
-    assert smile.butterfly(fitted, fitted.lowest, fitted.highest, 201)[1] >= 0
+    assert chain.butterfly(fitted, fitted.lowest, fitted.highest, 201)[1] >= 0
 
 
 def test_recorded_smiles_rise_with_expiry():
@@ -103,7 +103,7 @@ def test_recorded_smiles_rise_with_expiry():
     fitted = [smile.fit(*points_of(one)) for one in SLICES]
     for earlier, later in pairwise(fitted):
         low, high = max(earlier.lowest, later.lowest), min(earlier.highest, later.highest)
-        assert smile.calendar(earlier, later, low, high, 201)[1] > 0
+        assert chain.calendar(earlier, later, low, high, 201)[1] > 0
 
 
 def test_equal_points_give_equal_bits():
@@ -142,7 +142,7 @@ def test_g_is_the_sign_of_a_butterfly(of, k):
         black76.greeks(True, 1.0, at, of.years, smile.volatility(of, at, 1.0)).price
         for at in (strike - step, strike, strike + step)
     ]
-    _, g = smile.butterfly(of, k, k + 1e-9, 2)
+    _, g = chain.butterfly(of, k, k + 1e-9, 2)
     width = smile.volatility(of, strike, 1.0) * sqrt(of.years)
     d2 = -k / width - width / 2
     density = g * exp(-d2 * d2 / 2) / (strike * width * sqrt(2 * pi))
@@ -158,7 +158,7 @@ def test_butterfly_arbitrage_is_told_with_its_place():
     root = np.hypot(x, sigma)
     w, slope, bend = a + b * (rho * x + root), b * (rho + x / root), b * sigma**2 / root**3
     g = (1 - k * slope / (2 * w)) ** 2 - slope**2 / 4 * (1 / w + 0.25) + bend / 2
-    worst_k, worst = smile.butterfly(smile.smile_of(*VOGT), -1.5, 1.5, 301)
+    worst_k, worst = chain.butterfly(smile.smile_of(*VOGT), -1.5, 1.5, 301)
     assert worst < 0
     assert (worst_k, worst) == (pytest.approx(k[g.argmin()]), pytest.approx(g.min()))
 
@@ -166,14 +166,14 @@ def test_butterfly_arbitrage_is_told_with_its_place():
 def test_calendar_arbitrage_is_told_with_its_place_and_size():
     """Where a later expiry has less total variance, the greatest fall and its k are told; else how little it rises."""
     peak = smile.smile_of(0.04, 0.2, 0.0, 0.25, 0.1, 0.5)
-    k, rise = smile.calendar(peak, flat(0.3, 1.0), -1.0, 1.0, 201)
+    k, rise = chain.calendar(peak, flat(0.3, 1.0), -1.0, 1.0, 201)
     assert (k, rise) == (-1.0, pytest.approx(0.09 - 0.04 - 0.2 * sqrt(1.25**2 + 0.01)))
-    k, rise = smile.calendar(
+    k, rise = chain.calendar(
         flat(0.3, 0.5), peak_later := smile.smile_of(0.04, 0.2, 0.0, 0.25, 0.1, 1.0), -1.0, 1.0, 201
     )
     assert (k, rise) == (pytest.approx(0.25), pytest.approx(0.06 - 0.045))
     with pytest.raises(ValueError, match="must expire later"):
-        smile.calendar(peak_later, flat(0.3, 0.5), -1.0, 1.0, 201)
+        chain.calendar(peak_later, flat(0.3, 0.5), -1.0, 1.0, 201)
 
 
 GOOD = [np.linspace(-0.4, 0.4, 7), np.full(7, 0.6), np.ones(7), 0.25]
@@ -215,10 +215,10 @@ def assert_silent(made):
     figures = (made.a, made.b, made.rho, made.m, made.sigma, made.years, made.rms_points, made.lowest, made.highest)
     assert all(isnan(figure) for figure in figures)
     assert isnan(smile.volatility(made, 100.0, 100.0))
-    assert all(isnan(figure) for figure in smile.butterfly(made, -1.0, 1.0, 11))
-    assert all(isnan(figure) for figure in smile.calendar(made, flat(0.5, 1.0), -1.0, 1.0, 11))
+    assert all(isnan(figure) for figure in chain.butterfly(made, -1.0, 1.0, 11))
+    assert all(isnan(figure) for figure in chain.calendar(made, flat(0.5, 1.0), -1.0, 1.0, 11))
     out = np.zeros((5, 2))
-    assert smile.reprice(made, np.array([True, False]), np.array([90.0, 110.0]), 100.0, 0.1, out) == 2
+    assert chain.reprice(made, np.array([True, False]), np.array([90.0, 110.0]), 100.0, 0.1, out) == 2
     assert np.isnan(out).all()
 
 
@@ -265,7 +265,7 @@ def test_a_chain_is_priced_at_its_fair_volatilities(of, move, count):
     strike = 60_000.0 * np.exp(np.linspace(-0.5, 0.5, count))
     is_call = np.arange(count) % 2 == 0
     out = np.zeros((5, count))
-    assert smile.reprice(of, is_call, strike, forward, years, out) == 0
+    assert chain.reprice(of, is_call, strike, forward, years, out) == 0
     for column, (call, at) in enumerate(zip(is_call, strike, strict=True)):
         fair = of.a + of.b * (of.rho * (log(at / forward) - of.m) + np.hypot(log(at / forward) - of.m, of.sigma))
         volatility = smile.volatility(of, at, forward)
@@ -276,9 +276,9 @@ def test_a_chain_is_priced_at_its_fair_volatilities(of, move, count):
 def test_one_bad_strike_spoils_its_column_only():
     """A strike that is none is NaN in its column, counted, and leaves the others alone."""
     strike, out = np.array([90.0, -1.0, nan, 110.0]), np.zeros((5, 4))
-    assert smile.reprice(flat(0.5, 0.5), np.ones(4, bool), strike, 100.0, 0.5, out) == 2
+    assert chain.reprice(flat(0.5, 0.5), np.ones(4, bool), strike, 100.0, 0.5, out) == 2
     assert np.isnan(out).all(axis=0).tolist() == [False, True, True, False]
-    assert smile.reprice(flat(0.5, 0.5), np.ones(4, bool), strike, nan, 0.5, out) == 4
+    assert chain.reprice(flat(0.5, 0.5), np.ones(4, bool), strike, nan, 0.5, out) == 4
     rows = np.zeros((3, 4))
     assert smile.volatility_batch(flat(0.5, 0.5), strike, 100.0, rows) == 2
 
@@ -287,7 +287,7 @@ def test_prices_become_nanos_or_no_price():
     """The nearest nano, half to even; what is no number, or does not fit, is NO_PRICE and counted."""
     price = np.array([0.0, 1.25, 2.5e-9, 3.5e-9, -1e-9, 9e9, nan, inf, -inf, 9.3e9])
     out = np.zeros(10, np.int64)
-    assert smile.nanos_of_prices(price, out) == 4
+    assert chain.nanos_of_prices(price, out) == 4
     assert out.tolist() == [0, 1_250_000_000, 2, 4, -1, 9 * 10**18] + [NO_PRICE] * 4
 
 
@@ -300,13 +300,13 @@ def test_prices_become_nanos_or_no_price():
         lambda: smile.fit(np.zeros(10)[::2], np.ones(5), np.ones(5), 1.0),
         lambda: smile.volatility_batch(flat(0.5, 1.0), np.ones(5), 1.0, np.zeros((3, 4))),
         lambda: smile.volatility_batch(flat(0.5, 1.0), np.ones(5), 1.0, np.zeros((2, 5))),
-        lambda: smile.reprice(flat(0.5, 1.0), np.ones(5), np.ones(5), 1.0, 1.0, np.zeros((5, 5))),
-        lambda: smile.reprice(flat(0.5, 1.0), np.ones(4, bool), np.ones(5), 1.0, 1.0, np.zeros((5, 5))),
-        lambda: smile.reprice(flat(0.5, 1.0), np.ones(5, bool), np.ones(5), 1.0, 1.0, np.zeros((4, 5))),
-        lambda: smile.nanos_of_prices(np.ones(5), np.zeros(4, np.int64)),
-        lambda: smile.butterfly(flat(0.5, 1.0), 1.0, -1.0, 11),
-        lambda: smile.butterfly(flat(0.5, 1.0), -1.0, nan, 11),
-        lambda: smile.calendar(flat(0.5, 1.0), flat(0.5, 2.0), -1.0, 1.0, 1),
+        lambda: chain.reprice(flat(0.5, 1.0), np.ones(5), np.ones(5), 1.0, 1.0, np.zeros((5, 5))),
+        lambda: chain.reprice(flat(0.5, 1.0), np.ones(4, bool), np.ones(5), 1.0, 1.0, np.zeros((5, 5))),
+        lambda: chain.reprice(flat(0.5, 1.0), np.ones(5, bool), np.ones(5), 1.0, 1.0, np.zeros((4, 5))),
+        lambda: chain.nanos_of_prices(np.ones(5), np.zeros(4, np.int64)),
+        lambda: chain.butterfly(flat(0.5, 1.0), 1.0, -1.0, 11),
+        lambda: chain.butterfly(flat(0.5, 1.0), -1.0, nan, 11),
+        lambda: chain.calendar(flat(0.5, 1.0), flat(0.5, 2.0), -1.0, 1.0, 1),
     ],
 )
 def test_a_wrong_array_or_grid_is_an_error(call):

@@ -124,7 +124,8 @@ class Day:
         order = self.resting.get((name, is_bid))
         left = order.remaining if order is not None and order.status is Status.OPEN else 0
         self.seen[name, is_bid] = left
-        self.slots[name].settle(is_bid, order.limit_price if left else 0, left, 1 if left else 0, now_ns)
+        price = order.limit_price if left else 0
+        self.slots[name].settle(is_bid, price, left, nonce=1 if left else 0, now_ns=now_ns)
 
     # what we hear and answer
 

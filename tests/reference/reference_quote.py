@@ -22,8 +22,37 @@ def _placed(reference, mid, aggression, improvement, toward):
     return reference + toward * improvement
 
 
-def reference_quote(book, mark, tick, params) -> tuple[int, int]:
+def reference_quote(book, mark, tick, params, fair=NO_PRICE) -> tuple[int, int]:
     """`params` is a dict of the arguments of QuoteParams."""
+    if not params.get("is_round_fair"):
+        return _round_market(book, mark, tick, params)
+    if book.dark:
+        return NO_PRICE, NO_PRICE
+    bid, ask = _round_market(_Nobody(), fair, tick, params)
+    if params["aggression_nanos"] >= 10**9:
+        return bid, ask
+    best_bid, best_ask = book.best(is_bid=True), book.best(is_bid=False)
+    if best_ask != NO_PRICE and bid >= best_ask:
+        bid = (best_ask - 1) // tick * tick or NO_PRICE
+    if NO_PRICE not in (best_bid, ask) and ask <= best_bid:
+        ask = -(-(best_bid + 1) // tick) * tick
+    return bid, ask if ask <= MOST else NO_PRICE
+
+
+class _Nobody:
+    """A book with nobody in it."""
+
+    dark = False
+
+    def best(self, *, is_bid):
+        del is_bid
+        return NO_PRICE
+
+    def levels(self, _is_bid):
+        return []
+
+
+def _round_market(book, mark, tick, params) -> tuple[int, int]:
     bid, ask = book.best(is_bid=True), book.best(is_bid=False)
     if book.dark:
         return NO_PRICE, NO_PRICE

@@ -128,7 +128,7 @@ class ReferenceSlot:
     def exposed(self, now_ns):
         """What lives of ours against what we want now, times its size; all of it without a price to stand at."""
         self._read_frame(now_ns)
-        wanted = quote(self.book, self.params, self.mark[0], self.tick)
+        wanted = quote(self.book, self.params, self.mark[0], self.tick, self.fair[0])
         most = 0
         for is_bid, price in zip((True, False), wanted, strict=True):
             nearest, side = self._nearest(is_bid), self.sides[is_bid]
@@ -142,7 +142,7 @@ class ReferenceSlot:
         self._read_frame(now_ns)
         self.unsettled = False
         self.seen = self.market()
-        bid, ask = quote(self.book, self.params, self.mark[0], self.tick)
+        bid, ask = quote(self.book, self.params, self.mark[0], self.tick, self.fair[0])
         wanted = {True: bid, False: ask}
         rested = self.sides[True].rests
         bid_stands_too_high = rested is not None and rested[0] > bid
@@ -164,7 +164,7 @@ class ReferenceSlot:
             return self._pull_unless_allowed(is_bid, side.sent, now_ns)
         if side.settled_ns:
             self.unsettled = True
-        if side.rests and (side.settled_ns or self._may_stay(side.rests, want)):
+        if side.rests and (side.settled_ns or self._may_stay(is_bid, side.rests, want)):
             return self._pull_unless_allowed(is_bid, side.rests, now_ns)
         if side.settled_ns:
             return []
@@ -185,9 +185,15 @@ class ReferenceSlot:
             return self._pull(is_bid, refusal)
         return self._pull_unless_allowed(is_bid, side.rests, now_ns)
 
-    def _may_stay(self, rests, want):
+    def _may_stay(self, is_bid, rests, want):
         keep_price, keep_size = self.keep
-        return abs(rests[0] - want[0]) <= keep_price and keep_size <= rests[1] <= want[1]
+        is_near = abs(rests[0] - want[0]) <= keep_price and keep_size <= rests[1] <= want[1]
+        return is_near and (self._is_behind(is_bid, want[0]) or not self._is_behind(is_bid, rests[0]))
+
+    def _is_behind(self, is_bid, price):
+        """Whether others show a better price."""
+        touch = self.seen[0 if is_bid else 1]
+        return touch is not None and (touch > price if is_bid else touch < price)
 
     def _pull_unless_allowed(self, is_bid, order, now_ns):
         refusal = self._ask_gate(is_bid, order, now_ns, rests=True)
