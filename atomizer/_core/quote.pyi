@@ -39,9 +39,7 @@ class QuoteParams:
         NANOS a side that would trade with the book stays a tick behind it instead.
         """
 
-def quote(
-    book: Book, params: QuoteParams, mark_nanos: int, tick_nanos: int, fair_nanos: int = ...
-) -> tuple[int, int]:
+def quote(book: Book, params: QuoteParams, mark_nanos: int, tick_nanos: int, fair_nanos: int = ...) -> tuple[int, int]:
     """Bid and ask, NO_PRICE for a side that shows nothing. `mark_nanos` is NO_PRICE when the venue gives none.
 
     Without a mark, a book with an empty side gives no quote; without a fair value none is round it; a dark book never

@@ -20,6 +20,7 @@ from atomizer.app.funding import Funding
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_accounts import SAMPLE_EVERY_S, WRITE_EVERY_S, Accounts
 from atomizer.app.market_making_choice import Choice
+from atomizer.app.market_making_fair import FIT_EVERY_S, Fairs
 from atomizer.app.market_making_lane import QuoteLane
 from atomizer.app.market_making_parts import (
     build_core_gate,
@@ -123,6 +124,12 @@ class MarketMaking:
             doubting=ledger.state.doubting,
             move_window_ns=settings.market_maker.move_window.ns,
         )
+        self.fairs: Fairs | None = None  # None: quotes stand round the market
+        if settings.market_maker.fair == "smile":
+            most_rms = float(settings.market_maker.smile_most_rms)
+            max_age_ns = settings.risk.max_mark_age.ns
+            self.fairs = Fairs(self.lane, self.venue, max_mark_age_ns=max_age_ns, most_rms=most_rms)
+            self.rules.unpriced = self.fairs.unpriced
         self.shield = Shield(
             self.venue,
             build_protections(settings, underlyings),
@@ -172,6 +179,8 @@ class MarketMaking:
     def on_mark(self, mark: Mark) -> None:
         self.rules.moves.note(mark.instrument.partition("-")[0], mark.index_nanos, mark.now_ns)
         self.lane.on_mark(mark)
+        if self.fairs is not None:
+            self.fairs.on_mark(mark)
 
     def on_dark(self) -> None:
         """Nothing can be pulled without a connection; the venue does it (cancel on disconnect)."""
@@ -237,6 +246,9 @@ class MarketMaking:
         self.choice.begin(self._clock_ns())
         if self.emergency.killed:
             return
+        if self.fairs is not None:
+            await self.fairs.fit(self._clock_ns())
+            self._chores.every(FIT_EVERY_S, self._fit)
         self.phase = "quoting"
         self._begin()
         self._chores.every(self.settings.market_maker.refresh, self._look)
@@ -323,6 +335,10 @@ class MarketMaking:
         now_ns = self._clock_ns()
         self.rules.renew(now_ns)
         self.lane.look(now_ns)
+
+    async def _fit(self) -> None:
+        if self.fairs is not None:
+            await self.fairs.fit(self._clock_ns())
 
     def _was_asked(self, client_id: str) -> bool:
         """Whether the end of an order was our own wish."""

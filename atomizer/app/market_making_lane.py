@@ -350,6 +350,7 @@ def params_of(rule: Rule) -> QuoteParams:
         ask_size_nanos=rule.ask_size_nanos,
         widen_nanos=rule.widen_nanos,
         skew_nanos=rule.skew_nanos,
+        is_round_fair=rule.is_round_fair,
     )
 
 

@@ -75,6 +75,7 @@ def build_params(settings: Settings) -> MakerParams:
         size_nanos=maker.size.nanos,
         shows_bids=not maker.ask_only,
         shows_asks=not maker.bid_only,
+        is_round_fair=maker.fair == "smile",
         spread=SpreadParams(
             iv=float(maker.widen_iv),
             calm_iv=float(maker.calm_iv),
@@ -120,6 +121,7 @@ def build_limits(settings: Settings, instrument: Instrument) -> InstrumentLimits
         mark_band_share_nanos=risk.price_band_bps * NANOS // BPS,
         max_book_age_ns=risk.max_book_age.ns,
         max_mark_age_ns=risk.max_mark_age.ns,
+        fair_band_share_nanos=risk.fair_band_bps * NANOS // BPS if settings.market_maker.fair == "smile" else None,
     )
 
 

@@ -28,6 +28,7 @@ def quote_row(making: MarketMaking, quoted: Quoted) -> QuoteRow:
         market_bid_nanos=known(book.best_bid()),
         market_ask_nanos=known(book.best_ask()),
         mark_nanos=mark.mark_nanos if mark is not None else None,
+        fair_nanos=making.fairs.nanos.get(quoted.name) if making.fairs is not None else None,
         position_nanos=making.ledger.state.portfolio.amount_nanos(quoted.name),
         why=", ".join(
             f"{word} {why}"
@@ -55,7 +56,8 @@ def reason(making: MarketMaking, quoted: Quoted, side: Side) -> str:
     if limit := making.rules.why.get((quoted.name, side)):
         return limit.value
     refusal = REASONS[quoted.slot.refusal(side is Side.BUY)]
-    return "" if refusal == "OK" else refusal.lower()
+    is_none = refusal == "OK" or (refusal == "RATE" and making.is_dry)  # where nothing leaves, nothing is too often
+    return "" if is_none else refusal.lower()
 
 
 def build_making_snapshot(making: MarketMaking, tape: Tape, now_ns: int) -> Snapshot:
@@ -96,6 +98,7 @@ def build_making_snapshot(making: MarketMaking, tape: Tape, now_ns: int) -> Snap
             refusals=making.lane.refusals,
             uptime=stood.uptime,
             at_touch=stood.at_touch,
+            smiles=making.fairs.rows(now_ns) if making.fairs is not None else (),
             quotes=tuple(quote_row(making, quoted) for quoted in making.lane),
         ),
     )

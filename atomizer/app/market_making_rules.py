@@ -46,6 +46,7 @@ class Rules:
         self._doubting = doubting
         self.moves = Moves(move_window_ns)
         self.paused: Callable[[], frozenset[str]] = frozenset  # underlyings of which nothing may be shown now
+        self.unpriced: Callable[[int], Mapping[str, Reason]] = _all_priced  # instruments without a fair value, and why
         self.why: dict[tuple[str, Side], Reason] = {}  # of each side that shows less than was wanted
         self.lost = Reason.OK  # MAX_DAILY_LOSS or MAX_DRAWDOWN: then only what reduces a position is shown
         self.use(limits, room)
@@ -65,6 +66,7 @@ class Rules:
         wanted = self._ask(View(now_ns, seen, self._net(now_ns), self.moves.shares()))
         paused = self.paused()
         silent = {each.name: Reason.PROTECTION for each in quoted if each.instrument.contract.underlying in paused}
+        silent |= self.unpriced(now_ns)
         silent |= {each.name: why for each in quoted if (why := self._unsigned(each.name, marks[each.name]))}
         lines = [
             Line(
@@ -150,6 +152,10 @@ class Rules:
     def _fresh(self, name: str, now_ns: int) -> Mark | None:
         mark = self._mark(name)
         return mark if mark is not None and now_ns - mark.now_ns <= self._limits.max_mark_age_ns else None
+
+
+def _all_priced(_now_ns: int) -> Mapping[str, Reason]:
+    return {}
 
 
 def _see(quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:

@@ -31,7 +31,14 @@ def _cells(row: QuoteRow) -> tuple[str, ...]:
     if bid is not None and ask is not None:
         mid, spread = f"{(bid + ask) / 2e9:g}", format_nanos(ask - bid)
         bps = f"{(ask - bid) * 20_000 / (bid + ask):.0f}"
-    prices = (_price(bid), _price(ask), mid, _price(row.mark_nanos), spread, bps)
+    prices = (
+        _price(bid),
+        _price(ask),
+        mid,
+        _price(row.mark_nanos if row.fair_nanos is None else row.fair_nanos),
+        spread,
+        bps,
+    )
     return (row.instrument, *prices, _price(row.market_bid_nanos), _price(row.market_ask_nanos), row.why)
 
 

@@ -118,6 +118,8 @@ class MarketMaker(msgspec.Struct, frozen=True):
     aggression: NotNegative = NotNegative(1)  # below 1: share of the way to mid; from 1 on: improve the book
     improvement: NotNegative = NotNegative("0.1")  # USD that the improving mode goes beyond the book
     improvement_reference_size: NotNegative = NotNegative(0)  # thinner levels are passed over
+    fair: Literal["mark", "smile"] = "mark"  # smile: quotes stand round our own value, half a spread each side
+    smile_most_rms: Positive = Positive(2)  # volatility points that a smile may miss its points by, on average
     keep_ticks: Annotated[int, Meta(ge=0, le=1000)] = 1  # an order this near to its price keeps its place in the queue
     bid_only: bool = False
     ask_only: bool = False

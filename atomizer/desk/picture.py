@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atomizer._core.fixed import format_nanos
-from atomizer.desk.quotes_picture import making, quotes, tell_making
+from atomizer.desk.quotes_picture import making, quotes, smiles, tell_making
 from atomizer.desk.snapshot import Happening, Row, Snapshot, SnapshotReader
 
 FRAME_S = 0.5
@@ -180,6 +180,7 @@ def draw(snapshot: Snapshot) -> RenderableType:
         headline(snapshot),
         beside(requests(snapshot) if made is None else making(made), work(snapshot), money(snapshot)),
         *([] if made is None else [quotes(made.quotes)]),
+        *([smiles(made.smiles)] if made is not None and made.smiles else []),
         positions(snapshot.positions),
         Panel(tape, title="latest", title_align="left"),
     )

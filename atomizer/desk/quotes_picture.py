@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atomizer._core.fixed import format_nanos
-from atomizer.desk.snapshot import Making, QuoteRow
+from atomizer.desk.snapshot import Making, QuoteRow, SmileRow
 
 QUOTE_LINES = 24
 _RIGHT = ("bid", "size", "market bid", "mark", "market ask", "size", "ask", "position")
@@ -61,14 +61,41 @@ def quotes(rows: tuple[QuoteRow, ...]) -> RenderableType:
     return Panel(table, title="instruments", title_align="left")
 
 
+def smiles(rows: tuple[SmileRow, ...]) -> RenderableType:
+    table = Table(expand=True, pad_edge=False, box=None, header_style="bold")
+    table.add_column("expiry", no_wrap=True)
+    for header in ("points", "misses by", "at the money", "least density"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("calendar", no_wrap=True)
+    table.add_column("why not", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.expiry,
+            str(row.points),
+            "?" if row.rms_points is None else f"{row.rms_points:.2f} pt",
+            share(row.at_the_money),
+            "?" if row.lowest_g is None else f"{row.lowest_g:.3f}",
+            row.arbitrage,
+            row.why,
+        )
+    return Panel(table, title="smiles", title_align="left")
+
+
 def tell_making(made: Making) -> str:
     """The counters in one line."""
     why = " ".join(f"{reason}={count}" for reason, count in sorted(made.refusals.items()))
     return (
         f"{len(made.quotes)} instruments, {_resting(made)} quotes resting, {made.orders} orders, "
         f"{made.replaces} replaced, {made.cancels} cancelled, {made.fills} fills, both sides up {share(made.uptime)}, "
-        f"at the touch {share(made.at_touch)}, refused ({why or 'none'})"
+        f"at the touch {share(made.at_touch)}, refused ({why or 'none'}){_tell_smiles(made.smiles)}"
     )
+
+
+def _tell_smiles(rows: tuple[SmileRow, ...]) -> str:
+    if not rows:
+        return ""
+    bad = "; ".join(f"{row.expiry} {row.why}" for row in rows if row.why)
+    return f", smiles {sum(not row.why for row in rows)} of {len(rows)} used{f' ({bad})' if bad else ''}"
 
 
 def _resting(made: Making) -> int:

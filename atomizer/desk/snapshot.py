@@ -59,6 +59,19 @@ class QuoteRow(msgspec.Struct, frozen=True):
     mark_nanos: int | None
     position_nanos: int
     why: str = ""
+    fair_nanos: int | None = None  # our own value, where quotes stand round one
+
+
+class SmileRow(msgspec.Struct, frozen=True):
+    """One expiry's smile, from which its options are priced; figures are None before there is one."""
+
+    expiry: str  # ETH-20261204
+    points: int
+    at_the_money: float | None  # volatility, a fraction a year
+    rms_points: float | None  # volatility points by which it misses its points
+    lowest_g: float | None  # of Durrleman's: below 0 there is butterfly arbitrage
+    arbitrage: str  # against the expiry before; empty when there is none
+    why: str = ""  # nothing of it is quoted; empty when it is
 
 
 class Making(msgspec.Struct, frozen=True):
@@ -72,6 +85,7 @@ class Making(msgspec.Struct, frozen=True):
     uptime: float | None  # share of the samples in which both sides rested; None before the first
     at_touch: float | None  # share of both sides in all samples that rested with no better price of others
     quotes: tuple[QuoteRow, ...]
+    smiles: tuple[SmileRow, ...] = ()  # when quotes stand round them
 
 
 class Snapshot(msgspec.Struct, frozen=True):

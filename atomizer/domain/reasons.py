@@ -29,6 +29,9 @@ class Reason(StrEnum):
     NO_GREEKS = "no_greeks"
     UNPROFITABLE = "unprofitable"
     EDGE_EXHAUSTED = "edge_exhausted"
+    NO_SMILE = "no_smile"
+    BAD_SMILE = "bad_smile"
+    SMILE_ARBITRAGE = "smile_arbitrage"
 
     # We could price it and the gate said no.
     OFF_TICK = "off_tick"

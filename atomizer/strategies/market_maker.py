@@ -35,6 +35,7 @@ class Rule(msgspec.Struct, frozen=True):
     ask_size_nanos: int
     widen_nanos: int = NANOS  # the finished spread, stretched round its own middle: NANOS leaves it
     skew_nanos: int = 0  # USD, signed, added to both prices
+    is_round_fair: bool = False  # round our own fair value, with the book as if it were empty
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -70,6 +71,7 @@ class MakerParams(msgspec.Struct, frozen=True, kw_only=True):
     size_nanos: int
     shows_bids: bool = True
     shows_asks: bool = True
+    is_round_fair: bool = False
     spread: SpreadParams = SpreadParams()
     skew: SkewParams = SkewParams()
 
@@ -88,6 +90,7 @@ class MarketMaker:
             min_spread_share_nanos=params.min_spread_share_nanos,
             bid_size_nanos=params.size_nanos if params.shows_bids else 0,
             ask_size_nanos=params.size_nanos if params.shows_asks else 0,
+            is_round_fair=params.is_round_fair,
         )
 
     def __call__(self, view: View) -> Mapping[str, Rule]:

@@ -41,6 +41,21 @@ def test_a_dry_run_shows_its_quotes_and_sends_nothing(tmp_path):
         assert venues.derive_ledger()["trades"] == 0
 
 
+def test_quotes_round_a_smile_and_none_round_a_bad_one(tmp_path):
+    """With `fair: smile` both sides stand round our own value; one that misses too much is named, and nothing shows."""
+    with desk(tmp_path) as venues:
+        (tmp_path / "config.yaml").write_text("market_maker: {fair: smile, spread: 300, keep_ticks: 3}")
+        running = maker(tmp_path, "--paper", "--aggression", "0")
+        wait_for(lambda: len(sides(venues.derive_ledger()["open_orders"])) == 8)
+        running.send_signal(signal.SIGINT)
+        assert finish(running)[0] == 0
+        (tmp_path / "config.yaml").write_text("market_maker: {fair: smile, smile_most_rms: 0.000001}")
+        code, out, err = finish(maker(tmp_path, "--paper", "--dry-run", "--for", "2s"))
+        assert code == 0, err
+        assert "bid bad_smile, ask bad_smile" in out
+        assert "more than 1e-06" in venues.log("atomizer.log")
+
+
 def test_what_only_the_venue_can_know_is_refused_with_the_nearest(tmp_path):
     """A past expiry, an unknown strike and a size below the venue's minimum: exit 2, and what would do instead."""
     with desk(tmp_path) as venues:
