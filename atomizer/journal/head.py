@@ -41,7 +41,7 @@ class Head:
     pages that exist already, so it can neither fail nor wait, and is in the file as soon as it is stored.
     """
 
-    __slots__ = ("capacity", "copied", "descriptor", "memory", "path", "shift", "size")
+    __slots__ = ("capacity", "copied", "descriptor", "memory", "path", "size")
 
     def __init__(self, path: Path, header: bytes, frame_bytes: int = 0) -> None:
         """Makes the file, and room for all it will take, at least for a frame of so many bytes: half a millisecond.
@@ -64,10 +64,9 @@ class Head:
             self.memory[position]  # so that no append meets a page for the first time
         self.size = len(header)  # of all whole frames, the header first
         self.copied = self.size  # of them in the journal's file
-        self.shift = 0  # from a position here to the one in the journal's file
 
-    def begin(self, path: Path, journal_bytes: int) -> None:
-        """Take the name of its first sequence. The journal will be so long when the first frame reaches it.
+    def begin(self, path: Path) -> None:
+        """Take the name of its first sequence.
 
         Raises:
             OSError: the name cannot be given.
@@ -75,7 +74,6 @@ class Head:
         if path != self.path:
             self.path.rename(path)
             self.path = path
-        self.shift = journal_bytes - self.size
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The segments of a journal: the file that is written, and older ones beside it, each continued by the next.
 
-A journal that has grown long goes on in a new file, under the same name, when it is opened the next time. The old one
-becomes `JOURNAL.SEQUENCE`, named by its first record, is never written again, and is never removed by us.
+A journal that has grown long goes on in a new file, under the same name, at the next sync or when it is opened. The old
+one becomes `JOURNAL.SEQUENCE`, named by its first record, is never written again, and is never removed by us.
 """
 
 import fcntl

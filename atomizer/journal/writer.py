@@ -65,7 +65,6 @@ class JournalWriter:
                 self._descriptor, size = begin_segment(path, self._descriptor, identity, found.next_sequence)
                 found = found._replace(size=size)
             self._head, self._place, self.head_on_disk = first_head(places, self._header, found.next_sequence)
-            self._head.begin(self._head.path, found.size)
         except OSError as error:
             os.close(self._descriptor)
             raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
@@ -73,6 +72,9 @@ class JournalWriter:
             os.close(self._descriptor)
             raise
         self.torn_bytes, self.torn_path, self.taken_over = found.torn_bytes, found.torn_path, found.taken_over
+        self._identity = identity
+        self._file_bytes = found.size  # of whole records; the pump's
+        self._goes_on = True  # in a further file, once this one is long
         self._next_sequence = found.next_sequence
         self._heads = [self._head]  # the oldest first; the last takes the appends
         self._spare: Head | None = None  # the next one, made off the path
@@ -110,7 +112,9 @@ class JournalWriter:
             head = self._begin_next_head(len(frame))
         end = head.size + len(frame)
         head.memory[head.size : end] = frame
-        head.size = end  # the pump goes so far, so an append that a signal interrupts leaves no half frame in the file
+        # The pump goes so far, so an append that a signal interrupts leaves no half frame in the file. The sequence
+        # comes after: who reads it first, and then finds nothing uncopied, knows that it is the one that comes next.
+        head.size = end
         self._next_sequence = sequence + 1
         return sequence
 
@@ -126,14 +130,16 @@ class JournalWriter:
             self._prepare()
 
     def sync(self) -> None:
-        """Wait until everything appended so far is on the disk. For a timer, in another thread.
+        """Wait until everything appended so far is on the disk, and go on in a new file when this one is long.
+
+        For a timer, in another thread.
 
         Raises:
             JournalError: the disk did not take it. What it kept is unknown, so the journal has failed.
         """
         with self._disk:
             self._refuse_if_failed()
-            self._move(settle=True)
+            self._move(settle=True, may_begin=self._goes_on)
 
     def close(self) -> None:
         """Bring everything to the disk, remove the head, and let the file go.
@@ -163,13 +169,15 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    def _move(self, *, settle: bool) -> None:
+    def _move(self, *, settle: bool, may_begin: bool = False) -> None:
         """Bring whole frames to the disk, and wait for it when they are to `settle`. Holds the lock."""
         try:
             for head in tuple(self._heads):
                 self._copy(head)
             if settle:
                 self._settle()
+            if may_begin and self._file_bytes >= SEGMENT_BYTES:
+                self._begin_next_file()
         except OSError as error:
             self._disk_failed = True
             self._fail(f"the disk did not take the records: {error.strerror}", error)
@@ -180,8 +188,9 @@ class JournalWriter:
             data = os.pread(head.descriptor, min(end - head.copied, _COPY_BYTES), head.copied)
             if not data:
                 raise OSError(errno.EIO, f"{head.path} was cut while it was written")
-            write_whole(self._descriptor, data, head.shift + head.copied)
+            write_whole(self._descriptor, data, self._file_bytes)
             head.copied += len(data)
+            self._file_bytes += len(data)
 
     def _settle(self) -> None:
         """Wait for the disk; then the heads that it has whole can go, but for the last, which takes the appends."""
@@ -190,6 +199,16 @@ class JournalWriter:
         for head in done:
             head.remove()
         del self._heads[: len(done)]
+
+    def _begin_next_file(self) -> None:
+        """At a moment when everything is on the disk and nothing is being appended; else the next sync tries again."""
+        sequence, head = self._next_sequence, self._head  # in this order: see `append`
+        if len(self._heads) > 1 or head.copied != head.size or head is not self._head:
+            return
+        try:
+            self._descriptor, self._file_bytes = begin_segment(self.path, self._descriptor, self._identity, sequence)
+        except JournalError:
+            self._goes_on = False  # something stands in its way: the next start says so, and this file takes it all
 
     def _prepare(self) -> None:
         """Make the next head before the last is full. When there is no room, it is for `append` to say so."""
@@ -207,7 +226,7 @@ class JournalWriter:
                 head, self._spare = self._spare, None
             else:  # not by the name of the spare, which the pump may be making at this moment
                 head = Head(path, self._header, frame_bytes)
-            head.begin(path, self._head.shift + self._head.size)
+            head.begin(path)
         except OSError as error:
             self._fail(f"{self._place.directory} takes no further head: {error.strerror}", error)
         self._head = head

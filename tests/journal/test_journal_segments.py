@@ -64,6 +64,8 @@ def test_many_files_read_as_one(tmp_path_factory, runs, data):
             for _ in range(amount):
                 written += 1
                 journal.append(cancel(written))
+                if move := data.draw(st.sampled_from(["", "pump", "sync"]), label="moves"):
+                    getattr(journal, move)()
             if data.draw(st.booleans(), label="follows inside"):
                 followed += [entry.sequence for entry in follower.read()]
             journal.close() if ends_well else die(journal)
@@ -76,6 +78,46 @@ def test_many_files_read_as_one(tmp_path_factory, runs, data):
     assert read(path, since) == [(number, number) for number in range(max(since, 1), written + 1)]
     JournalWriter(path, BOOK).close()
     assert left_of(path) == []
+
+
+def test_a_long_run_goes_on_in_a_new_file(path):
+    """At a sync of a file that is long, a new one begins; records that a head has beside it are there once."""
+    with JournalWriter(path, BOOK) as journal, JournalReader(path) as follower:
+        followed = []
+        for number in range(1, 7):
+            journal.append(cancel(number))
+            followed += [entry.sequence for entry in follower.read()]
+            if number % 2 == 0:
+                journal.sync()
+                assert find_segments(path)[-1].first_sequence == number - 1
+        journal.append(cancel(7))
+        assert [number for number, _ in read(path)] == list(range(1, 8))
+        followed += [entry.sequence for entry in follower.read()]
+    assert followed == list(range(1, 8))
+
+
+def test_a_death_after_a_new_file_was_begun_loses_nothing(path):
+    """A head that began before the new file and goes on after it gives the next run what only it has."""
+    journal = JournalWriter(path, BOOK)
+    for number in (1, 2):
+        journal.append(cancel(number))
+    journal.sync()
+    journal.append(cancel(3))
+    die(journal)
+    assert [number for number, _ in read(path)] == [1, 2, 3]
+    run(path, 4)
+    assert read(path) == [(number, number) for number in (1, 2, 3, 4)]
+
+
+def test_a_file_in_the_way_costs_a_run_nothing(path):
+    """When another file has the name that the old one must get, the run goes on in the old one."""
+    with JournalWriter(path, BOOK) as journal:
+        path.with_name("book.journal.000000000001").write_text("a copy")
+        for number in (1, 2, 3):
+            journal.append(cancel(number))
+            journal.sync()
+    path.with_name("book.journal.000000000001").unlink()
+    assert [number for number, _ in read(path)] == [1, 2, 3]
 
 
 def test_files_are_named_by_their_first_record(path):
@@ -92,7 +134,7 @@ def test_files_are_named_by_their_first_record(path):
 
 
 def test_a_death_at_any_step_of_a_new_file_loses_nothing(path):
-    """Killed before any call that begins the new file, the next run finds every record, and one more can be added."""
+    """Killed before any call that begins a new file, at a start or a sync, the next run finds all, and goes on."""
     for step in count(1):
         for leftover in path.parent.glob("book.journal*"):
             leftover.unlink()
@@ -100,13 +142,17 @@ def test_a_death_at_any_step_of_a_new_file_loses_nothing(path):
         child = os.fork()
         if child == 0:
             die_at(step)
-            JournalWriter(path, BOOK).close()
+            with JournalWriter(path, BOOK) as journal:
+                for number in (4, 5):
+                    journal.append(cancel(number))
+                    journal.sync()
             os._exit(0)
         ended_well = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert read(path) == [(1, 1), (2, 2), (3, 3)], step
-        run(path, 4)
-        run(path, 5)
-        assert [number for number, _ in read(path)] == [1, 2, 3, 4, 5], step
+        found = [number for number, _ in read(path)]
+        assert found in ([1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5]), step
+        run(path, len(found) + 1)
+        run(path, len(found) + 2)
+        assert [number for number, _ in read(path)] == list(range(1, len(found) + 3)), step
         if ended_well:
             break
     assert step > 10
