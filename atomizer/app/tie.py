@@ -26,6 +26,7 @@ class Tie(msgspec.Struct, frozen=True):
 
     positions: int
     differences: tuple[Difference, ...]
+    as_a_whole: tuple[str, ...] = ()  # of these, realized and unrealized were compared as one: trades were booked late
 
     @property
     def holds(self) -> bool:
@@ -33,7 +34,11 @@ class Tie(msgspec.Struct, frozen=True):
 
 
 def tie(ours: Iterable[Position], theirs: Sequence[LedgerPosition]) -> Tie:
-    """Compare open positions: amount, average price, realized, unrealized (at the venue's mark) and fees."""
+    """Compare open positions: amount, profit (at the venue's mark), fees, and what the profit is made of.
+
+    That is the average price, realized and unrealized, which depend on the order in which trades are booked. One that
+    was booked late has the same part in the profit as a whole, and that is compared of every position.
+    """
     mine = {position.instrument: position for position in ours if position.amount_nanos}
     ledger = {position.instrument: position for position in theirs if position.amount_e18}
     differences: list[Difference] = []
@@ -45,7 +50,9 @@ def tie(ours: Iterable[Position], theirs: Sequence[LedgerPosition]) -> Tie:
             differences.append(Difference(name, "position", format_e18(ours_e18), format_e18(venue_e18)))
         else:
             differences.extend(_compare(position, venue))
-    return Tie(len(ledger), tuple(differences))
+    both = mine.keys() & ledger.keys()
+    as_a_whole = [name for name in sorted(both) if ledger[name].is_comparable and not mine[name].is_in_order]
+    return Tie(len(ledger), tuple(differences), tuple(as_a_whole))
 
 
 def _compare(position: Position, venue: LedgerPosition) -> Iterable[Difference]:
@@ -53,6 +60,9 @@ def _compare(position: Position, venue: LedgerPosition) -> Iterable[Difference]:
     unrealized_e18 = venue.mark_price_e18 * position.amount_nanos // NANOS - position.cost_e18
     figures = [("position", position.amount_nanos * E18_PER_NANO, venue.amount_e18)]
     if venue.is_comparable:
+        profit_e18 = venue.realized_pnl_e18 + venue.unrealized_pnl_e18
+        figures.append(("profit", position.realized_e18 + unrealized_e18, profit_e18))
+    if venue.is_comparable and position.is_in_order:
         figures += [
             ("average price", position.average_e18 or 0, venue.average_price_e18),
             ("realized", position.realized_e18, venue.realized_pnl_e18),

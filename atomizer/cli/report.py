@@ -57,6 +57,8 @@ def tie_line(tie: Tie | None) -> str:
     if tie is None:
         return "not compared: the venue did not answer"
     if tie.holds:
-        return f"ties with the venue's own, {tie.positions} open positions to the last digit"
+        late = len(tie.as_a_whole)
+        whole = f"; of {late} with trades booked late, the profit as a whole" if late else ""
+        return f"ties with the venue's own, {tie.positions} open positions to the last digit{whole}"
     rows = [f"  {each.instrument} {each.figure}: ours {each.ours}, venue {each.venue}" for each in tie.differences]
     return "\n".join(["DIFFERS from the venue's own:", *rows])

@@ -29,7 +29,8 @@ from atomizer.domain.trading import (
     Record,
     Settled,
 )
-from atomizer.errors import AtomizerError, ConfigError
+from atomizer.errors import AtomizerError, ConfigError, JournalError
+from atomizer.journal.frames import FIRST_SEQUENCE
 from atomizer.journal.reader import JournalReader
 from atomizer.orders.table import OrderTable
 from atomizer.portfolio.attribution import Attribution
@@ -101,13 +102,18 @@ class Projection:
         """Bring the tables up to the journal; its last sequence. `rebuild`: forget what is there first.
 
         Raises:
-            JournalError: damage, or a record that this version does not know.
+            JournalError: damage, a record that this version does not know, or older files are missing.
             AtomizerError: the database did not take it; nothing of it is in the tables.
         """
         for entry in self._journal.read():
             self._began_ns = self._began_ns or entry.record.now_ns
             self._fold(entry.record)
         last = self._journal.last_sequence
+        if self._journal.first_sequence > FIRST_SEQUENCE:
+            raise JournalError(
+                f"the journal begins with record {self._journal.first_sequence} here, and what came before is not "
+                "known: bring back its older files; the tables are left as they were"
+            )
         self._collect()
         try:
             with self._engine.begin() as connection:

@@ -64,6 +64,10 @@ class Position(msgspec.Struct):
     funding_e18: int = 0  # received; below 0 is paid
     own_funding_e18: int = 0
     is_usd_known: bool = True  # false once a trade in a coin came without the coin's index price
+    # Whether what is open was traded in the order in which it was booked. If not, the same money is split otherwise
+    # between realized and cost than by who booked it as it came; their difference is the same whatever the order.
+    is_in_order: bool = True
+    last_trade_ns: int = 0  # the venue's time of the latest one booked
 
     @property
     def amount_nanos(self) -> int:
@@ -141,10 +145,13 @@ class Position(msgspec.Struct):
     def book(self, fill: Fill) -> None:
         """Fold one fill in. Whether it was booked before is for the caller to know."""
         self._learn(fill.index_nanos)
+        self.is_in_order = self.is_in_order and fill.venue_time_ns >= self.last_trade_ns
+        self.last_trade_ns = max(self.last_trade_ns, fill.venue_time_ns)
         worth_e18 = self._worth_e18(fill.price_nanos, fill.amount_nanos)
         self._trade(fill.side, fill.amount_nanos, worth_e18, fill.index_nanos)
         self.own_fees_e18 += fill.fee_e18
         self.fees_e18 += self._usd_e18(fill.fee_e18, fill.index_nanos)
+        self.is_in_order = self.is_in_order or not self.amount_nanos  # all of it is realized then
 
     def pay(self, funding: FundingPaid) -> None:
         """Fold one funding payment in."""

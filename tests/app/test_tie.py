@@ -13,8 +13,8 @@ from atomizer.portfolio.positions import Position
 NANOS = 10**9
 
 
-def position(*fills):
-    """A position after fills of (side, price nanos, amount nanos)."""
+def position(*fills, at=None):
+    """A position after fills of (side, price nanos, amount nanos), traded in that order or `at` these times."""
     held = Position("derive", "ETH-PERP")
     for number, (side, price, amount) in enumerate(fills):
         held.book(
@@ -29,7 +29,7 @@ def position(*fills):
                 amount_nanos=amount,
                 fee_e18=12345,
                 is_maker=False,
-                venue_time_ns=0,
+                venue_time_ns=number if at is None else at[number],
             )
         )
     return held
@@ -78,8 +78,29 @@ def test_one_digit_off_is_a_named_difference(field, figure):
     held = position((Side.BUY, 3000 * NANOS, NANOS))
     theirs = ledger_of(held, 3001 * NANOS)
     found = tie([held], [msgspec.structs.replace(theirs, **{field: getattr(theirs, field) + 1})])
-    assert [(each.instrument, each.figure) for each in found.differences] == [("ETH-PERP", figure)]
+    profit = [("ETH-PERP", "profit")] if field in {"realized_pnl_e18", "unrealized_pnl_e18"} else []
+    assert [(each.instrument, each.figure) for each in found.differences] == [*profit, ("ETH-PERP", figure)]
     assert found.differences[0].ours != found.differences[0].venue
+
+
+@given(FILLS, st.integers(1, 10**14), st.randoms())
+def test_trades_booked_in_any_order_tie(fills, mark_nanos, random):
+    """Whatever the order of booking, books tie with those of who booked as it came; what was late is told."""
+    order = list(range(len(fills)))
+    random.shuffle(order)
+    ours = position(*(fills[number] for number in order), at=order)
+    theirs = position(*fills)
+    found = tie([ours], [ledger_of(theirs, mark_nanos)] if theirs.amount_nanos else [])
+    assert found.holds, found
+    assert not found.as_a_whole or order != sorted(order)
+
+
+def test_a_loss_of_money_shows_whatever_the_order():
+    """A position whose trades were booked late still differs when the money does."""
+    late = position((Side.BUY, 3000 * NANOS, NANOS), (Side.SELL, 3100 * NANOS, NANOS // 2), at=[2, 1])
+    theirs = ledger_of(late, 3001 * NANOS)
+    found = tie([late], [msgspec.structs.replace(theirs, realized_pnl_e18=theirs.realized_pnl_e18 - 1)])
+    assert [each.figure for each in found.differences] == ["profit"]
 
 
 def test_a_position_that_only_one_side_has_is_a_difference():

@@ -15,8 +15,10 @@ from atomizer.desk.pnl import DIMENSIONS, read_pnl
 from atomizer.desk.projection import Projection, load_portfolio, open_database
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.trading import CancelSent, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
-from atomizer.errors import AtomizerError, ConfigError
+from atomizer.errors import AtomizerError, ConfigError, JournalError
+from atomizer.journal import writer
 from atomizer.journal.frames import Identity
+from atomizer.journal.segments import find_segments
 from atomizer.journal.writer import JournalWriter
 from atomizer.portfolio.attribution import Attribution, Causes
 from atomizer.portfolio.inventory import inventory_rows, inventory_summary
@@ -56,11 +58,11 @@ def journal(tmp_path):
 
 
 def write(path, *records, account=BOOK):
-    writer = JournalWriter(path, account, path.parent)
+    journal = JournalWriter(path, account, path.parent)
     for record in records:
-        writer.append(record)
-    writer.sync()
-    writer.close()
+        journal.append(record)
+    journal.sync()
+    journal.close()
 
 
 def begin(path, *records):
@@ -178,6 +180,21 @@ def test_a_slower_follower_does_not_undo_a_faster_one(engine, journal):
         write(journal, fill(CALL, Side.BUY, NANOS, NANOS, trade_id="v"))
         assert slow.catch_up() == 3
     assert pnl(engine).total.trades == 3
+
+
+def test_a_journal_without_its_oldest_files_is_no_book(engine, journal, monkeypatch):
+    """Half a journal makes no tables: those that are there stay, and what to bring back is said."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES", 1)
+    first, second = (CancelSent(now_ns=at, venue="derive", client_id="mm.r1.1") for at in (1, 2))
+    begin(journal, first)
+    write(journal, second)
+    project(engine, journal)
+    before = dump(engine)
+    find_segments(journal)[0].path.rename(journal.with_name("elsewhere"))
+    for how in ({}, {"rebuild": True}):
+        with pytest.raises(JournalError, match=r"begins with record 2 here.*bring back its older files"):
+            project(engine, journal, **how)
+    assert dump(engine) == before
 
 
 def test_books_share_a_database(engine, journal, tmp_path):

@@ -308,7 +308,8 @@ class OrderDesk:
             found, page_count = parse_trades(result, now_ns)
             fills.update((fill.trade_id, fill) for fill in found if _is_contract(fill.instrument))
             page += 1
-        return sorted(fills.values(), key=lambda fill: fill.venue_time_ns)
+        oldest_first = list(fills.values())[::-1]  # as the venue traded, those of one millisecond too
+        return sorted(oldest_first, key=lambda fill: fill.venue_time_ns)
 
     async def cancel_all(self, instrument: str = "") -> None:
         """Cancel everything of this subaccount, or of one instrument. The outcomes come through the orders channel."""
