@@ -7,6 +7,7 @@ import msgspec
 
 from atomizer.app import practice, reach_rysk
 from atomizer.app.cross import cross_account
+from atomizer.app.deribit_source import deribit_access
 from atomizer.app.derive_source import derive_access
 from atomizer.app.rfq_source import SourceAccess
 from atomizer.app.rysk_source import RyskSourceAccess
@@ -45,7 +46,8 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
     if wants_rysk:
         source = RyskSourceAccess(await reach_rysk.maker_access(settings, endpoints))
     else:
-        source = derive_access(settings, "the same account as RFQ maker", hedges_elsewhere=hedge_name is not None)
+        access = deribit_access if settings.rfq.source == "deribit" else derive_access
+        source = access(settings, "the same account as RFQ maker", hedges_elsewhere=hedge_name is not None)
     if hedge_name is not None:
         venue = cross_account(venue, account_at(hedge_name, settings, endpoints))
     return Access(

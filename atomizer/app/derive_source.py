@@ -8,11 +8,10 @@ import orjson
 
 from atomizer._core.ecdsa import Signer
 from atomizer.app.fused import FusedQuotes
-from atomizer.app.rfq_source import Nonces, RfqSource, SourceParts, Ways
-from atomizer.config.settings import RfqSource as RfqSettings
+from atomizer.app.rfq_source import Nonces, RfqSource, SessionNonces, SourceParts, Ways, protections_of
 from atomizer.config.settings import Settings
 from atomizer.domain.session import VenueSession
-from atomizer.domain.trading import Protection, QuoteSent
+from atomizer.domain.trading import QuoteSent
 from atomizer.errors import ConfigError, UsageError
 from atomizer.venues.derive.maker import Maker
 from atomizer.venues.derive.profile import VENUE
@@ -20,13 +19,6 @@ from atomizer.venues.derive.rfq_requests import DeriveRequest
 from atomizer.venues.derive.session import DeriveSession
 
 UNDERLYINGS = ("BTC", "ETH")
-
-
-class _SessionNonces:
-    """Quotes and orders of one wallet share their nonces."""
-
-    def __init__(self, venue: VenueSession) -> None:
-        self.next = venue.next_nonce
 
 
 class DeriveSource:
@@ -48,8 +40,7 @@ class DeriveSource:
         return self._session.is_open
 
     async def start(self) -> None:
-        rfq = self._parts.settings.rfq
-        protections = [] if self._parts.is_dry else [_protection(rfq, underlying) for underlying in self._underlyings]
+        protections = [] if self._parts.is_dry else protections_of(self._parts.settings.rfq, self._underlyings)
         self._maker = await self._session.answer_rfqs(self._parts.events, protections)
 
     async def wait(self) -> None:
@@ -105,7 +96,7 @@ class DeriveSourceAccess(msgspec.Struct, frozen=True):
         return None
 
     def nonces(self, _last: int, venue: VenueSession) -> Nonces:
-        return _SessionNonces(venue)
+        return SessionNonces(venue)
 
     def open(self, parts: SourceParts) -> RfqSource:
         return DeriveSource(parts, self.underlyings)
@@ -122,16 +113,6 @@ def derive_access(settings: Settings, owner: str, *, hedges_elsewhere: bool) -> 
         if name.startswith("0x"):
             raise UsageError(f"--rfq-assets {name}: Derive's RFQs are of underlyings: use names such as ETH")
     return DeriveSourceAccess(owner, tuple(settings.rfq.assets))
-
-
-def _protection(rfq: RfqSettings, underlying: str) -> Protection:
-    return Protection(
-        underlying=underlying,
-        window_ms=round(rfq.protection_window * 1000),
-        frozen_ms=round(rfq.protection_pause * 1000),
-        amount_limit_nanos=rfq.protection_amount.nanos,
-        delta_limit_nanos=rfq.protection_delta.nanos,
-    )
 
 
 def _derive(venue: VenueSession) -> DeriveSession:

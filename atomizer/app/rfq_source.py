@@ -1,17 +1,20 @@
 """What a responder's run needs of a source of RFQs, so that neither quoting nor the run's life names a venue."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from atomizer._core.ecdsa import Signer
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.ledger import Ledger
+from atomizer.config.settings import RfqSource as RfqSettings
 from atomizer.config.settings import Settings
 from atomizer.domain.session import VenueSession
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteSent, Rfq
+from atomizer.domain.trading import Fill, Protection, QuoteAnswered, QuoteSent, Rfq
 from atomizer.errors import BadFrame
+
+NANOS_PER_MS: Final = 1_000_000
 
 
 class RfqRequest(Protocol):
@@ -85,6 +88,27 @@ class RfqEvents(Protocol[Answered_contra]):
 class Nonces(Protocol):
     def next(self, now_ns: int) -> int:
         """A nonce that no quote of this maker has ever used."""
+
+
+class SessionNonces:
+    """Of a source whose quotes and orders share them."""
+
+    def __init__(self, venue: VenueSession) -> None:
+        self.next = venue.next_nonce
+
+
+def protections_of(rfq: RfqSettings, underlyings: Sequence[str]) -> list[Protection]:
+    """What a venue's market maker protection of our quotes must be, for each underlying."""
+    return [
+        Protection(
+            underlying=underlying,
+            window_ms=rfq.protection_window.ns // NANOS_PER_MS,
+            frozen_ms=rfq.protection_pause.ns // NANOS_PER_MS,
+            amount_limit_nanos=rfq.protection_amount.nanos,
+            delta_limit_nanos=rfq.protection_delta.nanos,
+        )
+        for underlying in underlyings
+    ]
 
 
 class RfqSource(Protocol):

@@ -34,7 +34,9 @@ KEYS = {
 @click.option("--exchange", "--primary-exchange", metavar="NAME", help="Where to take prices from and hedge.")
 @click.option("--paper", is_flag=True, help="The practice twin of the exchange, on this machine.")
 @click.option("--test", is_flag=True, default=None, help="Test networks only.")
-@click.option("--rfq-source", metavar="NAME", help="Where RFQs come from: rysk, or derive (with --exchange derive).")
+@click.option(
+    "--rfq-source", metavar="NAME", help="Where RFQs come from: rysk; derive or deribit with that --exchange."
+)
 @click.option("--ws-url", metavar="URL", help="Another address of the RFQ venue.")
 @click.option("--rfq-assets", metavar="A,B", help="Addresses of the assets whose RFQs we want.")
 @click.option("--dummy-price", metavar="USD", help="A fixed price, for tests of the connection.")

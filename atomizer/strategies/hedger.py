@@ -140,9 +140,10 @@ def _order(
     if worst == NO_PRICE:
         return Verdict(Reason.THIN_BOOK, f"{hedge.instrument} holds less than the smallest order")
     slip = worst * slippage_bps // _BPS
-    tick = instrument.tick_nanos
+    limit = worst - slip if takes_bids else worst + slip
+    tick = instrument.tick_at(limit)
     # Rounded inwards, so that the limit stays within the slippage; never below one tick.
-    price = max(ceil_to(worst - slip, tick), tick) if takes_bids else floor_to(worst + slip, tick)
+    price = max(ceil_to(limit, tick), tick) if takes_bids else floor_to(limit, tick)
     return OrderPlan(hedge.trade_id, hedge.instrument, hedge.side, price, amount)
 
 

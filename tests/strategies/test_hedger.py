@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from resident import CALL, NOW_NS, PERP, SECOND, Resident, book, fill, instrument, ladders, mark
 
-from atomizer.domain.instruments import NANOS
+from atomizer.domain.instruments import NANOS, TickStep
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import HedgeClosed, HedgeOpened, Side, TimeInForce
 from atomizer.strategies.hedger import HedgeMode, Hedger, HedgerParams, OrderPlan
@@ -148,6 +148,19 @@ def test_every_order_is_sound(levels, side, lots, filled_lots, slippage):
         assert step.filled_nanos == filled
     else:
         assert step.reason is Reason.THIN_BOOK
+
+
+def test_an_order_is_on_the_tick_of_its_own_price():
+    """Where ticks grow with the price, the limit is on the tick that counts where it lies."""
+    cent, dime = NANOS // 100, NANOS // 10
+    for levels, price in (
+        ([(5 * NANOS, 10 * NANOS)], 4_950_000_000),
+        ([(5_200_000_000, 10 * NANOS)], 5_200_000_000),
+    ):
+        hedging, resident = hedger(levels=(levels, []))
+        steps = (TickStep(above_nanos=5 * NANOS, tick_nanos=dime),)
+        resident.instruments[CALL] = instrument(CALL, tick_nanos=cent, tick_steps=steps)
+        assert hedging.next_order(opened(NANOS), 0, 0, NOW_NS).price_nanos == price
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,13 @@ class Rules:
 
 _COIN_TICKS = (100_000, ((5_000_000, 500_000),))  # 0.0001, from 0.005 on 0.0005
 _OPTION_FEE = 300_000
-# Protocol sheet §7; the increments of linear options and the least block amounts of futures were chosen.
+# Protocol sheet §7; the increments of linear options and the least block amounts of futures were chosen. Blocks of
+# options may be a tenth of what the venue wants, since practice books hold no more than that.
 _RULES: Mapping[tuple[str, str], Rules] = {
-    ("ETH", "option"): Rules(*_COIN_TICKS, NANOS, NANOS, _OPTION_FEE, _OPTION_FEE, 250 * NANOS),
-    ("BTC", "option"): Rules(*_COIN_TICKS, NANOS // 10, NANOS, _OPTION_FEE, _OPTION_FEE, 25 * NANOS),
+    ("ETH", "option"): Rules(*_COIN_TICKS, NANOS, NANOS, _OPTION_FEE, _OPTION_FEE, 25 * NANOS),
+    ("BTC", "option"): Rules(*_COIN_TICKS, NANOS // 10, NANOS, _OPTION_FEE, _OPTION_FEE, 5 * NANOS // 2),
     ("ETH_USDC", "option"): Rules(
-        NANOS // 10, ((20 * NANOS, NANOS // 2),), NANOS // 10, NANOS, _OPTION_FEE, _OPTION_FEE, 250 * NANOS
+        NANOS // 10, ((20 * NANOS, NANOS // 2),), NANOS // 10, NANOS, _OPTION_FEE, _OPTION_FEE, 25 * NANOS
     ),
     ("ETH", "future"): Rules(NANOS // 20, (), NANOS, NANOS, 150_000, 350_000, 100_000 * NANOS),
     ("BTC", "future"): Rules(NANOS // 2, (), 10 * NANOS, 10 * NANOS, 150_000, 350_000, 200_000 * NANOS),

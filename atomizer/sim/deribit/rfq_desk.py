@@ -114,6 +114,7 @@ class Desk:
         for leg, price in zip(rfq.legs, quote.prices, strict=True):
             buys = leg.is_buy == is_buy
             maker = self._order(leg, quote.user_id, share * leg.ratio, price, is_buy=not buys, now_ns=now_ns)
+            maker.label = quote.label
             taker = None
             if rfq.user_id != _PRACTICE_TAKER:
                 taker = self._order(leg, rfq.user_id, share * leg.ratio, price, is_buy=buys, now_ns=now_ns)

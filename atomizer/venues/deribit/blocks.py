@@ -1,9 +1,11 @@
 """Block RFQs over the session's connection: what is asked for, and our quotes on it."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from atomizer.domain.trading import Side
+from atomizer.domain.trading import Fill, Protection, Side
 from atomizer.net.rpc import Rpc
+from atomizer.venues.deribit.account_codec import MmpConfig
 from atomizer.venues.deribit.block_codec import (
     BlockQuote,
     BlockRfq,
@@ -14,24 +16,82 @@ from atomizer.venues.deribit.block_codec import (
     parse_quote,
     parse_quotes,
 )
+from atomizer.venues.deribit.block_maker import BlockMaker, MakerEvents
 from atomizer.venues.deribit.codec import parse_count
+from atomizer.venues.deribit.market import MarketData
+from atomizer.venues.deribit.profile import NANOS_PER_MS
+from atomizer.venues.deribit.quoting import MS_PER_S, QuoteDesk
 
 
 class BlockDesk:
     """The maker's side of block RFQs: those that are open, and our quotes on them, as the venue said last."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, market: MarketData, quotes: QuoteDesk, now_ns: Callable[[], int]) -> None:
         self._rpc = rpc
+        self._market = market
+        self._quotes = quotes
+        self._now_ns = now_ns
+        self._protections: list[MmpConfig] = []
+        self._only_listens = False
+        self._maker: BlockMaker | None = None
         self.rfqs: dict[int, BlockRfq] = {}
         self.quotes: dict[int, BlockQuote] = {}
 
+    async def answer(
+        self, events: MakerEvents, protections: Mapping[str, Protection], *, only_listens: bool
+    ) -> BlockMaker:
+        """Answer block RFQs from now on, also after a loss; those first that are open already.
+
+        `protections` by the venue's index, for block RFQs alone: set, and read back before any quote leaves. Whoever
+        `only_listens` has no quotes there, and leaves those of the account alone.
+
+        Raises:
+            Refused: a protection cannot be had, or reads back otherwise.
+            VenueError, BadFrame: the venue said no, or could not be understood.
+        """
+        self._protections = [_config(index_name, wanted) for index_name, wanted in protections.items()]
+        pauses_ms = [wanted.frozen_ms for wanted in protections.values()]
+        pause_ns = max(pauses_ms, default=0) * NANOS_PER_MS
+        self._only_listens = only_listens
+        self._maker = BlockMaker(self._rpc, self._market, events=events, now_ns=self._now_ns, pause_ns=pause_ns)
+        await self.on_open()
+        return self._maker
+
+    async def on_open(self) -> None:
+        """The session is logged in and knows its market. Quotes of an earlier connection are cancelled first."""
+        if self._maker is None:
+            return
+        for wanted in self._protections:
+            await self._quotes.configure(wanted)
+        if not self._only_listens:
+            await self.cancel_all()
+        self._maker.catch_up(await self.fetch())
+
+    def on_lost(self) -> None:
+        if self._maker is not None:
+            self._maker.forget()
+
+    def tick(self, now_ns: int) -> None:
+        if self._maker is not None:
+            self._maker.tick(now_ns)
+
+    def named(self, fill: Fill) -> Fill:
+        """See `BlockMaker.named`."""
+        return self._maker.named(fill) if self._maker is not None else fill
+
     def on_rfq(self, data: Any, _now_ns: int) -> None:
         """Data of the maker channel. Raises BadFrame."""
-        self._keep(parse_block_rfq(data))
+        rfq = parse_block_rfq(data)
+        self._keep(rfq)
+        if self._maker is not None:
+            self._maker.hear(rfq)
 
     def on_quotes(self, data: Any, _now_ns: int) -> None:
         """Data of our quotes' channel. Raises BadFrame."""
-        self.quotes.update((quote.quote_id, quote) for quote in parse_quotes(data))
+        for quote in parse_quotes(data):
+            self.quotes[quote.quote_id] = quote
+            if self._maker is not None:
+                self._maker.learn(quote)
 
     def _keep(self, rfq: BlockRfq) -> None:
         if rfq.state == "open":
@@ -88,3 +148,15 @@ class BlockDesk:
         quote = parse_quote(result)
         self.quotes[quote.quote_id] = quote
         return quote
+
+
+def _config(index_name: str, wanted: Protection) -> MmpConfig:
+    return MmpConfig(
+        index_name=index_name,
+        interval_s=wanted.window_ms // MS_PER_S,
+        frozen_s=wanted.frozen_ms // MS_PER_S,
+        max_quote_nanos=wanted.amount_limit_nanos,
+        quantity_nanos=wanted.amount_limit_nanos,
+        delta_nanos=wanted.delta_limit_nanos,
+        is_block_rfq=True,
+    )

@@ -33,6 +33,7 @@ from atomizer.venues.deribit.wire import (
     read,
 )
 
+BLOCK_LABEL: Final = "block_rfq."  # then its id: of a block's trade that does not say our quote's own label
 ORDERS: Final = "user.changes.any.any.raw"  # channel of our orders and trades, of every kind and currency
 LONGEST_WORDS: Final = 300  # of a venue's error that we carry along
 NOTHING: Final = Decimal(0)
@@ -122,6 +123,7 @@ class WireTrade(msgspec.Struct):
     index_price: Decimal
     order_id: Word | None = ""
     label: Word | None = ""
+    block_rfq_id: Count | None = None
 
 
 class _WirePlaced(msgspec.Struct):
@@ -365,7 +367,7 @@ def _fill(wire: WireTrade, now_ns: int) -> Fill:
         now_ns=now_ns,
         venue=VENUE,
         trade_id=wire.trade_id,
-        client_id=wire.label or wire.order_id or "",
+        client_id=wire.label or (f"{BLOCK_LABEL}{wire.block_rfq_id}" if wire.block_rfq_id else wire.order_id or ""),
         instrument=contract.name,
         side=Side.BUY if wire.direction == "buy" else Side.SELL,
         price_nanos=nanos(wire.price, f"{what} price", at_least=1),

@@ -27,7 +27,7 @@ from atomizer.domain.trading import (
     ProtectionState,
     Signed,
 )
-from atomizer.errors import BadFrame, VenueError
+from atomizer.errors import BadFrame, ConfigError, VenueError
 from atomizer.net.channels import Feed, Notice
 from atomizer.net.clock import ClockOffset
 from atomizer.net.line import Line
@@ -35,6 +35,7 @@ from atomizer.net.rpc import NANOS_PER_S, Answer
 from atomizer.net.websocket import CloseReason
 from atomizer.venues.deribit.account_codec import Standing, parse_positions, parse_standing, parse_trip
 from atomizer.venues.deribit.auth import Credentials
+from atomizer.venues.deribit.block_maker import BlockMaker, MakerEvents
 from atomizer.venues.deribit.blocks import BlockDesk
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import ORDERS, Heartbeat, Login, build_request, parse_message
@@ -111,11 +112,11 @@ class DeribitSession:
         self._reader = reader
         self._listening = Listening(self._rpc, self._underlyings, listeners, books)
         self._market, self._channels = self._listening.market, self._listening.channels
-        self._orders = OrderDesk(self._rpc, self._market, emit=emit, now_ns=now_ns)
+        self._orders = OrderDesk(self._rpc, self._market, emit=self._tell, now_ns=now_ns)
         self._login: Login | None = None
         self._renew_at_s = 0.0
         self.quotes = QuoteDesk(self._rpc, emit=emit, now_ns=now_ns)
-        self.blocks = BlockDesk(self._rpc)
+        self.blocks = BlockDesk(self._rpc, self._market, self.quotes, now_ns)
         self.standings: dict[str, Standing] = {}  # by currency
         self.clock_offset: ClockOffset | None = None
 
@@ -128,7 +129,7 @@ class DeribitSession:
             ConfigError: the key, its scopes, the underlyings or this machine's clock will not do: says which.
             VenueError, BadFrame: the venue said no, could not be reached or not be understood.
         """
-        await self.line.start(self._orders.wake, self._orders.flush)
+        await self.line.start(self._orders.wake, self._flush)
         self.line.chores.do(self._listening.keep_listings(lambda: self.is_open))
         self.line.chores.do(self._listening.keep_books(self.line.drop))
         self.line.chores.do(self._keep_login())
@@ -203,7 +204,8 @@ class DeribitSession:
         return await self._orders.open_orders()
 
     async def fills_since(self, since_ms: int) -> list[Fill]:
-        return await self._orders.fills_since(since_ms, currencies_of(self._underlyings))
+        fills = await self._orders.fills_since(since_ms, currencies_of(self._underlyings))
+        return [self.blocks.named(fill) for fill in fills]
 
     async def resolve(self, order: OrderPlaced) -> None:
         """End an unknown outcome: see `OrderDesk.resolve`."""
@@ -212,6 +214,15 @@ class DeribitSession:
     async def cancel_all(self, instrument: str = "") -> None:
         """Cancel everything of this account, or of one instrument; ask `open_orders` whether it is gone."""
         await self._orders.cancel_all(instrument)
+
+    async def answer_rfqs(
+        self, events: MakerEvents, protections: Sequence[Protection] = (), *, only_listens: bool = False
+    ) -> BlockMaker:
+        """Answer block RFQs from now on: see `BlockDesk.answer`. Raises ConfigError, too: the key may not quote any."""
+        if self._login is None or not may_quote_blocks(self._login):
+            raise ConfigError(f"key {self._credentials.api_key} lacks the scope block_rfq:read_write: grant it there")
+        by_index = {self._market.index_of(wanted.underlying): wanted for wanted in protections}
+        return await self.blocks.answer(events, by_index, only_listens=only_listens)
 
     @property
     def orders(self) -> OrderDesk:
@@ -256,6 +267,7 @@ class DeribitSession:
         self.standings = {standing.currency: standing for standing in standings}
         await self._listen(login)
         await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
+        await self.blocks.on_open()
         self._orders.is_open = True
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
 
@@ -333,9 +345,13 @@ class DeribitSession:
         log.warning("%s: market maker protection of %s has tripped", VENUE, trip.index_name)
         self.quotes.on_trip(trip)
 
+    def _tell(self, event: OrderUpdate | Fill) -> None:
+        self._emit(self.blocks.named(event) if isinstance(event, Fill) else event)
+
     def _on_lost(self, reason: CloseReason) -> None:
         was_open = self._orders.is_open
         self._orders.forget()
+        self.blocks.on_lost()
         self._listening.forget()
         self._login = None
         self._rpc.cut_off()
@@ -343,6 +359,10 @@ class DeribitSession:
             self._emit(Lost(now_ns=self._now_ns(), venue=VENUE, reason=reason))
 
     # --- chores
+
+    def _flush(self) -> None:
+        self._orders.flush()
+        self.blocks.tick(self._now_ns())
 
     def _keep(self, login: Login) -> None:
         self._login = login
