@@ -38,7 +38,7 @@ from atomizer.app.venues import VenueAccount
 from atomizer.config.settings import Chain, Settings
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.reasons import Reason
-from atomizer.domain.session import Connected, Event, Lost, QuoteSession, Wiring
+from atomizer.domain.session import Connected, Event, Lost, PublicTrade, QuoteSession, Wiring
 from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
 from atomizer.errors import BadFrame, ConfigError, VenueError
 from atomizer.risk.latch import KillLatch
@@ -94,8 +94,10 @@ class MarketMaking:
                 listeners=[self],
                 reader=self,
                 last_nonce=ledger.state.last_nonce(account.venue),
+                on_trade=self._on_trade,
             ),
         )
+        self.last_trades: dict[str, PublicTrade] = {}  # in the book, of what we quote
         self.lane = QuoteLane(
             ledger=ledger,
             venue=self.venue,
@@ -121,6 +123,7 @@ class MarketMaking:
             losses=ledger.state.losses,
             portfolio=ledger.state.portfolio,
             mark=self.venue.mark,
+            volatility=self.venue.volatility,
             doubting=ledger.state.doubting,
             move_window_ns=settings.market_maker.move_window.ns,
         )
@@ -181,6 +184,10 @@ class MarketMaking:
         self.lane.on_mark(mark)
         if self.fairs is not None:
             self.fairs.on_mark(mark)
+
+    def _on_trade(self, trade: PublicTrade) -> None:
+        if not trade.is_block and self.lane.get(trade.instrument) is not None:
+            self.last_trades[trade.instrument] = trade
 
     def on_dark(self) -> None:
         """Nothing can be pulled without a connection; the venue does it (cancel on disconnect)."""

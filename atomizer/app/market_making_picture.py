@@ -18,7 +18,7 @@ def quote_row(making: MarketMaking, quoted: Quoted) -> QuoteRow:
     """Both quotes as they rest, the market without them, and why a side shows nothing."""
     lane, book = making.lane, quoted.slot.book
     bid, ask = lane.resting(quoted, is_bid=True), lane.resting(quoted, is_bid=False)
-    mark = making.venue.mark(quoted.name)
+    mark, last = making.venue.mark(quoted.name), making.last_trades.get(quoted.name)
     return QuoteRow(
         instrument=quoted.name,
         bid_nanos=_price(bid),
@@ -35,6 +35,7 @@ def quote_row(making: MarketMaking, quoted: Quoted) -> QuoteRow:
             for word, side in (("bid", Side.BUY), ("ask", Side.SELL))
             if (why := reason(making, quoted, side))
         ),
+        last_nanos=last.price_nanos if last is not None else None,
     )
 
 
@@ -100,6 +101,11 @@ def build_making_snapshot(making: MarketMaking, tape: Tape, now_ns: int) -> Snap
             at_touch=stood.at_touch,
             smiles=making.fairs.rows(now_ns) if making.fairs is not None else (),
             quotes=tuple(quote_row(making, quoted) for quoted in making.lane),
+            volatilities={
+                underlying: volatility
+                for underlying in sorted({quoted.instrument.contract.underlying for quoted in making.lane})
+                if (volatility := making.venue.volatility(underlying)) is not None
+            },
         ),
     )
 

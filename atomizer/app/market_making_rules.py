@@ -34,15 +34,20 @@ class Rules:
         losses: Losses,
         portfolio: Portfolio,
         mark: Callable[[str], Mark | None],
+        volatility: Callable[[str], float | None],
         doubting: Callable[[str], str],
         move_window_ns: int,
     ) -> None:
-        """`doubting` names a venue that holds another position in an instrument than we booked, if one does."""
+        """`volatility` is the venue's index of a coin's.
+
+        `doubting` names a venue that holds another position in an instrument than we booked, if one does.
+        """
         self._lane = lane
         self._strategy = strategy
         self._losses = losses
         self._portfolio = portfolio
         self._mark = mark
+        self._volatility = volatility
         self._doubting = doubting
         self.moves = Moves(move_window_ns)
         self.paused: Callable[[], frozenset[str]] = frozenset  # underlyings of which nothing may be shown now
@@ -61,7 +66,7 @@ class Rules:
         quoted = list(self._lane)
         marks = {each.name: self._fresh(each.name, now_ns) for each in quoted}
         positions = {each.name: self._portfolio.amount_nanos(each.name) for each in quoted}
-        seen = {each.name: _see(each, marks[each.name], positions[each.name]) for each in quoted}
+        seen = {each.name: self._see(each, marks[each.name], positions[each.name]) for each in quoted}
         self.lost = lost_beyond(self._limits, self._losses, now_ns)
         wanted = self._ask(View(now_ns, seen, self._net(now_ns), self.moves.shares()))
         paused = self.paused()
@@ -149,6 +154,11 @@ class Rules:
         highest = max(self._lane.highest_nanos(quoted, side is Side.BUY), mark.mark_nanos if mark is not None else 0, 1)
         return as_flight(quoted.name, side, 0, highest, mark).price_nanos or 1
 
+    def _see(self, quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:
+        book, contract = quoted.slot.book, quoted.instrument.contract
+        depth_nanos = book.depth(True) + book.depth(False)
+        return Seen(quoted.instrument, mark, position_nanos, depth_nanos, self._volatility(contract.underlying) or 0.0)
+
     def _fresh(self, name: str, now_ns: int) -> Mark | None:
         mark = self._mark(name)
         return mark if mark is not None and now_ns - mark.now_ns <= self._limits.max_mark_age_ns else None
@@ -156,11 +166,6 @@ class Rules:
 
 def _all_priced(_now_ns: int) -> Mapping[str, Reason]:
     return {}
-
-
-def _see(quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:
-    book = quoted.slot.book
-    return Seen(quoted.instrument, mark, position_nanos, book.depth(True) + book.depth(False))
 
 
 def _added(net: Units, amount_nanos: int, units: Units) -> Units:

@@ -50,6 +50,7 @@ def account(settings: Settings, endpoints: practice.Endpoints | None, _variant: 
             last_nonce=wiring.last_nonce,
             max_clock_offset_ns=wiring.max_clock_offset_ns,
             reader=wiring.reader,
+            on_trade=wiring.on_trade,
             books=books,
         )
 

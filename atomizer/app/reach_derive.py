@@ -93,6 +93,7 @@ def _account(profile: Profile, credentials: Credentials) -> VenueAccount:
             now_ns=wiring.now_ns,
             listeners=wiring.listeners,
             reader=wiring.reader,
+            on_trade=wiring.on_trade,
             last_nonce=wiring.last_nonce,
             max_clock_offset_ns=wiring.max_clock_offset_ns,
         )

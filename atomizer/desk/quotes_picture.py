@@ -9,7 +9,7 @@ from atomizer._core.fixed import format_nanos
 from atomizer.desk.snapshot import Making, QuoteRow, SmileRow
 
 QUOTE_LINES = 24
-_RIGHT = ("bid", "size", "market bid", "mark", "market ask", "size", "ask", "position")
+_RIGHT = ("bid", "size", "market bid", "mark", "market ask", "size", "ask", "last", "position")
 
 
 def price(nanos: int | None) -> str:
@@ -31,6 +31,8 @@ def making(made: Making) -> RenderableType:
     table.add_row("cancelled", str(made.cancels))
     table.add_row("both sides up", share(made.uptime))
     table.add_row("at the touch", share(made.at_touch))
+    for underlying, volatility in made.volatilities.items():
+        table.add_row(f"volatility index {underlying}", f"{volatility:.1%}")
     table.add_row("fills", Text(str(made.fills), style="bold green"))
     for reason, count in sorted(made.refusals.items(), key=lambda item: -item[1])[:4]:
         table.add_row(Text(f"  {reason}", style="dim"), Text(str(count), style="dim"))
@@ -53,6 +55,7 @@ def quotes(rows: tuple[QuoteRow, ...]) -> RenderableType:
             price(row.market_ask_nanos),
             format_nanos(row.ask_size_nanos) if row.ask_size_nanos else "",
             price(row.ask_nanos),
+            price(row.last_nanos),
             format_nanos(row.position_nanos),
             row.why,
         )

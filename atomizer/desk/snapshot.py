@@ -60,6 +60,7 @@ class QuoteRow(msgspec.Struct, frozen=True):
     position_nanos: int
     why: str = ""
     fair_nanos: int | None = None  # our own value, where quotes stand round one
+    last_nanos: int | None = None  # of the last trade in the book that we heard of
 
 
 class SmileRow(msgspec.Struct, frozen=True):
@@ -86,6 +87,7 @@ class Making(msgspec.Struct, frozen=True):
     at_touch: float | None  # share of both sides in all samples that rested with no better price of others
     quotes: tuple[QuoteRow, ...]
     smiles: tuple[SmileRow, ...] = ()  # when quotes stand round them
+    volatilities: dict[str, float] = {}  # by underlying: the venue's index, a fraction a year, where it has one
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -29,6 +29,21 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
 Event = OrderUpdate | Fill | Connected | Lost
 
 
+class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade on a venue's tape, ours among them. Price and amount as in `domain.instruments.Instrument`'s table."""
+
+    now_ns: int
+    venue: str
+    trade_id: str
+    instrument: str
+    side: Side  # the taker's
+    price_nanos: int
+    amount_nanos: int
+    index_nanos: int  # USD for one coin when it traded
+    is_block: bool  # a quote or a block made it, and not the book
+    venue_time_ns: int
+
+
 class LedgerPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A position as the venue's own ledger has it; all e18, amounts signed, prices without fees."""
 
@@ -71,6 +86,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     listeners: Sequence[MarketListener] = ()
     reader: FrameReader | None = None  # where the session lets book frames be read from their bytes
     last_nonce: int = 0
+    on_trade: Callable[[PublicTrade], None] | None = None  # of what is listed; the tape is only asked for when heard
 
 
 class VenueSession(MarketView, OrderVenue, Protocol):
@@ -120,6 +136,9 @@ class QuoteSession(VenueSession, ProtectingVenue, Protocol):
 
     def renew_book(self, name: str) -> None:
         """The reader has lost the book's sequence: have its channel send all of it again."""
+
+    def volatility(self, underlying: str) -> float | None:
+        """The venue's volatility index of a coin, a fraction a year; None where there is none."""
 
     def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None:
         """For orders that the compiled lane signs and writes; None where the session writes them itself."""

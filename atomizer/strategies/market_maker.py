@@ -45,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True):
     mark: Mark | None
     position_nanos: int  # signed
     depth_nanos: int = 0  # all levels of both sides that the book shows, without ours
+    index_iv: float = 0.0  # the venue's volatility index of the coin, a fraction a year; 0 where there is none
 
 
 class View(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ class MarketMaker:
             return self._plain  # the gate lets nothing out without a mark
         left_s = contract.expiry_s - view.now_ns / NANOS if contract.is_option else self._spread.near_s
         move = view.moves.get(contract.underlying, 0.0)
-        factor = widening(self._spread, Conditions(mark.iv, move, seen.depth_nanos, left_s))
+        factor = widening(self._spread, Conditions(max(mark.iv, seen.index_iv), move, seen.depth_nanos, left_s))
         net = view.net.get(contract.underlying, NetGreeks())
         skew = skew_nanos(self._skew, net, mark) if self._skew.aversion else 0
         if factor == 1.0 and skew == 0:

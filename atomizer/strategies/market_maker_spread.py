@@ -1,6 +1,7 @@
 """How much wider than the plain formula quotes stand when the market is dangerous: a factor of 1 or more.
 
-    factor = 1 + iv · max(IV / calm IV - 1, 0)          IV: the mark's implied volatility, a fraction a year
+    factor = 1 + iv · max(IV / calm IV - 1, 0)          IV: implied volatility, a fraction a year: the mark's, or the
+                                                            venue's index of the coin's where that is higher
                + move · 100 · move                       move: range of the index within the window, over its lowest
                + thin · max(1 - depth / deep, 0)         depth: all levels of both sides that the book shows, in units
                + short · max(1 - time left / near, 0)    time left until expiry

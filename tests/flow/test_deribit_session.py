@@ -590,6 +590,25 @@ async def test_maintenance_is_heard_before_it_comes(trading):
         await trading.reaches(trading.place(order), ends)
 
 
+async def test_the_tape_is_heard_where_somebody_listens(floor):
+    """Each trade of what is listed, by its taker's side; without a listener the tape is not asked for."""
+    heard = []
+    session = floor.session = floor.make_session(on_trade=heard.append)
+    await session.start()
+    await eventually(lambda: session.volatility("ETH") is not None)
+    assert session.volatility("ETH_USDC") == session.volatility("ETH") > 0.1
+    order = floor.place(floor.order(Side.BUY, SECOND))
+    await floor.reaches(order, OrderState.FILLED)
+    fills = floor.told.fills()
+    await eventually(lambda: {fill.trade_id for fill in fills} <= {trade.trade_id for trade in heard})
+    mine = next(trade for trade in heard if trade.trade_id == fills[0].trade_id)
+    assert (mine.instrument, mine.side, mine.price_nanos) == (PERPETUAL, Side.BUY, fills[0].price_nanos)
+    assert not mine.is_block
+    assert {trade.instrument for trade in heard} <= set(session.names)
+    asked = {channel for each in floor.wire.requests("public/subscribe") for channel in each["params"]["channels"]}
+    assert {"trades.option.ETH.100ms", "trades.future.ETH.100ms"} <= asked
+
+
 async def test_a_test_request_is_answered(trading):
     """The venue asks whether we are there, and is told at once."""
     trading.wire.tell_client({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "heartbeat"}})

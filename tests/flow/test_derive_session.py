@@ -357,6 +357,23 @@ async def test_a_refused_order_carries_code_and_words(trading):
     assert "Post-only" in refused.detail
 
 
+async def test_the_tape_is_heard_where_somebody_listens(floor):
+    """Each trade of what is listed, by its taker's side; without a listener the tape is not asked for."""
+    heard = []
+    session = floor.session = floor.make_session(on_trade=heard.append)
+    await session.start()
+    order = floor.place(floor.order(Side.BUY, SECOND))
+    await floor.reaches(order, OrderState.FILLED)
+    fills = floor.told.fills()
+    await eventually(lambda: {fill.trade_id for fill in fills} <= {trade.trade_id for trade in heard})
+    mine = next(trade for trade in heard if trade.trade_id == fills[0].trade_id)
+    assert (mine.instrument, mine.side, mine.price_nanos) == (PERPETUAL, Side.BUY, fills[0].price_nanos)
+    assert not mine.is_block
+    assert {trade.instrument for trade in heard} <= set(session.names)
+    asked = {channel for each in floor.wire.requests("subscribe") for channel in each["params"]["channels"]}
+    assert {"trades.option.ETH", "trades.perp.ETH"} <= asked
+
+
 async def test_an_option_can_be_bought_too(trading):
     """The option's own asset and sub_id are what its signature names: the venue takes it."""
     session, market_now = trading.session, time.time_ns()

@@ -80,6 +80,17 @@ def test_each_danger_widens_by_its_weight_within_the_bound(params, now, factor):
     assert widening(params, now) == pytest.approx(factor)
 
 
+def test_the_venues_index_of_volatility_widens_where_it_is_higher():
+    """Implied volatility is the mark's, or the index of the coin's where that says more."""
+    make = MarketMaker(msgspec.structs.replace(PLAIN, spread=SpreadParams(iv=1.0)))
+    factors = []
+    for iv, index_iv in ((0.5, 0.0), (0.5, 0.75), (0.75, 0.6)):
+        seen = view(known=mark(iv=iv)).seen[CALL]
+        seen = msgspec.structs.replace(seen, index_iv=index_iv)
+        factors.append(make(msgspec.structs.replace(view(), seen={CALL: seen}))[CALL].widen_nanos / NANOS)
+    assert factors == pytest.approx([1.0, 1.5, 1.5])
+
+
 weights = st.floats(0, 10)
 greeks = st.floats(-1e3, 1e3)
 

@@ -4,14 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from atomizer.domain.ports import MarketListener
+from atomizer.domain.session import PublicTrade
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.channels import Channels, Feed
 from atomizer.net.rpc import Rpc
 from atomizer.venues.deribit.market import BookKind, MarketData
-from atomizer.venues.deribit.opening import fetch_listings, subscribe, unsubscribe
+from atomizer.venues.deribit.market_codec import parse_public_trades, trades_channel
+from atomizer.venues.deribit.opening import INSTRUMENT_KINDS, currencies_of, fetch_listings, subscribe, unsubscribe
 from atomizer.venues.deribit.profile import VENUE
 
 log = logging.getLogger(__name__)
@@ -25,10 +27,16 @@ class Listening:
     """Market data and its channels, of one connection after another."""
 
     def __init__(
-        self, rpc: Rpc, underlyings: Sequence[str], listeners: Sequence[MarketListener], books: BookKind
+        self,
+        rpc: Rpc,
+        underlyings: Sequence[str],
+        listeners: Sequence[MarketListener],
+        books: BookKind,
+        on_trade: Callable[[PublicTrade], None] | None,
     ) -> None:
         self._rpc = rpc
         self._underlyings = underlyings
+        self._on_trade = on_trade
         self._lost_books: set[str] = set()
         self._lost_a_book = asyncio.Event()
         self.market = MarketData(self._on_book_lost, listeners, books)
@@ -62,7 +70,18 @@ class Listening:
         if gone:
             await self.channels.leave(gone)
         await self.listen_to_new(feeds, speaks_first=True)
-        await self.listen_to_new(self.market.volatility_feeds(), speaks_first=False)
+        await self.listen_to_new(self.market.volatility_feeds() | self._tapes(), speaks_first=False)
+
+    def _tapes(self) -> dict[str, Feed]:
+        """Only where somebody hears them."""
+        kinds = INSTRUMENT_KINDS if self._on_trade is not None else ()
+        currencies = currencies_of(self._underlyings)
+        return dict.fromkeys((trades_channel(kind, each) for kind in kinds for each in currencies), self._on_tape)
+
+    def _on_tape(self, data: Any, now_ns: int) -> None:
+        for trade in parse_public_trades(data, now_ns):
+            if self._on_trade is not None and self.market.listing(trade.instrument) is not None:
+                self._on_trade(trade)
 
     async def keep_listings(self, is_open: Callable[[], bool]) -> None:
         while True:

@@ -240,8 +240,9 @@ class MarketData:
         """The venue's index, such as ``btc_usd``: for coins what turns them into USD."""
         return self._indices.get(index_name)
 
-    def volatility(self, index_name: str) -> VolatilityIndex | None:
-        return self._volatilities.get(index_name)
+    def volatility(self, underlying: str) -> VolatilityIndex | None:
+        """The index of what options in a coin cost: of ``ETH_USDC`` ether's own, too."""
+        return self._volatilities.get(f"{underlying.partition('_')[0].lower()}_usd")
 
     def usd_nanos(self, name: str, price_nanos: int) -> int | None:
         """A price of this instrument in USD for a coin, by the index as it is now; None while there is no index.

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from atomizer.domain.instruments import NANOS, USD, Contract
+from atomizer.domain.session import PublicTrade
 from atomizer.domain.trading import Mark, Side
 from atomizer.errors import BadFrame
 from atomizer.venues.deribit.profile import NANOS_PER_MS, VENUE
@@ -61,21 +62,6 @@ class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     bid_iv: float
     ask_iv: float
     funding_8h: float
-
-
-class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
-    """A trade between others. `side` is the taker's; `sequence` counts the instrument's trades without a gap."""
-
-    trade_id: str
-    instrument: str
-    sequence: int
-    side: Side
-    price_nanos: int
-    amount_nanos: int
-    index_nanos: int
-    iv: float
-    is_liquidation: bool
-    venue_time_ns: int
 
 
 class IndexPrice(NamedTuple):
@@ -145,15 +131,14 @@ class _WireTicker(msgspec.Struct):
 
 class _WireTrade(msgspec.Struct):
     trade_id: Identity
-    trade_seq: Integer
     instrument_name: Name
     timestamp: Millis
     direction: Literal["buy", "sell"]
     price: Decimal
     amount: Decimal
     index_price: Decimal
-    iv: float | None = None
-    liquidation: Literal["M", "T", "MT", "none"] | None = None
+    block_trade_id: Word | None = None
+    block_rfq_id: Integer | None = None
 
 
 class _WireIndex(msgspec.Struct):
@@ -305,7 +290,12 @@ def _fraction(points: float | None, what: str) -> float:
     return figure(points or 0.0, what, 0.0, HIGHEST_VOLATILITY) / PERCENT
 
 
-def parse_public_trades(data: Any) -> list[PublicTrade]:
+def trades_channel(kind: str, currency: str) -> str:
+    """All trades of ``option`` or ``future`` of what is paid in a currency."""
+    return f"trades.{kind}.{currency}.100ms"
+
+
+def parse_public_trades(data: Any, now_ns: int) -> list[PublicTrade]:
     """Data of a trades channel. Trades of combos and spot are left out: a combo's legs come as trades of their own.
 
     [{"timestamp":1765531356452,"price":92288.5,"amount":750.0,"direction":"sell","index_price":92276.75,
@@ -321,15 +311,15 @@ def parse_public_trades(data: Any) -> list[PublicTrade]:
             continue
         trades.append(
             PublicTrade(
+                now_ns=now_ns,
+                venue=VENUE,
                 trade_id=wire.trade_id,
                 instrument=name,
-                sequence=wire.trade_seq,
                 side=Side.BUY if wire.direction == "buy" else Side.SELL,
                 price_nanos=nanos(wire.price, f"{what} price", at_least=1),
                 amount_nanos=nanos(wire.amount, f"{what} amount", at_least=1),
                 index_nanos=nanos_nearest(wire.index_price, f"{what} index_price", at_least=1),
-                iv=_fraction(wire.iv, f"{what} iv"),
-                is_liquidation=wire.liquidation not in {None, "none"},
+                is_block=wire.block_trade_id is not None or wire.block_rfq_id is not None,
                 venue_time_ns=wire.timestamp * NANOS_PER_MS,
             )
         )

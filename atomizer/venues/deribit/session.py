@@ -15,7 +15,7 @@ from atomizer._core.book import Book
 from atomizer._core.scan import channel_of
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import FrameReader, MarketListener
-from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
+from atomizer.domain.session import Connected, Event, LedgerPosition, Lost, PublicTrade
 from atomizer.domain.trading import (
     CancelSent,
     Fill,
@@ -88,6 +88,7 @@ class DeribitSession:
         max_clock_offset_ns: int = NANOS_PER_S,
         reader: FrameReader | None = None,
         books: BookKind = BookKind.RAW,
+        on_trade: Callable[[PublicTrade], None] | None = None,
         random: Random | None = None,
     ) -> None:
         self._profile = profile
@@ -110,7 +111,7 @@ class DeribitSession:
         )
         self._rpc = self.line.rpc
         self._reader = reader
-        self._listening = Listening(self._rpc, self._underlyings, listeners, books)
+        self._listening = Listening(self._rpc, self._underlyings, listeners, books, on_trade)
         self._market, self._channels = self._listening.market, self._listening.channels
         self._orders = OrderDesk(self._rpc, self._market, emit=self._tell, now_ns=now_ns)
         self._login: Login | None = None
@@ -170,6 +171,11 @@ class DeribitSession:
 
     def pen(self, label_prefix: str, *, is_protected: bool) -> None:
         """Orders need no signature here: the session writes them itself."""
+
+    def volatility(self, underlying: str) -> float | None:
+        """The venue's index of what options in this coin cost, a fraction a year; None while it is not told."""
+        index = self._market.volatility(underlying)
+        return index.volatility if index is not None else None
 
     def renew_book(self, name: str) -> None:
         """The reader has lost the book's sequence: ask for this one anew."""

@@ -11,6 +11,7 @@ from atomizer._core.ecdsa import parse_address
 from atomizer._core.eip712 import option_sub_id
 from atomizer._core.fixed import parse_nanos
 from atomizer.domain.instruments import Contract, Instrument, OptionType, parse_name
+from atomizer.domain.session import PublicTrade
 from atomizer.domain.trading import Mark, Side
 from atomizer.errors import BadFrame
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE
@@ -58,20 +59,6 @@ class BookSnapshot(NamedTuple):
     venue_time_ns: int
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
-
-
-class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
-    """A trade on the tape. The side is the taker's; `is_rfq` when a quote made it and not the book."""
-
-    trade_id: str
-    instrument: str
-    side: Side
-    price_nanos: int
-    amount_nanos: int
-    mark_nanos: int
-    index_nanos: int
-    is_rfq: bool
-    venue_time_ns: int
 
 
 class _WireOption(msgspec.Struct):
@@ -136,7 +123,6 @@ class _WireTrade(msgspec.Struct):
     timestamp: Millis
     trade_price: Digits
     trade_amount: Digits
-    mark_price: Digits
     index_price: Digits
     direction: Literal["buy", "sell"]
     quote_id: Word | None = None
@@ -266,7 +252,7 @@ def parse_spot(data: Any, underlying: str) -> int:
     return nanos_nearest(spot.price, f"spot feed {underlying} price", at_least=1)
 
 
-def parse_tape(data: Any) -> list[PublicTrade]:
+def parse_tape(data: Any, now_ns: int) -> list[PublicTrade]:
     """Data of a public trades channel.
 
     [{"trade_id":"0445f96a-10fb-4fdc-a0f9-eed94a2f32e1","instrument_name":"ETH-USDC","timestamp":1775245899929,
@@ -276,20 +262,21 @@ def parse_tape(data: Any) -> list[PublicTrade]:
     Raises:
         BadFrame: a field is missing, of another type or out of range.
     """
-    return [_trade(wire) for wire in read(data, list[_WireTrade], "tape")]
+    return [_trade(wire, now_ns) for wire in read(data, list[_WireTrade], "tape")]
 
 
-def _trade(wire: _WireTrade) -> PublicTrade:
+def _trade(wire: _WireTrade, now_ns: int) -> PublicTrade:
     what = f"trade {wire.trade_id}"
     return PublicTrade(
+        now_ns=now_ns,
+        venue=VENUE,
         trade_id=wire.trade_id,
         instrument=wire.instrument_name,
         side=Side.BUY if wire.direction == "buy" else Side.SELL,
         price_nanos=nanos(wire.trade_price, f"{what} trade_price"),
         amount_nanos=nanos(wire.trade_amount, f"{what} trade_amount", at_least=1),
-        mark_nanos=nanos_nearest(wire.mark_price, f"{what} mark_price"),
         index_nanos=nanos_nearest(wire.index_price, f"{what} index_price"),
-        is_rfq=wire.quote_id is not None,
+        is_block=wire.quote_id is not None,
         venue_time_ns=wire.timestamp * NANOS_PER_MS,
     )
 

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from atomizer._core.book import Book
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import FrameReader, MarketListener
-from atomizer.domain.session import Connected, Event, LedgerPosition, Lost
+from atomizer.domain.session import Connected, Event, LedgerPosition, Lost, PublicTrade
 from atomizer.domain.trading import (
     CancelSent,
     Fill,
@@ -42,8 +42,9 @@ from atomizer.venues.derive.delivery import fetch_delivery_prices
 from atomizer.venues.derive.funding import fetch_funding
 from atomizer.venues.derive.maker import Maker, MakerEvents
 from atomizer.venues.derive.market import MarketData
-from atomizer.venues.derive.market_codec import book_channel
+from atomizer.venues.derive.market_codec import book_channel, parse_tape, tape_channel
 from atomizer.venues.derive.opening import (
+    INSTRUMENT_KINDS,
     check_clock,
     check_key,
     fetch_account,
@@ -88,6 +89,7 @@ class DeriveSession:
         reader: FrameReader | None = None,
         last_nonce: int = 0,
         max_clock_offset_ns: int = NANOS_PER_S,
+        on_trade: Callable[[PublicTrade], None] | None = None,
         random: Random | None = None,
     ) -> None:
         self._profile = profile
@@ -97,6 +99,7 @@ class DeriveSession:
         self._emit = emit
         self._now_ns = now_ns
         self._reader = reader
+        self._on_trade = on_trade
         self._last_nonce = last_nonce
         self._max_clock_offset_ns = max_clock_offset_ns
         self._market = MarketData(listeners)
@@ -166,6 +169,9 @@ class DeriveSession:
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
         return book_channel(name)
+
+    def volatility(self, underlying: str) -> None:
+        """Derive has no index of it."""
 
     def renew_book(self, name: str) -> None:
         """Nothing to do: each frame of Derive's is the whole book."""
@@ -268,10 +274,19 @@ class DeriveSession:
         for order in await self._orders.open_orders():
             self._emit(order)
         await self._refresh_listings()
+        await self._listen_to_tape()
         await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
         await self._rfqs.on_open()
         self._orders.is_open = True
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
+
+    async def _listen_to_tape(self) -> None:
+        """Only where somebody hears it; without it nothing is missing that we trade by."""
+        kinds = INSTRUMENT_KINDS if self._on_trade is not None else ()
+        tapes = [tape_channel(kind, underlying) for kind in kinds for underlying in self._underlyings]
+        refused = await self._channels.listen(dict.fromkeys(tapes, self._on_tape), speaks_first=False)
+        for channel, words in refused.items():
+            log.warning("%s: not subscribed to %s: %s", VENUE, channel, words)
 
     async def _listen_privately(self, feeds: dict[str, Feed]) -> None:
         refused = await self._channels.listen(feeds, speaks_first=False)
@@ -310,6 +325,11 @@ class DeriveSession:
             self.line.count(error, where or "frame")
         if reader is not None and where:
             reader.on_channel(where, now_ns)
+
+    def _on_tape(self, data: Any, now_ns: int) -> None:
+        for trade in parse_tape(data, now_ns):
+            if self._on_trade is not None and self._market.listing(trade.instrument) is not None:
+                self._on_trade(trade)
 
     def _on_lost(self, reason: CloseReason) -> None:
         was_open = self._orders.is_open

@@ -309,10 +309,12 @@ def test_indices_and_trades_are_read():
     )
     assert volatility.volatility == pytest.approx(1.2936)
     (trade,) = market_codec.parse_public_trades(
-        text([samples.PUBLIC_TRADE, samples.PUBLIC_TRADE | {"instrument_name": "BTC_USDC"}])
+        text([samples.PUBLIC_TRADE, samples.PUBLIC_TRADE | {"instrument_name": "BTC_USDC"}]), NOW_NS
     )
     assert (trade.instrument, trade.side, trade.price_nanos) == ("BTC-PERP", Side.SELL, 92_288_500_000_000)
-    assert (trade.amount_nanos, trade.sequence) == (750 * NANOS, 271252855)
+    assert (trade.amount_nanos, trade.is_block) == (750 * NANOS, False)
+    blocks = [samples.PUBLIC_TRADE | {"block_trade_id": "BLOCK-1"}, samples.PUBLIC_TRADE | {"block_rfq_id": 7}]
+    assert all(trade.is_block for trade in market_codec.parse_public_trades(text(blocks), NOW_NS))
 
 
 # --- our orders and trades
@@ -543,7 +545,7 @@ PARSERS = {
     "grouped_book": (market_codec.parse_grouped_book, samples.GROUPED_BOOK),
     "instruments": (listing_codec.parse_instruments, [samples.PERPETUAL, samples.LINEAR_OPTION]),
     "ticker": (lambda data: market_codec.parse_ticker(data, samples.TICKER_CONTRACT, NOW_NS), samples.TICKER),
-    "public_trades": (market_codec.parse_public_trades, [samples.PUBLIC_TRADE]),
+    "public_trades": (lambda data: market_codec.parse_public_trades(data, NOW_NS), [samples.PUBLIC_TRADE]),
     "placed": (lambda data: codec.parse_placed(data, NOW_NS), {"order": samples.ORDER, "trades": [samples.TRADE]}),
     "changes": (lambda data: codec.parse_changes(data, NOW_NS), samples.CHANGES),
     "trades": (lambda data: codec.parse_trades(data, NOW_NS), {"trades": [samples.TRADE], "has_more": False}),

@@ -251,10 +251,10 @@ def test_a_contradictory_instrument_is_left_out_and_named(change, words):
 
 def test_the_tape_and_the_spot_feed_are_read():
     """Price, amount and side of a public trade; the index to the nearest nano; a feed of something else is refused."""
-    [trade] = market_codec.parse_tape([samples.PUBLIC_TRADE])
+    [trade] = market_codec.parse_tape([samples.PUBLIC_TRADE], NOW_NS)
     assert (trade.price_nanos, trade.amount_nanos, trade.side) == (2_500_000_000, 10 * NANOS, Side.SELL)
-    assert (trade.is_rfq, trade.venue_time_ns) == (False, 1775245899929 * 10**6)
-    assert market_codec.parse_tape([samples.PUBLIC_TRADE | {"quote_id": "q"}])[0].is_rfq
+    assert (trade.is_block, trade.venue_time_ns) == (False, 1775245899929 * 10**6)
+    assert market_codec.parse_tape([samples.PUBLIC_TRADE | {"quote_id": "q"}], NOW_NS)[0].is_block
     assert market_codec.parse_spot(samples.SPOT, "ETH") == 1_991_700_000_000
     with pytest.raises(BadFrame, match="BTC"):
         market_codec.parse_spot(samples.SPOT, "BTC")
@@ -273,9 +273,9 @@ def test_a_subaccount_and_its_keys_are_read():
 @needs_captures
 def test_a_recorded_public_trade_is_read():
     """Every field that we use of the captured trade."""
-    [trade] = market_codec.parse_tape([capture("spot_ws_trade_eth.json")])
+    [trade] = market_codec.parse_tape([capture("spot_ws_trade_eth.json")], NOW_NS)
     assert (trade.instrument, trade.price_nanos, trade.side) == ("ETH-USDC", 2050 * NANOS, Side.SELL)
-    assert (trade.mark_nanos, trade.index_nanos) == (2_052_725_120_183, 2_052_725_120_183)
+    assert trade.index_nanos == 2_052_725_120_183
 
 
 def test_a_quote_is_read_with_its_side_and_cost():
@@ -326,7 +326,7 @@ read_trades = partial(codec.parse_trades, now_ns=NOW_NS)
         (read_trades, samples.TRADES, ("trades", 0, "trade_fee")),
         (account_codec.parse_positions, samples.POSITIONS, ("positions", 0, "amount")),
         (rfq_codec.parse_rfq, samples.RFQ, ("legs", 0, "amount")),
-        (market_codec.parse_tape, [samples.PUBLIC_TRADE], (0, "trade_price")),
+        (lambda data: market_codec.parse_tape(data, NOW_NS), [samples.PUBLIC_TRADE], (0, "trade_price")),
         (partial(market_codec.parse_spot, underlying="ETH"), samples.SPOT, ("feeds", "ETH", "price")),
         (account_codec.parse_subaccount, samples.SUBACCOUNT, ("initial_margin",)),
         (rfq_codec.parse_quote, samples.QUOTE, ("legs", 0, "price")),
@@ -410,7 +410,7 @@ PARSERS = [
     (account_codec.parse_account, samples.ACCOUNT),
     (account_codec.parse_subaccount, samples.SUBACCOUNT),
     (account_codec.parse_session_keys, samples.SESSION_KEYS),
-    (market_codec.parse_tape, [samples.PUBLIC_TRADE]),
+    (lambda data: market_codec.parse_tape(data, NOW_NS), [samples.PUBLIC_TRADE]),
     (lambda data: market_codec.parse_spot(data, "ETH"), samples.SPOT),
     (lambda data: codec.parse_replaced(data, NOW_NS), samples.REPLACED),
     (protection.parse_protections, samples.PROTECTIONS),
