@@ -32,6 +32,13 @@ def quoting(venues, *flags):
     return running
 
 
+def making(venues):
+    """A market maker whose quotes rest."""
+    running = maker(venues.directory, "--paper", "--aggression", "0.5")
+    wait_for(lambda: venues.derive_ledger()["open_orders"])
+    return running
+
+
 def test_a_kill_cancels_what_is_ours_and_nothing_trades_until_it_is_cleared(tmp_path):
     """The trader ends with code 7, own orders are gone, another's rests, and only `--clear` lets a run start again."""
     with desk(tmp_path) as venues:
@@ -54,10 +61,11 @@ def test_a_kill_cancels_what_is_ours_and_nothing_trades_until_it_is_cleared(tmp_
         assert finish(venues.trader("--for", "1s"))[0] == 0
 
 
-def test_a_trader_that_hangs_is_killed_and_its_orders_cancelled(tmp_path):
+@pytest.mark.parametrize("command", ["rfq-responder", "market-maker"])
+def test_a_trader_that_hangs_is_killed_and_its_orders_cancelled(tmp_path, command):
     """A trader that does not move any more is ended, and what rests is cancelled over a connection of the command's."""
     with desk(tmp_path) as venues:
-        running = quoting(venues)
+        running = quoting(venues) if command == "rfq-responder" else making(venues)
         running.send_signal(signal.SIGSTOP)
         rest = Rest(venues)
         rest.rest(OWN)
@@ -84,11 +92,12 @@ def test_without_a_trader_the_latch_is_set_and_the_venue_cleared(tmp_path):
         assert finish(venues.trader())[0] == 7
 
 
-def test_a_signal_and_then_a_file_kill(tmp_path):
+@pytest.mark.parametrize("begin", [quoting, making])
+def test_a_signal_and_then_a_file_kill(tmp_path, begin):
     """SIGUSR1 and a file named KILLED, be it empty, do the same as the command."""
     with desk(tmp_path) as venues:
         for trigger in ("signal", "file"):
-            running = quoting(venues)
+            running = begin(venues)
             if trigger == "file":
                 latch_of(tmp_path).touch()
             else:

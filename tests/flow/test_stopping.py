@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from flow.resting import Rest
-from flow.running import desk, finish, trader, wait_for
+from flow.running import desk, finish, maker, trader, wait_for
 
 
 def catches(process, number):
@@ -37,12 +37,19 @@ def test_a_stop_at_any_moment_of_the_start_ends_well(tmp_path, after_s):
     assert "atomizer/app" not in err  # no trace of ours
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_ends_at_once(tmp_path, number):
+def making(venues):
+    """A market maker whose quotes rest."""
+    running = maker(venues.directory, "--paper", "--aggression", "0.5")
+    wait_for(lambda: venues.derive_ledger()["open_orders"])
+    return running
+
+
+@pytest.mark.parametrize(("begin", "number"), [(quoting, signal.SIGINT), (making, signal.SIGTERM)])
+def test_a_second_signal_ends_at_once(tmp_path, begin, number):
     """The second signal ends the process with 128 plus its number, even while it drains."""
     with desk(tmp_path) as venues:
-        running = quoting(venues)
-        wait_for(lambda: venues.rysk_ledger()["trades"])
+        running = begin(venues)
+        wait_for(lambda: begin is making or venues.rysk_ledger()["trades"])
         os.kill(venues.endpoints["pid"], signal.SIGSTOP)  # so that a drain has to wait
         running.send_signal(number)
         wait_for(lambda: "draining" in _phase(tmp_path))
@@ -56,10 +63,11 @@ def _phase(directory):
     return path.read_bytes().decode(errors="replace")
 
 
-def test_a_stop_that_cannot_be_verified_ends_with_nine(tmp_path):
+@pytest.mark.parametrize("begin", [quoting, making])
+def test_a_stop_that_cannot_be_verified_ends_with_nine(tmp_path, begin):
     """With the venue gone a stop ends within its budget, and says that orders may live."""
     with desk(tmp_path) as venues:
-        running = quoting(venues)
+        running = begin(venues)
         os.kill(venues.endpoints["pid"], signal.SIGSTOP)
         running.send_signal(signal.SIGTERM)
         code, out, _ = finish(running, within_s=60)
@@ -68,13 +76,14 @@ def test_a_stop_that_cannot_be_verified_ends_with_nine(tmp_path):
         assert "MAY STILL BE LIVE" in out
 
 
-def test_a_journal_that_fails_kills_and_the_cancels_still_leave(tmp_path):
+@pytest.mark.parametrize("begin", [quoting, making])
+def test_a_journal_that_fails_kills_and_the_cancels_still_leave(tmp_path, begin):
     """When the disk takes no more, nothing new leaves, own orders are cancelled all the same, and the latch is set."""
     with desk(tmp_path, rfq_interval="150ms") as venues:
-        running = quoting(venues)
-        wait_for(lambda: venues.rysk_ledger()["trades"])
+        running = begin(venues)
+        wait_for(lambda: begin is making or venues.rysk_ledger()["trades"])
         rest = Rest(venues)
-        rest.rest("hedge.lost.1")
+        rest.rest("hedge.lost.1" if begin is quoting else "mm.lost.1")
         (path,) = tmp_path.glob("state/sim/*/journal.atj")
         resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (path.stat().st_size + 400,) * 2)
         code, out, err = finish(running)
