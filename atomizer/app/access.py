@@ -73,6 +73,8 @@ def _hedge_name(settings: Settings) -> VenueName | None:
         raise ConfigError("hedging.cross: say where to hedge: --hedge-exchange, another than the one that prices")
     if not hedging.cross:
         raise ConfigError(f"hedging.venue {wanted} is not {name}, where prices come from: add --enable-cross-hedge")
+    if hedging.gamma:
+        raise ConfigError("hedging.gamma is hedged in options, where they are priced: not with another hedge venue")
     if hedging.mode == "option":
         raise ConfigError("hedging.mode option goes where it is priced: use --hedge-mode perpetual with another venue")
     return wanted

@@ -52,7 +52,14 @@ class Hedging:
     def on_won(self, fill: Fill) -> None:
         """Open the hedge of a won RFQ and send its first order."""
         now_ns = self._clock_ns()
-        opened = self._hedger.on_fill(fill, now_ns)
+        gamma_nanos = 0
+        if self._hedger.limits_gamma:
+            exposure = self._measure(fill.instrument, now_ns)  # with the fill, which is booked
+            if isinstance(exposure, Verdict):
+                self._tell_waiting(fill.trade_id, exposure)
+                return
+            gamma_nanos = exposure.gamma.now
+        opened = self._hedger.on_fill(fill, now_ns, gamma_nanos)
         if isinstance(opened, Verdict):
             self._tell_waiting(fill.trade_id, opened)
             return

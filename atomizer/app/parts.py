@@ -108,6 +108,7 @@ def _separator(chain_id: int, contract: str) -> bytes:
 
 def build_hedger(settings: Settings, market: MarketView, carried: Mapping[str, int]) -> Hedger:
     hedging = settings.hedging
+    limits_gamma = hedging.gamma and hedging.mode == "perpetual"  # the other mode leaves none
     return Hedger(
         HedgerParams(
             mode=HedgeMode(hedging.mode),
@@ -117,6 +118,8 @@ def build_hedger(settings: Settings, market: MarketView, carried: Mapping[str, i
             max_duration_ns=hedging.give_up_after.ns,
             max_book_age_ns=settings.risk.max_book_age.ns,
             max_mark_age_ns=settings.risk.max_mark_age.ns,
+            max_gamma_nanos=hedging.gamma_threshold.nanos if limits_gamma else None,
+            gamma_ratio_nanos=hedging.gamma_ratio.nanos,
         ),
         market,
         carried,

@@ -27,6 +27,8 @@ KEYS = {
     "hedge_exchange": "hedging.venue",
     "enable_cross_hedge": "hedging.cross",
     "max_delta": "risk.max_delta",
+    "enable_gamma": "hedging.gamma",
+    "gamma_threshold": "hedging.gamma_threshold",
 }
 
 
@@ -47,6 +49,8 @@ KEYS = {
 @click.option("--hedge-mode", metavar="MODE", help="option: the same option back to back; perpetual: its delta.")
 @click.option("--hedge-exchange", metavar="NAME", help="Hedge there instead, in its linear perpetual.")
 @click.option("--enable-cross-hedge", is_flag=True, default=None, help="Allow --hedge-exchange to be another venue.")
+@click.option("--enable-gamma", is_flag=True, default=None, help="Hedge in options what adds to too much gamma.")
+@click.option("--gamma-threshold", metavar="GAMMA", help="Net gamma of a coin that may be kept, delta per USD (0.5).")
 @click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
 @click.option("--http-port", type=int, metavar="PORT", help="Health, status and kill over HTTP (8080); 0: none.")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
@@ -76,10 +80,12 @@ def command(
     from atomizer.app.practice import venues_for
     from atomizer.cli.common import exchange_of, seconds_of
     from atomizer.config.load import config_path, default_file, load
-    from atomizer.errors import Killed, OrdersMayLive
+    from atomizer.errors import Killed, OrdersMayLive, UsageError
 
     flags["exchange"] = exchange_of(paper=paper, exchange=flags["exchange"])
-    if flags["enable_cross_hedge"]:
+    if flags["enable_gamma"] and flags["hedge_mode"] == "option":
+        raise UsageError("--enable-gamma: --hedge-mode option hedges the gamma of every win already: leave one out")
+    if flags["enable_cross_hedge"] or flags["enable_gamma"]:
         flags["enable_hedging"] = True
         flags["hedge_mode"] = flags["hedge_mode"] or "perpetual"
     values = {KEYS[name]: value for name, value in flags.items()}

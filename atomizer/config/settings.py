@@ -59,6 +59,10 @@ class Hedging(msgspec.Struct, frozen=True):
     cross: bool = False
     ratio: Positive = Positive(1)
     slippage_bps: Bps = 100  # how far beyond the book's worst needed level an order may reach
+    # With `perpetual`: a win that leaves more net gamma of its coin than this is hedged in its own option instead.
+    gamma: bool = False
+    gamma_threshold: Positive = Positive("0.5")  # coins of delta per USD
+    gamma_ratio: Positive = Positive(1)  # how much of such a win
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 20
     give_up_after: Seconds = Seconds(60)
 
@@ -197,6 +201,9 @@ VARIABLES = {
     "ENABLE_DELTA_HEDGE": "hedging.enabled",
     "HEDGE_RATIO": "hedging.ratio",
     "HEDGE_VENUE": "hedging.venue",
+    "ENABLE_GAMMA_HEDGING": "hedging.gamma",
+    "GAMMA_THRESHOLD": "hedging.gamma_threshold",
+    "GAMMA_HEDGE_RATIO": "hedging.gamma_ratio",
     "MAX_POSITION_DELTA": "risk.max_delta",
     "MAX_POSITION_SIZE": "risk.max_position",
 }

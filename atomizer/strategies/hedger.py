@@ -8,7 +8,7 @@ import msgspec
 
 from atomizer._core.book import Book
 from atomizer._core.fixed import NO_PRICE, ceil_to, floor_to, format_nanos
-from atomizer.domain.instruments import NANOS, Contract, Instrument, parse_name
+from atomizer.domain.instruments import NANOS, Contract, Instrument, is_option_name, parse_name
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Fill, HedgeClosed, HedgeOpened, Side, TimeInForce
@@ -32,6 +32,8 @@ class HedgerParams(msgspec.Struct, frozen=True):
     max_duration_ns: int
     max_book_age_ns: int
     max_mark_age_ns: int
+    max_gamma_nanos: int | None = None  # net, per coin: what adds to more is hedged in its own option, in either mode
+    gamma_ratio_nanos: int = NANOS  # how much of such a fill
 
 
 class OrderPlan(msgspec.Struct, frozen=True):
@@ -54,14 +56,22 @@ class Hedger:
         self._market = market
         self._carried = dict(carried)
 
-    def on_fill(self, fill: Fill, now_ns: int) -> HedgeOpened | Verdict:
+    @property
+    def limits_gamma(self) -> bool:
+        """Whether a fill's hedge depends on the net gamma."""
+        return self._params.max_gamma_nanos is not None
+
+    def on_fill(self, fill: Fill, now_ns: int, gamma_nanos: int = 0) -> HedgeOpened | Verdict:
         """Hedge for a fill; to be written down at once, since each fill counts when it is asked about.
 
         A fill that is too small to trade opens a hedge of amount 0 and is carried into the instrument's next one.
-        Amounts are as the instrument counts them: an inverse perpetual's are dollars.
+        Amounts are as the instrument counts them: an inverse perpetual's are dollars. `gamma_nanos` is the net gamma
+        of the fill's coin, with the fill.
         A verdict (UNLISTED, NO_GREEKS) means that nothing was counted: ask again with the same fill.
         """
-        if self._params.mode is HedgeMode.OPTION:
+        if self._is_too_much(fill, gamma_nanos):
+            name, wanted = fill.instrument, -fill.side * fill.amount_nanos * self._params.gamma_ratio_nanos // NANOS
+        elif self._params.mode is HedgeMode.OPTION:
             name, wanted = fill.instrument, -fill.side * fill.amount_nanos * self._params.ratio_nanos // NANOS
         else:
             mark = fresh_mark(self._market, fill.instrument, self._params.max_mark_age_ns, now_ns)
@@ -78,6 +88,11 @@ class Hedger:
                 return price
             wanted = wanted * price.mark_nanos // NANOS  # it counts dollars
         return self._open(fill, instrument, wanted + self._carried.get(instrument.name, 0), now_ns)
+
+    def _is_too_much(self, fill: Fill, gamma_nanos: int) -> bool:
+        """Whether an option that we got adds to more gamma than may be kept; what we hold of options has some above 0."""
+        limit = self._params.max_gamma_nanos
+        return limit is not None and is_option_name(fill.instrument) and fill.side * gamma_nanos > limit
 
     def _open(self, fill: Fill, instrument: Instrument, wanted: int, now_ns: int) -> HedgeOpened:
         amount = floor_to(abs(wanted), instrument.lot_nanos)

@@ -46,6 +46,25 @@ def test_an_inverse_perpetual_is_sold_in_dollars():
     assert hedging.on_fill(fill(NANOS), NOW_NS).reason is Reason.NO_GREEKS
 
 
+@pytest.mark.parametrize(
+    ("side", "gamma", "is_option"),
+    [
+        (Side.BUY, 0.51, True),
+        (Side.BUY, 0.5, False),
+        (Side.BUY, -0.9, False),
+        (Side.SELL, -0.51, True),
+        (Side.SELL, 0.9, False),
+    ],
+)
+def test_a_fill_that_adds_to_too_much_gamma_is_hedged_in_its_option(side, gamma, is_option):
+    """Beyond the threshold, and on the side that makes it worse; anything else by its delta as ever."""
+    limits = {"max_gamma_nanos": NANOS // 2, "gamma_ratio_nanos": 8 * NANOS // 10}
+    hedging, _ = hedger(HedgeMode.PERPETUAL, **limits)
+    hedge = hedging.on_fill(fill(2 * NANOS, side=side), NOW_NS, round(gamma * NANOS))
+    expected = opened(1_600_000_000, Side(-side)) if is_option else opened(900_000_000, Side(-side), PERP)
+    assert hedge == expected
+
+
 def opened(amount_nanos, side=Side.SELL, name=CALL):
     return HedgeOpened(now_ns=NOW_NS, trade_id="t-1", instrument=name, side=side, amount_nanos=amount_nanos)
 
