@@ -1,6 +1,7 @@
 """Orders that a person places: one at a time, through the same gate and the same journal as every other.
 
-The journal of the account is ours while this runs, so it does not run beside a trader of the same account.
+The journal of the account is ours while this runs, so it does not run beside a trader of the same account; one that
+takes orders by hand is given the order instead.
 """
 
 import asyncio
@@ -8,24 +9,24 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from enum import StrEnum
+from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from atomizer.app import one_shot, practice
 from atomizer.app.access import book_directory, identity_of
 from atomizer.app.custody import Custody
+from atomizer.app.hand import hand_over
 from atomizer.app.ledger import Ledger
 from atomizer.app.markets import check_expiry, day_of
 from atomizer.app.parts import build_limits
+from atomizer.app.ticket import OUTCOME_WITHIN_S, STRATEGY, Outcome, Placed, Ticket, as_placed
 from atomizer.app.venues import VenueAccount, VenueClient, account_at
 from atomizer.config.mode import mode_of
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import Contract, Instrument, parse_name
 from atomizer.domain.reasons import Verdict
 from atomizer.domain.session import Event
-from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
+from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, TimeInForce
 from atomizer.errors import UsageError
 from atomizer.orders.client_ids import ClientIds
 from atomizer.orders.table import Order
@@ -34,42 +35,7 @@ from atomizer.risk.gate import Gate
 from atomizer.risk.latch import KillLatch
 from atomizer.risk.rules import Proposal
 
-STRATEGY: Final = "manual"
-OUTCOME_WITHIN_S: Final = 8.0
 NEAREST_STRIKES: Final = 3
-
-
-class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person wants, in nanos."""
-
-    instrument: str
-    side: Side
-    price_nanos: int
-    amount_nanos: int
-    time_in_force: TimeInForce = TimeInForce.GTC
-    reduce_only: bool = False
-
-
-class Outcome(StrEnum):
-    """What became of it, in the one word that decides the exit code."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    RISK_REFUSED = "risk refused"
-    UNKNOWN = "unknown"
-
-
-class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """An order's outcome, as far as it is known."""
-
-    outcome: Outcome
-    detail: str
-    client_id: str = ""
-    order_id: str = ""
-    state: OrderState | None = None
-    filled_nanos: int = 0
-    average_nanos: int | None = None
-    fee_e18: int = 0
 
 
 class ManualDesk:
@@ -168,7 +134,7 @@ class ManualDesk:
         found = await self._until(order.client_id, lambda known: known.state is not OrderState.SENT)
         if found.state in {OrderState.SENT, OrderState.UNKNOWN}:
             await self.resolve(order.client_id)
-        return self._placed(found)
+        return as_placed(found, self._fills)
 
     async def cancel(self, client_id: str) -> Placed:
         """Cancel, and wait until the order is known to have ended."""
@@ -179,7 +145,7 @@ class ManualDesk:
         found = await self._until(client_id, lambda known: known.state.is_final)
         if not found.state.is_final:
             await self.resolve(client_id)
-        return self._placed(found)
+        return as_placed(found, self._fills)
 
     async def resolve(self, client_id: str) -> None:
         """Ask what became of an order, or burn its nonce."""
@@ -212,20 +178,6 @@ class ManualDesk:
             pass
         return order
 
-    def _placed(self, order: Order) -> Placed:
-        fills = [fill for fill in self._fills if fill.client_id == order.client_id]
-        amount = sum(fill.amount_nanos for fill in fills)
-        return Placed(
-            outcome=_outcome(order),
-            detail=f"{order.detail} (code {order.code})" if order.code is not None else order.detail,
-            client_id=order.client_id,
-            order_id=order.order_id,
-            state=order.state,
-            filled_nanos=order.filled_nanos,
-            average_nanos=sum(fill.notional_e18 for fill in fills) // amount if amount else None,
-            fee_e18=sum(fill.fee_e18 for fill in fills),
-        )
-
 
 @asynccontextmanager
 async def manual_desk(
@@ -241,7 +193,14 @@ async def manual_desk(
     """
     underlying = _underlying(instrument)
     account = account_at(settings.exchange.name, settings, endpoints)
-    directory = book_directory(settings, account, endpoints)
+    async with _desk_at(settings, account, book_directory(settings, account, endpoints), underlying) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def _desk_at(
+    settings: Settings, account: VenueAccount, directory: Path, underlying: str
+) -> AsyncIterator[ManualDesk]:
     KillLatch(directory).check()
     ledger = Ledger(directory, identity_of(account, directory))
     try:
@@ -266,12 +225,19 @@ async def manual_desk(
 async def place_one(
     settings: Settings, endpoints: practice.Endpoints | None, ticket: Ticket, say: Callable[[str], None]
 ) -> Placed:
-    """One order, and what became of it. `say` gets the banner.
+    """One order, and what became of it. `say` gets the banner. A trader that takes orders by hand is given it.
 
     Raises:
         UsageError, ConfigError, JournalError, VenueError, BadFrame: the order was not sent; says why.
+        OutcomeUnknown: the trader that was given it did not say what became of it.
     """
-    async with manual_desk(settings, endpoints, ticket.instrument) as desk:
+    underlying = _underlying(ticket.instrument)
+    account = account_at(settings.exchange.name, settings, endpoints)
+    directory = book_directory(settings, account, endpoints)
+    if (handed := await hand_over(directory, ticket)) is not None:
+        say(f"{mode_of(settings)}: {account.place} {account.owner}; through the trader that runs there")
+        return handed
+    async with _desk_at(settings, account, directory, underlying) as desk:
         desk.instrument(ticket.instrument)
         say(banner(settings, desk.account))
         placed = await desk.place(ticket)
@@ -291,12 +257,6 @@ def _underlying(instrument: str) -> str:
         return parse_name(instrument).underlying
     except ValueError as error:
         raise UsageError(f"--instrument: {error}") from None
-
-
-def _outcome(order: Order) -> Outcome:
-    if order.state is OrderState.REFUSED:
-        return Outcome.REFUSED
-    return Outcome.UNKNOWN if order.state in {OrderState.SENT, OrderState.UNKNOWN} else Outcome.ACCEPTED
 
 
 def _unlisted(name: str, listed: Iterable[Contract]) -> str:

@@ -9,8 +9,9 @@ import msgspec
 
 from atomizer._core.fixed import ceil_to, floor_to, format_nanos
 from atomizer.app import practice
-from atomizer.app.manual import ManualDesk, Outcome, Ticket, banner, manual_desk
+from atomizer.app.manual import ManualDesk, banner, manual_desk
 from atomizer.app.steps import ORDERS_MAY_LIVE, No, Steps
+from atomizer.app.ticket import Outcome, Ticket
 from atomizer.app.venues import VenueClient
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import Instrument

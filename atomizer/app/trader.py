@@ -18,6 +18,7 @@ from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.feed import Tape, build_snapshot, market_marks
 from atomizer.app.funding import Funding
+from atomizer.app.hand import Hand
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
 from atomizer.app.parts import build_breaker, build_hedger, build_limits, build_responder
@@ -115,6 +116,9 @@ class Trader:
                 measure=self.measure,
                 clock_ns=clock_ns,
             )
+        self.hand = Hand(
+            ledger=ledger, gate=self._gate, venue=self.venue, run=self.run, measure=self.measure, clock_ns=clock_ns
+        )
         self.custody = Custody(
             ledger=ledger,
             venue=self.venue,
@@ -166,6 +170,7 @@ class Trader:
             return
         if not self.ledger.state.orders.has_fill(fill.venue, fill.trade_id):
             self.tape.note(fill)
+            self.hand.on_fill(fill)
             if (mark := self.venue.mark(fill.instrument)) is not None:
                 self.ledger.learn(mark)  # what it was worth when it was traded, for the edge in the reports
         if self.hedging is not None:
@@ -201,6 +206,8 @@ class Trader:
         self.quoting.begin(self.source.ways)
         self.phase = "quoting"
         self._on_maker_open()
+        if self.settings.rfq.manual and not self.custody.only_looks:
+            await self.hand.start(self.access.directory)
         self._chores.every(max(self.settings.rfq.cache_ttl, LOOK_EVERY_LEAST_S), self._look)
         if self.hedging is not None:
             self._chores.every(HEDGES_EVERY_S, self._tick_hedges)
@@ -237,6 +244,7 @@ class Trader:
         was_quoting = self.phase == "quoting"
         self.phase = "draining"
         self.quoting.end()
+        self.hand.stop()
         if was_quoting and not self.custody.only_looks:  # in a dry run there is nothing to wait for
             await self._wait_for_auctions_and_hedges()
         self._gate.shut("stopping")

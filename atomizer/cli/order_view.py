@@ -5,7 +5,7 @@ from typing import Final
 import orjson
 
 from atomizer._core.fixed import format_e18, format_nanos
-from atomizer.app.manual import Outcome, Placed, Ticket
+from atomizer.app.ticket import Outcome, Placed, Ticket
 
 EXIT_CODES: Final = {Outcome.ACCEPTED: 0, Outcome.REFUSED: 6, Outcome.RISK_REFUSED: 7, Outcome.UNKNOWN: 9}
 _NEXT: Final = {

@@ -28,6 +28,7 @@ KEYS = {
     "enable_cross_hedge": "hedging.cross",
     "max_delta": "risk.max_delta",
     "enable_gamma": "hedging.gamma",
+    "enable_manual": "rfq.manual",
     "gamma_threshold": "hedging.gamma_threshold",
 }
 
@@ -51,6 +52,7 @@ KEYS = {
 @click.option("--enable-cross-hedge", is_flag=True, default=None, help="Allow --hedge-exchange to be another venue.")
 @click.option("--enable-gamma", is_flag=True, default=None, help="Hedge in options what adds to too much gamma.")
 @click.option("--gamma-threshold", metavar="GAMMA", help="Net gamma of a coin that may be kept, delta per USD (0.5).")
+@click.option("--enable-manual", is_flag=True, default=None, help="Take the orders of `manual-order` meanwhile.")
 @click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
 @click.option("--http-port", type=int, metavar="PORT", help="Health, status and kill over HTTP (8080); 0: none.")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from atomizer.app.manual import Ticket
+    from atomizer.app.ticket import Ticket
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def parse_ticket(
     Raises:
         UsageError: flags that contradict each other, or a price or amount that is none.
     """
-    from atomizer.app.manual import Ticket
+    from atomizer.app.ticket import Ticket
     from atomizer.domain.trading import Side, TimeInForce
     from atomizer.errors import UsageError
 

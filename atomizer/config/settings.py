@@ -43,6 +43,7 @@ class RfqSource(msgspec.Struct, frozen=True):
     cache_ttl: Seconds = Seconds(0.1)  # how long a price is good before it is held against the books again
     reprice_bps: Bps = 50  # by so much of its worth a quote's legs may move before it is priced anew
     parallel_quotes: Annotated[int, Meta(ge=1, le=1000)] = 16  # that are priced in one go, before books get their turn
+    manual: bool = False  # whether orders by hand are taken while it runs
     # Derive's own protection (MMP): so much of our quotes taken within the window pulls all of them
     protection_window: Seconds = Seconds(5)
     protection_amount: Positive = Positive(100)  # both sides added up

@@ -90,7 +90,7 @@ class Hedger:
         return self._open(fill, instrument, wanted + self._carried.get(instrument.name, 0), now_ns)
 
     def _is_too_much(self, fill: Fill, gamma_nanos: int) -> bool:
-        """Whether an option that we got adds to more gamma than may be kept; what we hold of options has some above 0."""
+        """Whether an option that we got adds to more gamma than may be kept. A bought one has gamma above 0."""
         limit = self._params.max_gamma_nanos
         return limit is not None and is_option_name(fill.instrument) and fill.side * gamma_nanos > limit
 

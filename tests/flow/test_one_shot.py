@@ -12,7 +12,8 @@ from aiohttp import web
 from running import COMMAND, bare, desk, held
 
 from atomizer.app import custody, practice
-from atomizer.app.manual import Outcome, Ticket, place_one
+from atomizer.app.manual import place_one
+from atomizer.app.ticket import Outcome, Ticket
 from atomizer.cli.order_view import EXIT_CODES
 from atomizer.config.load import load
 from atomizer.domain.trading import OrderState, Side

@@ -3,12 +3,13 @@
 import json
 import re
 import signal
+import stat
 from decimal import Decimal
 
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from flow.running import MAKER, check_rysk, desk, finish, held, trader, wait_for
+from flow.running import MAKER, check_rysk, desk, finish, held, run, trader, wait_for
 
 # A frozen market never comes back into a price band, and a hedge outside it would wait for that.
 WIDE_BAND = {"ATOMIZER__RISK__PRICE_BAND_BPS": "10000"}
@@ -68,6 +69,30 @@ def test_derives_own_rfqs_are_answered_hedged_and_tied(tmp_path, version):
         ledger = venues.derive_ledger()
         assert ledger["open_orders"] == []
         check_derive(venues.inventory()["positions"], ledger)
+
+
+def test_orders_by_hand_go_through_the_trader_that_runs(tmp_path):
+    """With --enable-manual they pass its gate, trade and are booked by it, over a socket of its user's alone."""
+    perp = ("manual-order", "--exchange", "sim", "--instrument", "ETH-PERP", "--time-in-force", "ioc", "--json")
+    with desk(tmp_path, rfq_interval="1h") as venues:
+
+        def place(price, amount):
+            return finish(run(*perp[:1], tmp_path, *perp[1:], "--side", "buy", "--price", price, "--amount", amount))
+
+        running = venues.trader("--enable-manual", **WIDE_BAND)
+        [socket] = wait_for(lambda: list(tmp_path.glob("state/sim/*/manual.sock")))
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+        code, out, err = place("3000", "0.1")
+        assert code == 0, err
+        placed = json.loads(out)
+        assert (placed["state"], "through the trader" in err) == ("filled", True)
+        code, out, _ = place("3000", "99")
+        assert (code, "max_order_size" in out) == (7, True)
+        running.send_signal(signal.SIGINT)
+        assert finish(running)[0] == 0
+        [row] = venues.inventory()["positions"]
+        assert (row["instrument"], Decimal(row["position"])) == ("ETH-PERP", Decimal("0.1"))
+        assert not socket.exists()
 
 
 def test_derives_rfqs_need_its_account(tmp_path):
