@@ -31,6 +31,8 @@ def check(settings: Settings) -> None:
             raise ConfigError(f"market_maker.{name} is {getattr(maker, name)} bps, more than the price: lower it")
     if not 1 <= maker.widest <= WIDEST:
         raise ConfigError(f"market_maker.widest is {maker.widest}: from 1 to {WIDEST:g} times the plain spread")
+    if maker.taper_from > 1:
+        raise ConfigError(f"market_maker.taper_from is {maker.taper_from}: a share of max_position, up to 1")
     for name in ("near_expiry", "move_window", "protection_window"):
         if getattr(maker, name) <= 0:
             raise ConfigError(f"market_maker.{name} is 0 s: give it a time, such as 60s")
@@ -38,6 +40,27 @@ def check(settings: Settings) -> None:
         raise ConfigError(
             f"market_maker.refresh is {maker.refresh} s: at least {LEAST_REFRESH_S} s, events come at once"
         )
+    _check_size(settings)
+    if settings.exchange.name.venue == "deribit":
+        _check_deribit(settings)
+
+
+def _check_deribit(settings: Settings) -> None:
+    """What its own protection wants."""
+    maker = settings.market_maker
+    if maker.protection_window % 1:
+        raise ConfigError(
+            f"market_maker.protection_window is {maker.protection_window} s: Deribit counts whole seconds"
+        )
+    if maker.protection_delta >= maker.protection_amount:
+        raise ConfigError(
+            f"market_maker.protection_delta is {maker.protection_delta}: Deribit wants it below "
+            f"market_maker.protection_amount {maker.protection_amount}"
+        )
+
+
+def _check_size(settings: Settings) -> None:
+    maker = settings.market_maker
     if maker.size > settings.risk.max_order_size:
         raise ConfigError(
             f"market_maker.size is {maker.size}, above risk.max_order_size {settings.risk.max_order_size}: "
@@ -76,6 +99,8 @@ def build_params(settings: Settings) -> MakerParams:
         shows_bids=not maker.ask_only,
         shows_asks=not maker.bid_only,
         is_round_fair=maker.fair == "smile",
+        max_position_nanos=_max_position_nanos(settings),
+        taper_from=float(maker.taper_from),
         spread=SpreadParams(
             iv=float(maker.widen_iv),
             calm_iv=float(maker.calm_iv),

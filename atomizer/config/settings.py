@@ -151,6 +151,7 @@ class MarketMaker(msgspec.Struct, frozen=True):
     skew_horizon: Seconds = Seconds(3_600)  # how long a position is thought to be held
     skew_vol_of_vol: NotNegative = NotNegative(40)  # volatility points per square root of a year
     skew_most_bps: Bps = 500  # of the mark, either way
+    taper_from: NotNegative = NotNegative(1)  # share of `max_position` from which on sizes taper; 1 is off
 
 
 class Journal(msgspec.Struct, frozen=True):

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from atomizer.domain.instruments import NANOS, Instrument
-from atomizer.domain.trading import Mark
-from atomizer.strategies.market_maker_skew import NetGreeks, SkewParams, skew_nanos
+from atomizer.domain.trading import Mark, Side
+from atomizer.strategies.market_maker_skew import NetGreeks, SkewParams, skew_nanos, tapered
 from atomizer.strategies.market_maker_spread import Conditions, SpreadParams, widening
 
 BPS: Final = 10_000
@@ -73,6 +73,8 @@ class MakerParams(msgspec.Struct, frozen=True, kw_only=True):
     shows_bids: bool = True
     shows_asks: bool = True
     is_round_fair: bool = False
+    max_position_nanos: int = 1  # per instrument, for the taper
+    taper_from: float = 1.0  # share of it from which on sizes taper; 1 is off
     spread: SpreadParams = SpreadParams()
     skew: SkewParams = SkewParams()
 
@@ -83,6 +85,7 @@ class MarketMaker:
     def __init__(self, params: MakerParams) -> None:
         self._spread = params.spread
         self._skew = params.skew
+        self._params = params
         self._plain = Rule(
             aggression_nanos=params.aggression_nanos,
             improvement_nanos=params.improvement_nanos,
@@ -105,10 +108,31 @@ class MarketMaker:
         move = view.moves.get(contract.underlying, 0.0)
         factor = widening(self._spread, Conditions(max(mark.iv, seen.index_iv), move, seen.depth_nanos, left_s))
         net = view.net.get(contract.underlying, NetGreeks())
-        skew = skew_nanos(self._skew, net, mark) if self._skew.aversion else 0
-        if factor == 1.0 and skew == 0:
-            return self._plain
-        return msgspec.structs.replace(self._plain, widen_nanos=round(factor * NANOS), skew_nanos=skew)
+        bid_nanos, ask_nanos = (self._size(seen, side) for side in (Side.BUY, Side.SELL))
+        return msgspec.structs.replace(
+            self._plain,
+            improvement_nanos=_in_currency(self._plain.improvement_nanos, seen.instrument, mark),
+            widen_nanos=round(factor * NANOS),
+            skew_nanos=skew_nanos(self._skew, net, mark) if self._skew.aversion else 0,
+            bid_size_nanos=bid_nanos,
+            ask_size_nanos=ask_nanos,
+        )
+
+    def _size(self, seen: Seen, side: Side) -> int:
+        """What a side shows, less of it where it makes a large position larger."""
+        plain = self._plain.bid_size_nanos if side is Side.BUY else self._plain.ask_size_nanos
+        params, position_nanos = self._params, side * seen.position_nanos
+        size = tapered(plain, position_nanos, params.max_position_nanos, params.taper_from)
+        if size == plain or position_nanos >= params.max_position_nanos:
+            return plain  # whole, or the limit's own to cut
+        return whole_lots(size, seen.instrument) or min(plain, seen.instrument.min_amount_nanos)
+
+
+def _in_currency(usd_nanos: int, instrument: Instrument, mark: Mark) -> int:
+    """USD in what the instrument is priced in, rounded down."""
+    if not instrument.is_inverse:
+        return usd_nanos
+    return usd_nanos * NANOS // mark.index_nanos if mark.index_nanos > 0 else 0
 
 
 def share_of_bps(bps_nanos: int) -> int:

@@ -10,14 +10,21 @@ so for instrument i
 with D and V the net delta (units) and vega (USD per volatility point) of everything held of the underlying, delta_i and
 vega_i those of one unit of i, S the index (USD), IV its implied volatility a year, w the volatility of volatility in
 points per square root of a year, T the horizon in years and g the risk aversion per USD. It is bounded by a share of
-the mark.
+the mark, and in coins where the instrument is priced in them.
+
+Sizes taper on the side that makes a position larger: from a share f of the largest position Q on,
+
+    size = whole size · (Q - |q|) / (Q (1 - f))                             units
+
+for an inventory q, in whole lots, and the venue's least order for as long as there is room for it. f of 1 is off: the
+size stays whole until the limit cuts it. What makes a position smaller never tapers.
 """
 
 from typing import Final
 
 import msgspec
 
-from atomizer.domain.instruments import NANOS
+from atomizer.domain.instruments import NANOS, USD
 from atomizer.domain.trading import Mark
 
 YEAR_S: Final = 365 * 86_400
@@ -40,10 +47,20 @@ class NetGreeks(msgspec.Struct, frozen=True):
 
 
 def skew_nanos(params: SkewParams, net: NetGreeks, mark: Mark) -> int:
-    """USD per unit to add to both prices, rounded toward zero."""
+    """Per unit to add to both prices, in the instrument's currency, rounded toward zero."""
     usd_vol = mark.index_nanos / NANOS * mark.iv
     through_delta = mark.delta * net.delta * usd_vol * usd_vol
     through_vega = mark.vega * net.vega * params.vol_of_vol * params.vol_of_vol
     usd = -params.aversion * params.horizon_s / YEAR_S * (through_delta + through_vega)
+    if mark.currency != USD:
+        usd /= mark.index_nanos / NANOS
     most = params.most_share * mark.mark_nanos
     return int(min(max(usd * NANOS, -most), most))
+
+
+def tapered(size_nanos: int, position_nanos: int, max_position_nanos: int, taper_from: float) -> int:
+    """The size of the side that makes the position larger; `position_nanos` is how far it goes that way already."""
+    left = (max_position_nanos - position_nanos) / max_position_nanos
+    if left >= 1.0 - taper_from or taper_from >= 1.0:
+        return size_nanos
+    return max(int(size_nanos * left / (1.0 - taper_from)), 0)

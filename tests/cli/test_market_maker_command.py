@@ -3,6 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
+from atomizer.app.market_making_parts import check
 from atomizer.cli.market_maker import command
 from atomizer.config.load import load
 from atomizer.errors import AtomizerError, ConfigError
@@ -36,6 +37,23 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(tmp_path, monkey
     else:
         assert (done.exit_code, words in done.stderr) == (code, True), done.output
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"widest": "4"}, "market_maker.widest is 4: from 1 to 3 times the plain spread"),
+        ({"taper_from": "1.5"}, "market_maker.taper_from is 1.5: a share of max_position, up to 1"),
+        ({"near_expiry": "0"}, "market_maker.near_expiry is 0 s: give it a time"),
+        ({"protection_delta": "5"}, "market_maker.protection_delta is 5: Deribit wants it below"),
+        ({"protection_window": "1.5s"}, "market_maker.protection_window is 1.5 s: Deribit counts whole seconds"),
+    ],
+)
+def test_what_only_the_file_can_say_is_refused_by_key(values, words):
+    """A setting without a flag that cannot be meant names its key, its value and the remedy."""
+    wanted = {f"market_maker.{name}": value for name, value in values.items()}
+    with pytest.raises(ConfigError, match=words):
+        check(load({"exchange.name": "sim:deribit", **wanted}, {}, None).settings)
 
 
 CONFIG = """

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from flow.running import COMMAND, Desk, bare, wait_for
+from flow.witness import ORDERS_FILE
 
 from atomizer.app.ledger import read_state
 from atomizer.domain.trading import Fill
@@ -60,16 +61,17 @@ class Found:
 class Watched(Desk):
     """Practice venues with a witness."""
 
-    def __init__(self, directory, *, seed, fault):
+    def __init__(self, directory, *, seed=1, fault="calm", hits=False):
         self.directory = directory
         self.file = directory / "witness.json"
         endpoints = directory / "state" / "sim" / "endpoints.json"
         endpoints.parent.mkdir(parents=True, exist_ok=True)
-        limits = json.dumps({"position": int(float(POSITION) * NANOS), "exposure": int(float(EXPOSURE) * NANOS)})
+        limits = {name: int(float(most) * NANOS) for name, most in (("position", POSITION), ("exposure", EXPOSURE))}
+        words = json.dumps(limits | {"hits": hits})
         flags = ["--seed", str(seed), "--fault", fault, "--endpoints", str(endpoints)]
         self.faults = (directory / "faults.log").open("wb")
         self._venues = subprocess.Popen(
-            [sys.executable, str(WITNESS), str(self.file), limits, str(seed), *flags],
+            [sys.executable, str(WITNESS), str(self.file), words, str(seed), *flags],
             stdout=subprocess.PIPE,
             stderr=self.faults,
             cwd=directory,
@@ -81,6 +83,14 @@ class Watched(Desk):
         super().close()
         self.faults.close()
 
+    def tell(self, *orders):
+        """[verb, instrument, value] each: see `Witness.obey`. Answers once it is done."""
+        file = self.directory / ORDERS_FILE
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps(orders))
+        draft.replace(file)
+        wait_for(lambda: not file.exists())
+
     def report(self):
         """After `close`."""
         return json.loads(self.file.read_text())
@@ -90,7 +100,7 @@ def run(directory, seconds, say, *, seed=1, fault="storm", flags=()):
     """One run; each sample of memory is said as it is taken. `flags` are further ones of the market maker."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "config.yaml").write_text(CONFIG)
-    venues = Watched(directory, seed=seed, fault=fault)
+    venues = Watched(directory, seed=seed, fault=fault, hits=True)
     try:
         code, out, err, memory, stopped_ns = quote(directory, seconds, say, flags)
     finally:

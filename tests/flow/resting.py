@@ -13,11 +13,12 @@ from atomizer.sim.derive import PRACTICE_ACCOUNT, V2
 class Rest:
     """The practice account by REST, as another program of the same operator would use it."""
 
-    def __init__(self, venues):
+    def __init__(self, venues, account=PRACTICE_ACCOUNT, key=KEY):
         self.url = venues.endpoints["derive"]["http"] + V2.rest_prefix
+        self.account, self.key = account, key
 
     def call(self, method, **params):
-        signed = login_params(PRACTICE_ACCOUNT.wallet, KEY, time.time_ns() // 1_000_000)
+        signed = login_params(self.account.wallet, self.key, time.time_ns() // 1_000_000)
         headers = {f"{V2.header_prefix}{name.title()}": value for name, value in signed.items()}
         request = urllib.request.Request(  # noqa: S310  loopback
             f"{self.url}/{method}", json.dumps(params).encode(), headers | {"Content-Type": "application/json"}
@@ -27,23 +28,32 @@ class Rest:
 
     def rest(self, label, price="100", amount="1"):
         """A bid far below the market under this label."""
+        return self.order("ETH-PERP", "buy", price, amount, label=label)
+
+    def take(self, resting):
+        """Trade with an order of somebody else, a row of the venue's ledger, as far as it goes."""
+        direction = "sell" if resting["direction"] == "buy" else "buy"
+        words = resting["instrument_name"], direction, resting["limit_price"], resting["amount"]
+        return self.order(*words, label="taker", time_in_force="ioc")
+
+    def order(self, instrument, direction, price, amount, **more):
         params = {
-            "instrument_name": "ETH-PERP",
-            "subaccount_id": PRACTICE_ACCOUNT.subaccount_id,
-            "direction": "buy",
+            "instrument_name": instrument,
+            "subaccount_id": self.account.subaccount_id,
+            "direction": direction,
             "amount": amount,
             "limit_price": price,
             "max_fee": "1000",
             "nonce": time.time_ns() // 1_000_000 * 1000,
-            "signer": Account.from_key(KEY).address,
+            "signer": Account.from_key(self.key).address,
             "signature_expiry_sec": int(time.time()) + 3600,
-            "label": label,
+            **more,
         }
-        record = self.call("public/get_instrument", instrument_name="ETH-PERP")
-        signature = sign_order(params, record, V2, PRACTICE_ACCOUNT.wallet, KEY)
+        record = self.call("public/get_instrument", instrument_name=instrument)
+        signature = sign_order(params, record, V2, self.account.wallet, self.key)
         return self.call("private/order", **params, signature=signature)
 
     def labels(self):
         """Of the orders that rest."""
-        orders = self.call("private/get_open_orders", subaccount_id=PRACTICE_ACCOUNT.subaccount_id)["orders"]
+        orders = self.call("private/get_open_orders", subaccount_id=self.account.subaccount_id)["orders"]
         return sorted(order["label"] for order in orders)

@@ -1,8 +1,9 @@
 """`atomizer sim start` with a witness at practice Derive: what a market maker sends is judged where it arrives.
 
-`witness.py REPORT LIMITS SEED FLAGS…`: LIMITS is {"position": nanos, "exposure": nanos} as JSON, FLAGS are those of
-`sim start`. Takers hit what rests there, one at a time and now and then everything at once. The report is written when
-the venues end, as JSON; the venue's own code has nothing in it for this.
+`witness.py REPORT LIMITS SEED FLAGS…`: LIMITS is {"position": nanos, "exposure": nanos, "hits": bool} as JSON, FLAGS
+are those of `sim start`. With hits, takers take what rests there, one at a time and now and then everything at once.
+There is a second account besides. What the file `witness.orders` says is done to the list of instruments. The report is
+written when the venues end, as JSON; the venue's own code has nothing in it for this.
 """
 
 import json
@@ -15,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from atomizer.cli import main
-from atomizer.sim.derive import PRACTICE_ACCOUNT
+from atomizer.sim.derive import PRACTICE_ACCOUNT, Account
 from atomizer.sim.derive.venue import Venue
 from atomizer.sim.market import TakerOrder
 
@@ -23,8 +24,11 @@ NANOS = 10**9
 ORDERS = {"private/order": "place", "private/replace": "replace"}
 CANCELS = ("private/cancel", "private/cancel_by_nonce", "private/cancel_by_label", "private/cancel_all")
 QUESTION = "private/get_open_orders"
+# Who trades with the practice account on purpose; a public anvil key signs for it. Never fund it.
+COUNTERPARTY = Account("0x70997970C51812dc3A010C7d01b50e0d17dc79C8", (), 30770, Decimal(1_000_000))
 HIT_CHANCE = 0.1  # of a step, of which ten are a second
 SWEEP_EVERY_STEPS = 400  # everything that rests is hit at once
+ORDERS_FILE = "witness.orders"  # [[verb, instrument, value], …] as JSON; gone once it is done
 WORDS_KEPT = 20  # of each kind of offence
 
 
@@ -62,8 +66,8 @@ class Witness:
         """Put ourselves where the venue hears, and where its time passes."""
         receive, publish, init = Venue.receive, Venue.publish, Venue.__init__
 
-        def init_at(venue, *arguments, **more):
-            init(venue, *arguments, **more)
+        def init_at(venue, market, **more):
+            init(venue, market, (PRACTICE_ACCOUNT, COUNTERPARTY), **more)
             self.engine = venue._engine
             self.account = self.engine.subaccounts[PRACTICE_ACCOUNT.subaccount_id]
 
@@ -75,9 +79,10 @@ class Witness:
             self.on_answer(method, connection, now_ns)
 
         def publish_at(venue, now_ns):
-            self.hit(now_ns)
+            if self.limits["hits"]:
+                self.hit(now_ns)
             publish(venue, now_ns)
-            self.on_step()
+            self.on_step(now_ns)
 
         Venue.__init__, Venue.receive, Venue.publish = init_at, receive_at, publish_at
 
@@ -145,9 +150,24 @@ class Witness:
                 self.engine.on_event(taker, now_ns)
                 self.report.hits += 1
 
-    def on_step(self):
+    def obey(self, file, now_ns):
+        """Hide an instrument, show it, let it expire now, or give it another tick."""
+        if not file.exists():
+            return
+        for verb, name, value in json.loads(file.read_text()):
+            instrument = self.engine.instruments[name]
+            if verb == "expire":
+                self.engine._settle(instrument, now_ns)
+            elif verb == "tick":
+                instrument.tick = value
+            else:
+                instrument.is_active = verb == "show"
+        file.unlink()
+
+    def on_step(self, now_ns):
         report = self.report
         report.steps += 1
+        self.obey(Path(ORDERS_FILE), now_ns)
         self.measure()
         resting = {(o.request.instrument.name, o.request.is_buy): o for o in self.account.open_orders.values()}
         self.quoted |= resting.keys()

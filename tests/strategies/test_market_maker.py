@@ -141,3 +141,31 @@ def test_moves_are_the_range_of_the_window():
     assert moves.shares() == {"ETH": pytest.approx(33 / 2_970)}
     moves.note("ETH", 3_003 * NANOS, NOW_NS + 90 * NANOS)
     assert moves.shares() == {"ETH": 0.0}
+
+
+def held(position, instrument=None, known=None):
+    instrument = instrument or Instrument("derive", parse_name(CALL), 1, NANOS // 100, NANOS // 10, NANOS, 0, 0, 0, 0)
+    return View(NOW_NS, {CALL: Seen(instrument, known or mark(), round(position * NANOS), 100 * NANOS)})
+
+
+@pytest.mark.parametrize(
+    ("position", "bid", "ask"),
+    [(0, "1", "1"), (5, "1", "1"), (7.5, "0.5", "1"), (9, "0.2", "1"), (9.95, "0.1", "1"), (-9, "1", "0.2")],
+)
+def test_sizes_taper_on_the_side_that_makes_a_large_position_larger(position, bid, ask):
+    """From half of the largest position on, linearly down to the venue's least order; the side home stays whole."""
+    params = msgspec.structs.replace(PLAIN, size_nanos=NANOS, max_position_nanos=10 * NANOS, taper_from=0.5)
+    rule = MarketMaker(params)(held(position))[CALL]
+    assert (rule.bid_size_nanos, rule.ask_size_nanos) == (round(float(bid) * NANOS), round(float(ask) * NANOS))
+
+
+def test_where_prices_are_coins_usd_become_coins():
+    """On an inverse option improvement and skew, which are told in USD, are coins at the index."""
+    inverse = Instrument("deribit", parse_name(CALL), 1, 1, 1, NANOS, 0, 0, 0, 0, currency="ETH")
+    known = mark(mark_nanos=NANOS // 30, currency="ETH", index_nanos=2_000 * NANOS)
+    rule = MarketMaker(msgspec.structs.replace(PLAIN, improvement_nanos=NANOS))(held(0, inverse, known))[CALL]
+    assert rule.improvement_nanos == NANOS // 2_000
+    skew = SkewParams(aversion=1e-4, most_share=1.0)
+    in_usd = skew_nanos(skew, NetGreeks(3.0, 100.0), msgspec.structs.replace(known, currency="USD", mark_nanos=10**12))
+    in_coins = skew_nanos(skew, NetGreeks(3.0, 100.0), msgspec.structs.replace(known, mark_nanos=10**12))
+    assert in_coins == pytest.approx(in_usd / 2_000, abs=1)
