@@ -42,6 +42,9 @@ cdef struct Instrument:
     order_text name
     uint8_t words[INSTRUMENT_SIZE]      # asset and sub_id as signed
 
+# Keeps plain text of at most `longest` (64) characters; ValueError in the words of `what` for anything else.
+cdef int keep_text(order_text* kept, str text, str what, int longest) except -1
+
 cdef class OrderWriter:
     cdef Signer signer
     cdef DeriveActions actions

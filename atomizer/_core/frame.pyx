@@ -41,7 +41,7 @@ globals()["IOC"] = <object><int>ORDER_IOC
 cdef object PLAIN = re.compile(r"[A-Za-z0-9_.:-]*", re.ASCII)
 
 
-cdef int _keep_text(order_text* kept, str text, str what, int longest) except -1:
+cdef int keep_text(order_text* kept, str text, str what, int longest) except -1:
     cdef bytes encoded
     if text is None or len(text) > longest or not PLAIN.fullmatch(text):
         raise ValueError(f"{what} must be at most {longest} letters, digits and any of _.:- and not {text!r}")
@@ -82,8 +82,8 @@ cdef class OrderWriter:
         self.owner.subaccount_id = _subaccount_of(actions)
         self.owner.nonces_as_text = nonces_as_text
         self.owner.is_protected = is_protected
-        _keep_text(&self.owner.signer, checksum_address(signer.address), "signer", ORDER_NAME_SIZE)
-        _keep_text(&self.owner.label, label_prefix, "label_prefix", ORDER_LABEL_SIZE)
+        keep_text(&self.owner.signer, checksum_address(signer.address), "signer", ORDER_NAME_SIZE)
+        keep_text(&self.owner.label, label_prefix, "label_prefix", ORDER_LABEL_SIZE)
 
     def add_instrument(self, str name not None, bytes asset not None, sub_id):
         """Make an instrument known; its index."""
@@ -93,7 +93,7 @@ cdef class OrderWriter:
         added = &self.instruments[self.instrument_count]
         if not name:
             raise ValueError("an instrument must have a name")
-        _keep_text(&added.name, name, "an instrument's name", ORDER_NAME_SIZE)
+        keep_text(&added.name, name, "an instrument's name", ORDER_NAME_SIZE)
         put_instrument(added.words, asset, sub_id)
         self.instrument_count += 1
         return self.instrument_count - 1

@@ -1,10 +1,12 @@
 # lane: the fused path. A frame goes in as bytes, rows come out: one crossing from Python, no Python object per tick.
-# Holds the slots, finds the one that a frame speaks of by the channel's name, has it scanned, and asks for a decision.
+# Holds the slots, finds the one that a frame speaks of by the channel's name, has it scanned, asks for a decision, and has
+# the orders among its rows signed, journalled and framed where there is an outbox.
 # One thread. No pointer into a frame outlives the call that it came with.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from atomizer._core.gate cimport Gate
+from atomizer._core.outbox cimport Outbox
 from atomizer._core.slot cimport Row
 
 cdef enum:
@@ -23,14 +25,19 @@ cdef struct Standing:
 
 cdef class Lane:
     cdef readonly Gate gate
+    cdef readonly Outbox outbox             # None: rows only
     cdef list slots
     cdef Channel channels[SLOTS]        # by slot
     cdef int32_t buckets[BUCKETS]       # open addressing: index of a slot plus 1; 0 is none
     cdef readonly object rows           # numpy array of Row, written by each call anew: read it before the next one
     cdef Row[::1] row_view
     cdef readonly int row_count         # how many of them the last call wrote
+    cdef readonly int cancel_count      # of these
     cdef Standing standings[SLOTS]      # of one look
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
     # its channel; else the negative of scan's status.
     cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
+    # Has the orders among the rows written that may be; what is left has number 0.
+    cdef void write_rows(self, int64_t now_ns) noexcept
+    cdef bint write_row(self, Row* row, int64_t now_ns) noexcept

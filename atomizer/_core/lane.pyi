@@ -1,4 +1,4 @@
-"""The fused path: a frame goes in as bytes, rows come out. One crossing, no Python object per tick."""
+"""The fused path: a frame goes in as bytes, rows and signed orders come out. One crossing, no object per tick."""
 
 from typing import Any, Final, Self, final
 
@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from atomizer._core.book import Book
 from atomizer._core.gate import Gate, InstrumentLimits
+from atomizer._core.outbox import Outbox
 from atomizer._core.quote import QuoteParams
 from atomizer._core.slot import Slot
 
-# Fields: slot, action, is_bid, reason (an index of gate.REASONS), unused, price_nanos, size_nanos.
+# Fields: slot, action, is_bid, reason (an index of gate.REASONS), unused, price_nanos, size_nanos; and of an order that
+# was written: number (which its label ends in; 0: not written) and nonce.
 ROW: Final[np.dtype[np.void]]
 
 NO_SLOT: Final[int]  # below 0: a book frame, but of a channel that no slot has
@@ -25,14 +27,17 @@ RESUBSCRIBE: Final[int]  # the book went dark and wants a new snapshot
 class Lane:
     """Holds the slots of a thread. A call that answers a count has written so many rows; the next call overwrites them.
 
-    A row is a wish that must be sent; its outcome is told to the slot with `Slot.settle`.
+    A row is a wish that must be sent; its outcome is told to the slot with `Slot.settle`. With an outbox, the orders of
+    slots that have a writer are in the journal and in the outbox when the call returns, as far as that lets them.
     """
 
     gate: Gate
+    outbox: Outbox | None
     rows: NDArray[Any]
     row_count: int
+    cancel_count: int  # of these rows
 
-    def __new__(cls, gate: Gate) -> Self: ...
+    def __new__(cls, gate: Gate, outbox: Outbox | None = None) -> Self: ...
     def add(
         self,
         channel: bytes,
@@ -78,23 +83,9 @@ class Lane:
         The slots whose orders stand worst come first: by the USD that they would lose to the prices wanted now.
         """
 
-    def build_order(
-        self,
-        row: int,
-        nonce: int,
-        expiry_s: int,
-        label_number: int,
-        request_id: int,
-        replaced_filled_nanos: int = 0,
-    ) -> memoryview:
-        """The signed message for a PLACE or REPLACE row of the last call.
-
-        The venue creates no replacement unless what it replaces has filled exactly `replaced_filled_nanos`.
-
-        Borrowed from the slot's writer: send it before that writes another one.
+    def write(self, now_ns: int) -> int:
+        """Write those orders among the last rows that found the outbox full or without an allowance; how many.
 
         Raises:
-            IndexError: no such row.
-            ValueError: a row of another action, a slot without a writer, or nothing known of what is to be replaced.
-            OverflowError: a number beyond 64 bits.
+            ValueError: `now_ns` is no time.
         """

@@ -1,22 +1,20 @@
-"""The fused path: a frame goes in as bytes, rows come out. One crossing, no Python object per tick."""
+"""The fused path: a frame goes in as bytes, rows and signed orders come out. One crossing, no object per tick."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.memoryview cimport PyMemoryView_FromObject
-from libc.stdint cimport uint8_t
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy
 
 from atomizer._core.book cimport Book
-from atomizer._core.ecdsa cimport SIGNATURE_SIZE
 from atomizer._core.frame cimport order_fields
 from atomizer._core.gate cimport InstrumentLimits
+from atomizer._core.outbox cimport Outbox
 from atomizer._core.quote cimport QuoteParams
 from atomizer._core.scan cimport (
     APPLIED, BAD_LEVELS, NOT_A_BOOK, OLD, SCANS, UNREAD, Head, Scan, scan_book, scan_channel,
 )
-from atomizer._core.slot cimport CANCEL, PLACE, REPLACE, RESUBSCRIBE, Slot, check_time
+from atomizer._core.slot cimport CANCEL, PLACE, REPLACE, RESUBSCRIBE, Live, Slot, check_time
 
 import numpy as np
 
@@ -30,6 +28,8 @@ ROW = np.dtype(
         ("unused", np.int8),
         ("price_nanos", np.int64),
         ("size_nanos", np.int64),
+        ("number", np.uint64),
+        ("nonce", np.uint64),
     ]
 )
 globals()["NO_SLOT"] = -SCANS
@@ -37,6 +37,8 @@ globals()["PLACE"] = PLACE
 globals()["REPLACE"] = REPLACE
 globals()["CANCEL"] = CANCEL
 globals()["RESUBSCRIBE"] = RESUBSCRIBE
+
+cdef int64_t SECOND_NS = 1_000_000_000
 
 
 cdef inline uint64_t _hash(const char* name, Py_ssize_t length) noexcept nogil:
@@ -84,8 +86,9 @@ cdef int _most_exposed_first(const void* one, const void* other) noexcept nogil:
 @cython.auto_pickle(False)
 cdef class Lane:
 
-    def __cinit__(self, Gate gate not None):
+    def __cinit__(self, Gate gate not None, Outbox outbox=None):
         self.gate = gate
+        self.outbox = outbox
         self.slots = []
         self.rows = np.zeros(ROWS, ROW)
         self.row_view = self.rows
@@ -112,6 +115,7 @@ cdef class Lane:
         if status != APPLIED and slot.was_dark:
             return 0
         self.row_count = slot.decide(self.gate, now_ns, &self.row_view[0])
+        self.write_rows(now_ns)
         return self.row_count
 
     def on_frame(self, frame, int64_t now_ns):
@@ -159,6 +163,7 @@ cdef class Lane:
 
     def on_book_changed(self, Slot slot not None, int64_t now_ns):
         self.row_count = slot.decide(self.gate, check_time(now_ns), &self.row_view[0])
+        self.write_rows(now_ns)
         return self.row_count
 
     def look(self, int64_t now_ns):
@@ -173,44 +178,45 @@ cdef class Lane:
         for at in range(count):
             slot = <Slot>self.slots[self.standings[at].slot]
             self.row_count += slot.decide(self.gate, now_ns, &self.row_view[self.row_count])
+        self.write_rows(now_ns)
         return self.row_count
 
-    def build_order(
-        self,
-        int row,
-        uint64_t nonce,
-        uint64_t expiry_s,
-        uint64_t label_number,
-        uint64_t request_id,
-        int64_t replaced_filled_nanos=0,
-    ):
-        cdef uint8_t signature[SIGNATURE_SIZE]
+    cdef bint write_row(self, Row* row, int64_t now_ns) noexcept:
+        """Into the outbox, if it is an order that may be written here now."""
+        cdef Slot slot = <Slot>self.slots[row.slot]
+        cdef const Live* live = &slot.live[row.is_bid]
+        cdef int64_t now_s = now_ns // SECOND_NS
         cdef order_fields order
-        cdef const Row* wish
-        cdef Slot slot
-        if not 0 <= row < self.row_count:
-            raise IndexError(f"no row {row} among {self.row_count}")
-        wish = &self.row_view[row]
-        if wish.action != PLACE and wish.action != REPLACE:
-            raise ValueError(f"row {row} is no order: its action is {wish.action}")
-        slot = <Slot>self.slots[wish.slot]
-        order.replaces_nonce = slot.live[wish.is_bid].nonce if wish.action == REPLACE else 0
-        if replaced_filled_nanos < 0:
-            raise ValueError(f"nothing fills a negative amount: {replaced_filled_nanos} nanos")
-        order.replaced_filled_nanos = replaced_filled_nanos
-        if slot.writer is None or (wish.action == REPLACE and order.replaces_nonce == 0):
-            raise ValueError(f"slot {slot.index} has no writer, or what row {row} replaces has no nonce")
-        order.is_bid = wish.is_bid
-        order.price_nanos = wish.price_nanos
-        order.amount_nanos = wish.size_nanos
+        if slot.writer is None or (row.action == REPLACE and live.nonce == 0) or now_ns < slot.held_until_ns[row.is_bid]:
+            return False
+        order.expiry_s = <uint64_t>min(now_s + slot.order_life_s, slot.last_s)
+        if slot.last_s - now_s < slot.least_life_s:
+            return False
+        order.is_bid = row.is_bid
+        order.price_nanos = row.price_nanos
+        order.amount_nanos = row.size_nanos
         order.max_fee_nanos = slot.max_fee_nanos
-        order.nonce = nonce
-        order.expiry_s = expiry_s
-        order.label_number = label_number
-        order.request_id = request_id
         order.reduce_only = False
         order.life = slot.life
-        if not slot.writer.sign(slot.instrument, &order, signature):
-            raise ValueError("libsecp256k1 refused to sign")
-        slot.writer.put(slot.instrument, &order, signature)
-        return PyMemoryView_FromObject(slot.writer)
+        order.replaces_nonce = live.nonce if row.action == REPLACE else 0
+        order.replaced_filled_nanos = live.filled_nanos
+        if not self.outbox.put(slot.writer, slot.instrument, &order, live.label_number, now_ns):
+            return False
+        row.number = order.label_number
+        row.nonce = order.nonce
+        return True
+
+    cdef void write_rows(self, int64_t now_ns) noexcept:
+        cdef Row* row
+        cdef int at
+        self.cancel_count = 0
+        for at in range(self.row_count):
+            row = &self.row_view[at]
+            self.cancel_count += row.action == CANCEL
+            if self.outbox is not None and row.number == 0 and (row.action == PLACE or row.action == REPLACE):
+                self.write_row(row, now_ns)
+
+    def write(self, int64_t now_ns):
+        cdef int before = 0 if self.outbox is None else self.outbox.count
+        self.write_rows(check_time(now_ns))
+        return 0 if self.outbox is None else self.outbox.count - before

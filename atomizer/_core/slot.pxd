@@ -30,6 +30,8 @@ cdef struct Row:
     int8_t unused
     int64_t price_nanos     # of a cancel: what rested
     int64_t size_nanos
+    uint64_t number         # which the label of its order ends in; 0: not written
+    uint64_t nonce          # of that order
 
 cdef enum Flight:
     AT_REST = 0
@@ -42,6 +44,8 @@ cdef struct Live:
     int64_t price_nanos
     int64_t size_nanos
     uint64_t nonce                  # of what rests; 0: not known
+    uint64_t label_number           # which its label ends in
+    int64_t filled_nanos            # of it
     int64_t sent_price_nanos
     int64_t sent_size_nanos
 
@@ -58,6 +62,10 @@ cdef class Slot:
     cdef int instrument             # its number there
     cdef order_life life
     cdef int64_t max_fee_nanos      # per unit
+    cdef int64_t order_life_s       # how long a signature is good for
+    cdef int64_t least_life_s       # how long the venue wants it to be
+    cdef int64_t last_s             # and until when at most: the contract's expiry
+    cdef int64_t held_until_ns[2]   # before which a side's orders are not written here
     cdef uint64_t taken_sequence    # of the frame from which our orders were last taken out
     cdef int64_t taken_nanos[2][2]  # at which prices
     cdef int64_t settled_ns[2]      # when a side changed that waits for a frame; 0: it does not

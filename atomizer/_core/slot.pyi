@@ -50,25 +50,53 @@ class Slot:
             ValueError: an open amount is below 0.
         """
 
-    def settle(self, is_bid: bool, price_nanos: int, size_nanos: int, nonce: int = 0, now_ns: int = 0) -> None:
+    def settle(
+        self,
+        is_bid: bool,
+        price_nanos: int,
+        size_nanos: int,
+        *,
+        nonce: int = 0,
+        label_number: int = 0,
+        filled_nanos: int = 0,
+        now_ns: int = 0,
+    ) -> None:
         """What is known to rest of ours on that side now that nothing is in flight there; size 0: nothing.
 
         With `now_ns` the book is yet to show it: until its next frame, at most a second, the side gives nothing but a
         cancel. Without, the book is as told.
 
         To be told once for every row, and again when a resting order fills or vanishes by itself. While an outcome is
-        unknown it must not be told: the side then gives nothing but a cancel. `nonce` is the resting order's, for a
-        replacement to name.
+        unknown it must not be told: the side then gives nothing but a cancel. `nonce`, the number that ends its label
+        and what has filled are the resting order's, for a replacement to name.
 
         Raises:
-            ValueError: a negative size, or an order without a price.
+            ValueError: a negative size or fill, or an order without a price.
         """
 
-    def write_with(self, writer: OrderWriter, instrument: int, life: int, max_fee_nanos: int) -> None:
-        """Have this slot's orders signed and written here: its number at the writer, GTC, POST_ONLY or IOC, fee a unit.
-
-        To be told anew when the fee that must be allowed changes.
+    def hold(self, is_bid: bool, until_ns: int) -> None:
+        """Write no order of that side here before then; rows come out as ever.
 
         Raises:
-            ValueError: no such instrument or life, or a negative fee.
+            ValueError: not a time.
+        """
+
+    def write_with(
+        self,
+        writer: OrderWriter,
+        instrument: int,
+        *,
+        life: int,
+        max_fee_nanos: int,
+        order_life_s: int,
+        least_life_s: int,
+        last_s: int,
+    ) -> None:
+        """Have this slot's orders signed and written here: its number at the writer, GTC, POST_ONLY or IOC, fee a unit.
+
+        A signature is good for `order_life_s`, and at most until `last_s` (unix time); nothing is written that would
+        not be good for `least_life_s`. To be told anew when the fee that must be allowed changes.
+
+        Raises:
+            ValueError: no such instrument or life, a negative fee, or no time to be good for.
         """

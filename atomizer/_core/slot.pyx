@@ -10,6 +10,9 @@ from atomizer._core.gate cimport ALLOWED, NO_BOOK, InstrumentLimits, Order, Refu
 from atomizer._core.quote cimport Quote, QuoteParams, desired_quote, read_market
 
 
+cdef int64_t LONGEST_LIFE_S = 10 * 366 * 86_400
+
+
 cdef inline bint _lives(const Live* live) noexcept nogil:
     return live.price_nanos != NO_PRICE or live.sent_price_nanos != NO_PRICE
 
@@ -83,6 +86,8 @@ cdef int _emit(Slot slot, bint is_bid, Action action, Refusal reason, const Orde
     row.is_bid = is_bid
     row.reason = reason
     row.unused = 0
+    row.number = 0
+    row.nonce = 0
     if action == CANCEL:
         live.flight = PULLING
         row.price_nanos = _nearest(live, is_bid)
@@ -195,7 +200,7 @@ cdef class Slot:
         self.known.mark_nanos = self.known.fair_nanos = NO_PRICE
         for is_bid in range(2):
             self.known.own_nanos[is_bid] = NO_PRICE
-            self.live[is_bid] = Live(AT_REST, NO_PRICE, 0, 0, NO_PRICE, 0)
+            self.live[is_bid] = Live(AT_REST, NO_PRICE, 0, 0, 0, 0, NO_PRICE, 0)
             self.refused[is_bid] = NO_BOOK
             self.taken_nanos[is_bid][0] = self.taken_nanos[is_bid][1] = NO_PRICE
         self.unsettled = True
@@ -247,7 +252,7 @@ cdef class Slot:
             rows[0] = rows[1]
             rows[1] = first
         if self.book.dark and not self.was_dark:
-            rows[count] = Row(self.index, RESUBSCRIBE, 0, NO_BOOK, 0, NO_PRICE, 0)
+            rows[count] = Row(self.index, RESUBSCRIBE, 0, NO_BOOK, 0, NO_PRICE, 0, 0, 0)
             count += 1
         self.was_dark = self.book.dark
         return count
@@ -290,28 +295,57 @@ cdef class Slot:
         self.known.open_nanos[ASKS] = open_asks_nanos
         self.unsettled = True
 
-    def settle(self, bint is_bid, int64_t price_nanos, int64_t size_nanos, uint64_t nonce=0, int64_t now_ns=0):
+    def settle(
+        self,
+        bint is_bid,
+        int64_t price_nanos,
+        int64_t size_nanos,
+        *,
+        uint64_t nonce=0,
+        uint64_t label_number=0,
+        int64_t filled_nanos=0,
+        int64_t now_ns=0,
+    ):
         cdef Live* live = &self.live[is_bid]
-        if size_nanos < 0 or (size_nanos and price_nanos <= 0):
-            raise ValueError(f"no such order: {size_nanos} at {price_nanos} nanos")
-        live[0] = Live(AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, nonce, NO_PRICE, 0)
+        if min(size_nanos, filled_nanos) < 0 or (size_nanos and price_nanos <= 0):
+            raise ValueError(f"no such order: {size_nanos} at {price_nanos} nanos, {filled_nanos} filled")
+        live[0] = Live(
+            AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, nonce, label_number, filled_nanos, NO_PRICE, 0)
         self.known.own_nanos[is_bid] = _nearest(live, is_bid)
         self.settled_ns[is_bid] = check_time(now_ns)
         if now_ns == 0:
             _take_own_out(self)
         self.unsettled = True
 
-    def write_with(self, OrderWriter writer not None, int instrument, int life, int64_t max_fee_nanos):
+    def hold(self, bint is_bid, int64_t until_ns):
+        self.held_until_ns[is_bid] = check_time(until_ns)
+
+    def write_with(
+        self,
+        OrderWriter writer not None,
+        int instrument,
+        *,
+        int life,
+        int64_t max_fee_nanos,
+        int64_t order_life_s,
+        int64_t least_life_s,
+        int64_t last_s,
+    ):
         if not 0 <= instrument < writer.instrument_count:
             raise ValueError(f"no instrument {instrument} among {writer.instrument_count}")
         if life not in (<int>ORDER_GTC, <int>ORDER_POST_ONLY, <int>ORDER_IOC):
             raise ValueError(f"life must be GTC, POST_ONLY or IOC, not {life}")
         if max_fee_nanos < 0:
             raise ValueError(f"max_fee is negative: {max_fee_nanos} nanos")
+        if not (0 < least_life_s <= order_life_s <= LONGEST_LIFE_S and last_s > 0):
+            raise ValueError(f"a signature cannot be good for {least_life_s} to {order_life_s} s, until {last_s} at most")
         self.writer = writer
         self.instrument = instrument
         self.life = <order_life>life
         self.max_fee_nanos = max_fee_nanos
+        self.order_life_s = order_life_s
+        self.least_life_s = least_life_s
+        self.last_s = last_s
 
 
 cdef int64_t check_time(int64_t now_ns) except -1:

@@ -62,6 +62,12 @@ class Ledger:
         """Fold what `append` wrote. False when the record says nothing new."""
         return self.state.apply(record)
 
+    def fold_written(self, record: Record) -> None:
+        """Fold what the compiled lane has written by the journal's appender."""
+        self._unkept += 1
+        self._last = record
+        self.state.apply(record)
+
     def learn(self, record: Record) -> bool:
         """Fold what has happened, and journal it if that is still possible. False when it says nothing new.
 

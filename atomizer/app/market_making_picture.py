@@ -6,7 +6,7 @@ from atomizer._core.book import NO_PRICE
 from atomizer._core.gate import REASONS
 from atomizer.app.feed import Tape, position_rows
 from atomizer.app.market_making import MarketMaking
-from atomizer.app.market_making_lane import Quoted
+from atomizer.app.market_making_quoted import Quoted
 from atomizer.config.mode import mode_of
 from atomizer.desk.snapshot import Making, QuoteRow, Snapshot
 from atomizer.domain.trading import Side
@@ -17,7 +17,7 @@ from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 def quote_row(making: MarketMaking, quoted: Quoted) -> QuoteRow:
     """Both quotes as they rest, the market without them, and why a side shows nothing."""
     lane, book = making.lane, quoted.slot.book
-    bid, ask = lane.resting(quoted, is_bid=True), lane.resting(quoted, is_bid=False)
+    bid, ask = lane.sides.resting(quoted, is_bid=True), lane.sides.resting(quoted, is_bid=False)
     mark, last = making.venue.mark(quoted.name), making.last_trades.get(quoted.name)
     return QuoteRow(
         instrument=quoted.name,

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from atomizer.app.market_making_lane import Quoted, QuoteLane, params_of
+from atomizer.app.market_making_lane import QuoteLane
+from atomizer.app.market_making_quoted import Quoted, params_of
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Mark, Side
@@ -79,7 +80,7 @@ class Rules:
                 position_nanos=positions[each.name],
                 units=units_of(marks[each.name]),
                 price_nanos={side: self._price_nanos(each, side, marks[each.name]) for side in Side},
-                living_nanos={side: self._lane.living_nanos(each, side is Side.BUY) for side in Side},
+                living_nanos={side: self._lane.sides.living_nanos(each, side is Side.BUY) for side in Side},
                 wanted_nanos=_sizes(None if each.name in silent else wanted.get(each.name)),
             )
             for each in quoted
@@ -151,7 +152,9 @@ class Rules:
 
     def _price_nanos(self, quoted: Quoted, side: Side, mark: Mark | None) -> int:
         """USD at which a side's orders count towards the notional: the highest of what lives, is next, and the mark."""
-        highest = max(self._lane.highest_nanos(quoted, side is Side.BUY), mark.mark_nanos if mark is not None else 0, 1)
+        highest = max(
+            self._lane.sides.highest_nanos(quoted, side is Side.BUY), mark.mark_nanos if mark is not None else 0, 1
+        )
         return as_flight(quoted.name, side, 0, highest, mark).price_nanos or 1
 
     def _see(self, quoted: Quoted, mark: Mark | None, position_nanos: int) -> Seen:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from atomizer._core.fixed import format_nanos
+from atomizer._core.histogram import Histogram
 from atomizer.app.market_making_run import MakerReport
 from atomizer.cli.inventory_view import render_summary
-from atomizer.cli.report import milliseconds, orders_line, tie_line
+from atomizer.cli.report import orders_line, tie_line
 from atomizer.desk.snapshot import QuoteRow
 from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 
@@ -23,6 +24,11 @@ def print_quotes(rows: Sequence[QuoteRow]) -> None:
         ]
         print("  ".join([*cells, line[-1]]).rstrip())
     print(flush=True)
+
+
+def _times(histogram: Histogram) -> str:
+    shown = [*((f"p{each}", histogram.percentile(each)) for each in (50, 99, 99.9)), ("max", histogram.maximum_ns)]
+    return ", ".join(f"{name} {nanos / 1000:.1f} µs" for name, nanos in shown)
 
 
 def _cells(row: QuoteRow) -> tuple[str, ...]:
@@ -49,15 +55,15 @@ def _price(nanos: int | None) -> str:
 def render_maker_report(report: MakerReport) -> str:
     """Plain text for standard output."""
     making, made = report.making, report.last.making
-    latency = making.lane.latency
     refused = ", ".join(f"{count} {reason}" for reason, count in sorted(made.refusals.items())) if made else ""
-    percentiles = ", ".join(f"p{each} {milliseconds(latency.percentile(each))}" for each in (50, 99, 99.9))
     sent = making.lane.sent
+    has_pen = making.lane.written.count > 0
     rows = inventory_rows(making.ledger.state.portfolio, report.ended_ns)
     counts = f"{sent['place']} orders, {sent['replace']} replaced, {sent['cancel']} cancelled, {making.fills} fills"
     lines = [
         f"quotes    {len(list(making.lane))} instruments, {counts}; refused: {refused or 'none'}",
-        f"tick      {percentiles} to the order, max {milliseconds(latency.maximum_ns)}, of {latency.count}",
+        *([f"tick      {_times(making.lane.written)} to its orders, signed and in the journal"] * has_pen),
+        f"tick      {_times(making.lane.latency)} to its orders, sent",
         f"orders    {orders_line(report.live_orders)}",
         f"ledger    {tie_line(report.tie)}",
         "",

@@ -1,9 +1,10 @@
 """What strategies and wiring need from a venue, so that no strategy ever names one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from atomizer._core.book import Book
+from atomizer._core.outbox import Nonces
 from atomizer._core.slot import Slot
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.trading import (
@@ -86,16 +87,25 @@ class OrderVenue(Protocol):
 
 
 class OrderPen(Protocol):
-    """Sends orders that the compiled lane signs and writes, where a venue's orders are written there."""
+    """Sends orders that the compiled lane names, signs and writes, where a venue's orders are written there."""
 
-    def fit(self, slot: Slot, name: str, life: TimeInForce) -> bool:
-        """Let a slot write its orders, as the venue wants them now. False while that is not known."""
+    nonces: Nonces  # what they are named from, as all orders of the account
 
-    def expiry_s(self, name: str, now_ns: int) -> int:
-        """Until when a signature of now is good; 0 when the instrument expires before an order may live."""
+    def fit(self, slot: Slot, name: str, life: TimeInForce) -> None:
+        """Let a slot write its orders, as the venue wants them now, if that is known."""
 
-    def send(self, order: OrderPlaced, write: Callable[[int], memoryview]) -> None:
-        """Send what `write` gives for a request id; the outcome comes as `OrderUpdate`. It must be in the journal."""
+    def allowance(self) -> int:
+        """How many orders the connection and the rate budget let leave now."""
+
+    def send(self, frames: memoryview) -> None:
+        """Send WebSocket frames, whole and masked. What they say must be in the journal.
+
+        Raises:
+            Disconnected: nothing was sent.
+        """
+
+    def sent(self, order: OrderPlaced, request_id: int, unsent: str) -> None:
+        """It has just left by `send`; or not, and why. Its outcome comes as `OrderUpdate`."""
 
 
 class ProtectingVenue(Protocol):

@@ -16,6 +16,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import NamedTuple
 
+from atomizer._core.appender import HeadMemory
 from atomizer.errors import JournalError
 
 MEMORY = Path("/dev/shm")  # noqa: S108  the kernel's shared memory; heads are made 0600, exclusively, and owners checked
@@ -35,13 +36,13 @@ class HeadFile(NamedTuple):
 
 
 class Head:
-    """A head that this process writes. `size` is the appender's, `copied` the pump's, so neither needs a lock.
+    """A head that this process writes. `memory.size` is the appender's, `copied` the pump's, so neither needs a lock.
 
     The file has its full length from the beginning, zeros behind the last frame, and is mapped: an append stores into
     pages that exist already, so it can neither fail nor wait, and is in the file as soon as it is stored.
     """
 
-    __slots__ = ("capacity", "copied", "descriptor", "memory", "path", "size")
+    __slots__ = ("copied", "descriptor", "map", "memory", "path")
 
     def __init__(self, path: Path, header: bytes, frame_bytes: int = 0) -> None:
         """Makes the file, and room for all it will take, at least for a frame of so many bytes: half a millisecond.
@@ -50,20 +51,29 @@ class Head:
             OSError: the place does not have it.
         """
         self.path = path
-        self.capacity = max(HEAD_BYTES, len(header) + frame_bytes)
+        capacity = max(HEAD_BYTES, len(header) + frame_bytes)
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            write_whole(self.descriptor, header.ljust(self.capacity, b"\0"), 0)
-            self.memory = mmap(self.descriptor, self.capacity)
+            write_whole(self.descriptor, header.ljust(capacity, b"\0"), 0)
+            self.map = mmap(self.descriptor, capacity)
         except OSError:
             path.unlink()
             os.close(self.descriptor)
             raise
-        for position in range(0, self.capacity, _TOUCH_BYTES):
-            self.memory[position]  # so that no append meets a page for the first time
-        self.size = len(header)  # of all whole frames, the header first
-        self.copied = self.size  # of them in the journal's file
+        for position in range(0, capacity, _TOUCH_BYTES):
+            self.map[position]  # so that no append meets a page for the first time
+        self.memory = HeadMemory(self.map, len(header))
+        self.copied = self.size  # bytes of whole frames, the header first, that are in the journal's file
+
+    @property
+    def size(self) -> int:
+        """Bytes of all whole frames, the header first."""
+        return self.memory.size
+
+    @property
+    def capacity(self) -> int:
+        return self.memory.capacity
 
     def begin(self, path: Path) -> None:
         """Take the name of its first sequence.
@@ -80,7 +90,8 @@ class Head:
         self.close()
 
     def close(self) -> None:
-        self.memory.close()
+        self.memory.release()
+        self.map.close()
         os.close(self.descriptor)
 
 

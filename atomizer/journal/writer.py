@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from atomizer._core.appender import Appender
 from atomizer.domain.trading import Record
 from atomizer.errors import JournalError
 from atomizer.journal import frames
@@ -38,6 +39,7 @@ class JournalWriter:
     torn_bytes: int  # cut off the end when opening
     torn_path: Path | None  # where they are kept
     taken_over: int  # records that only the heads of a run that died had
+    appender: Appender  # for the orders that the compiled lane writes
     head_on_disk: str  # why the head lies on the disk, where an append may wait for it; empty when it is in memory
 
     def __init__(self, path: Path, identity: Identity, memory: Path = MEMORY) -> None:
@@ -75,14 +77,14 @@ class JournalWriter:
         self._identity = identity
         self._file_bytes = found.size  # of whole records; the pump's
         self._goes_on = True  # in a further file, once this one is long
-        self._next_sequence = found.next_sequence
+        self.appender = Appender(self._head.memory, found.next_sequence)
         self._heads = [self._head]  # the oldest first; the last takes the appends
         self._spare: Head | None = None  # the next one, made off the path
 
     @property
     def last_sequence(self) -> int:
         """Sequence of the last record appended; 0 when there is none."""
-        return self._next_sequence - 1
+        return self.appender.next_sequence - 1
 
     def findings(self) -> Iterator[str]:
         """What opening it found that people should know, in words."""
@@ -102,20 +104,13 @@ class JournalWriter:
             JournalError: it could not be taken. A record that cannot be encoded leaves the journal usable.
         """
         self._refuse_if_failed()
-        sequence = self._next_sequence
         payload = encode_record(record)
         if len(payload) > frames.MAX_PAYLOAD:
             raise JournalError(f"{self.path}: a {type(record).__name__} of {len(payload)} bytes is too long to be true")
-        frame = frames.build_frame(sequence, payload)
-        head = self._head
-        if head.size + len(frame) > head.capacity:
-            head = self._begin_next_head(len(frame))
-        end = head.size + len(frame)
-        head.memory[head.size : end] = frame
-        # The pump goes so far, so an append that a signal interrupts leaves no half frame in the file. The sequence
-        # comes after: who reads it first, and then finds nothing uncopied, knows that it is the one that comes next.
-        head.size = end
-        self._next_sequence = sequence + 1
+        sequence = self.appender.append(payload)
+        if not sequence:
+            self._begin_next_head(frames.FRAME_BYTES + len(payload))
+            sequence = self.appender.append(payload)
         return sequence
 
     def pump(self) -> None:
@@ -149,6 +144,7 @@ class JournalWriter:
         if self._descriptor < 0:
             return
         self.failed = self.failed or "closed"
+        self.appender.is_shut = True
         with self._disk:
             if not self._disk_failed:
                 with suppress(JournalError, OSError):
@@ -202,7 +198,8 @@ class JournalWriter:
 
     def _begin_next_file(self) -> None:
         """At a moment when everything is on the disk and nothing is being appended; else the next sync tries again."""
-        sequence, head = self._next_sequence, self._head  # in this order: see `append`
+        # In this order: an append raises the size first, so who then finds nothing uncopied knows which comes next.
+        sequence, head = self.appender.next_sequence, self._head
         if len(self._heads) > 1 or head.copied != head.size or head is not self._head:
             return
         try:
@@ -216,11 +213,11 @@ class JournalWriter:
             with suppress(OSError):
                 self._spare = Head(self._place.spare(), self._header)
 
-    def _begin_next_head(self, frame_bytes: int) -> Head:
+    def _begin_next_head(self, frame_bytes: int) -> None:
         if len(self._heads) >= MAX_HEADS:
             waiting = sum(head.size - head.copied for head in self._heads)
             self._fail(f"the disk hangs: {waiting} bytes wait for it in {MAX_HEADS} heads", None)
-        path = self._place.head(self._next_sequence)
+        path = self._place.head(self.appender.next_sequence)
         try:
             if self._spare is not None and len(self._header) + frame_bytes <= self._spare.capacity:
                 head, self._spare = self._spare, None
@@ -231,7 +228,7 @@ class JournalWriter:
             self._fail(f"{self._place.directory} takes no further head: {error.strerror}", error)
         self._head = head
         self._heads.append(head)
-        return head
+        self.appender.begin(head.memory)
 
     def _refuse_if_failed(self) -> None:
         if self.failed:
@@ -239,6 +236,7 @@ class JournalWriter:
 
     def _fail(self, why: str, cause: OSError | None) -> NoReturn:
         self.failed = why
+        self.appender.is_shut = True
         raise JournalError(f"{self.path}: {why}") from cause
 
     def _lock(self) -> None:

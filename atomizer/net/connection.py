@@ -54,9 +54,15 @@ class Connection:
         Raises:
             Disconnected: there is no connection, so nothing was sent.
         """
-        if self._socket is None or not self._socket.is_open:
-            raise Disconnected(self._name, "not connected: nothing was sent", retryable=True)
-        self._socket.send_text(text)
+        self._open_socket().send_text(text)
+
+    def send_frames(self, frames: memoryview) -> None:
+        """Send WebSocket frames that were built elsewhere, whole and masked.
+
+        Raises:
+            Disconnected: there is no connection, so nothing was sent.
+        """
+        self._open_socket().send_frames(frames)
 
     async def start(self) -> None:
         """First connect and `on_open`, then supervise in the background.
@@ -86,6 +92,11 @@ class Connection:
         """Give up this connection; the supervisor makes the next. For a peer whose words we cannot act on."""
         if self._socket is not None:
             self._socket.close()
+
+    def _open_socket(self) -> WebSocket:
+        if self._socket is None or not self._socket.is_open:
+            raise Disconnected(self._name, "not connected: nothing was sent", retryable=True)
+        return self._socket
 
     async def _open(self) -> WebSocket:
         socket = self._socket = await connect(self._name, self._url, self._on_text, self._closed)

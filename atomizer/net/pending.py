@@ -19,9 +19,13 @@ class Pending(Generic[Item]):
     def add(self, item: Item, deadline_ns: int) -> int:
         """Remember `item` and answer its request id."""
         self._last_id += 1
-        self._items[self._last_id] = item
-        self._deadlines_ns[self._last_id] = deadline_ns
+        self.put(self._last_id, item, deadline_ns)
         return self._last_id
+
+    def put(self, request_id: int, item: Item, deadline_ns: int) -> None:
+        """Remember `item` under an id that was chosen elsewhere, far above those that are given here."""
+        self._items[request_id] = item
+        self._deadlines_ns[request_id] = deadline_ns
 
     def take(self, request_id: int) -> Item | None:
         """The item that this answer belongs to; None for an id that we did not send or that was answered before."""

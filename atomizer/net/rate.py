@@ -26,6 +26,16 @@ class RateBudget:
         self._sent_ns.append(now_ns)
         return True
 
+    def take(self, now_ns: int) -> None:
+        """Count one request that has left."""
+        self._sent_ns.append(now_ns)
+
+    def allowance(self, now_ns: int) -> int:
+        """How many requests that are no cancels may leave now."""
+        if self.free_at_ns(now_ns) > now_ns:
+            return 0
+        return self._limit - self._reserve - len(self._sent_ns)
+
     def free_at_ns(self, now_ns: int, *, is_cancel: bool = False) -> int:
         """When the next `try_take` of this kind can succeed; `now_ns` when it can at once."""
         sent_ns = self._sent_ns

@@ -81,16 +81,12 @@ class Rpc:
         """Take one request out of the method's budget, or say no. Only cancels may use its reserve."""
         return self._budget_of(method).try_take(self._clock_ns(), is_cancel=is_cancel)
 
+    def allowance(self, method: str) -> int:
+        """How many requests the method's budget has room for now."""
+        return self._budget_of(method).allowance(self._clock_ns())
+
     def send(self, method: str, params: dict[str, object], on_word: OnWord) -> None:
         """Send a request now; `may_send` has said yes.
-
-        Raises:
-            Disconnected: nothing was sent, and `on_word` will not be called.
-        """
-        self.send_written(method, lambda request_id: self._build_request(request_id, method, params), on_word)
-
-    def send_written(self, method: str, write: Callable[[int], bytes | memoryview], on_word: OnWord) -> None:
-        """As `send`, a request that is written elsewhere: `write` gives its message for a request id.
 
         Raises:
             Disconnected: nothing was sent, and `on_word` will not be called.
@@ -98,10 +94,16 @@ class Rpc:
         budget = self._budget_of(method)
         request_id = self._pending.add(_Asked(on_word, budget), self._clock_ns() + ANSWER_WITHIN_NS)
         try:
-            self._send_text(write(request_id))
+            self._send_text(self._build_request(request_id, method, params))
         except Disconnected:
             self._pending.take(request_id)
             raise
+
+    def expect(self, request_id: int, method: str, on_word: OnWord) -> None:
+        """A request has just left that was written and sent elsewhere: take it out of the budget, and wait for it."""
+        budget, now_ns = self._budget_of(method), self._clock_ns()
+        budget.take(now_ns)
+        self._pending.put(request_id, _Asked(on_word, budget), now_ns + ANSWER_WITHIN_NS)
 
     async def ask(self, method: str, params: dict[str, object], *, request: str = "") -> Any:
         """Ask and wait for the result. A no that may be a yes the next time is asked again, a few times.

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class WebSocket:
     def __init__(self, transport: WSTransport, listener: "_Listener") -> None:
         self._transport = transport
         self._listener = listener
+        self._descriptor: int = transport.underlying_transport.get_extra_info("socket").fileno()
 
     @property
     def is_open(self) -> bool:
@@ -57,6 +59,16 @@ class WebSocket:
     def send_text(self, text: bytes | memoryview) -> None:
         """Send one text message. On a connection that is ending it is lost; the close callback tells of that."""
         self._transport.send(WSMsgType.TEXT, text)
+
+    def send_frames(self, frames: memoryview) -> None:
+        """Send whole frames, masked already, in one write; on a connection that is ending they are lost as well."""
+        stream = self._transport.underlying_transport
+        sent = 0
+        if not self._transport.is_secure and not stream.get_write_buffer_size():
+            with contextlib.suppress(OSError):  # full, or gone: the transport finds out which
+                sent = os.write(self._descriptor, frames)
+        if sent < len(frames):
+            stream.write(bytes(frames[sent:]))
 
     def close(self) -> None:
         """Say goodbye, flush, drop. Safe to call twice."""

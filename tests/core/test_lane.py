@@ -3,25 +3,34 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from atomizer._core.appender import Appender, HeadMemory
 from atomizer._core.book import CAPACITY
 from atomizer._core.ecdsa import Signer, parse_address, recover
 from atomizer._core.eip712 import DeriveActions
 from atomizer._core.fixed import NANOS
-from atomizer._core.frame import POST_ONLY, OrderWriter
+from atomizer._core.frame import GTC, IOC, POST_ONLY, OrderWriter
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, REPLACE, RESUBSCRIBE, ROW, Lane
+from atomizer._core.outbox import ORDERS, Nonces, Outbox
 from atomizer._core.quote import QuoteParams
+from atomizer.domain.trading import OrderPlaced, Side, TimeInForce
+from atomizer.journal.frames import build_frame, parse_frames
+from atomizer.journal.records import decode_record, encode_record
 from tests.reference.book_frames import DERIBIT, DERIVE, SNAPSHOTS, deribit, derive
 from tests.reference.reference_lane import LIMITS, PARAMS, apply_book, read_book
 from tests.reference.reference_slot import as_tuples
 
 NOW_NS = 1_750_000_000 * NANOS
 SECOND_NS = 10**9
+LIFE_WORDS = {GTC: "gtc", POST_ONLY: "post_only", IOC: "ioc"}
+LIVES = list(LIFE_WORDS)
 
 
-def lane_of(*channels, per_second=100):
-    lane = Lane(Gate(per_second))
+def lane_of(*channels, per_second=100, outbox=None):
+    lane = Lane(Gate(per_second), outbox)
     made = {"params": QuoteParams(**PARAMS), "limits": InstrumentLimits(**LIMITS)}
     for channel in channels:
         slot = lane.add(channel.encode(), **made, keep_price_nanos=0, keep_size_nanos=0)
@@ -193,79 +202,265 @@ OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 ASSET = parse_address("0x4BB4C3CDc7562f08e9910A0C7D8bB7e108861eB4")
 SUB_ID = 39614083834112546398585885568
 MAX_FEE = 12 * NANOS
-NAMES = {"nonce": 1_761_000_000_123_456_789, "expiry_s": 1_761_003_600, "label_number": 42, "request_id": 7}
+LIFE_S = 3_600
+LEAST_S = 300
+NONCE = 1_761_000_000_123_456_789
+SEQUENCE = 5
+TERMS = {
+    "life": POST_ONLY,
+    "max_fee_nanos": MAX_FEE,
+    "order_life_s": LIFE_S,
+    "least_life_s": LEAST_S,
+    "last_s": 1 << 33,
+}
 
 
-def writing_lane():
-    """A lane whose Derive slot writes its orders, that writer, and the actions it signs for."""
+def outbox_of(sequence=SEQUENCE, last_nonce=NONCE, allowance=10, room=65_536):
+    """An outbox, and the memory that its journal lies in."""
+    memory = bytearray(room)
+    journal = Appender(HeadMemory(memory, 0), sequence)
+    outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=last_nonce))
+    outbox.allowance = allowance
+    return outbox, memory
+
+
+def writer_of(**changes):
+    """A writer of the public test key, and the actions that it signs for."""
     signer = Signer(KEY)
     modules = (parse_address("0xB8D20c2B7a1Ad2EE33Bc50eF10876eD3035b5e7b"), bytes(20))
     actions = DeriveActions(bytes(32), *modules, parse_address(OWNER), signer.address, 75_723)
-    writer = OrderWriter(signer, actions, label_prefix="mm.r1.", nonces_as_text=True)
-    lane = lane_of(DERIVE)
+    named = {"label_prefix": "mm.r1.", "nonces_as_text": True, "is_protected": True}
+    return OrderWriter(signer, actions, **named | changes), actions
+
+
+def writing_lane(outbox, channel=DERIVE, **terms):
+    """A lane whose Derive slot writes its orders into the outbox."""
+    writer, _ = writer_of()
+    lane = lane_of(channel, outbox=outbox)
     instrument = writer.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID)
-    lane.slot(DERIVE.encode()).write_with(writer, instrument, POST_ONLY, MAX_FEE)
-    return lane, writer, actions
+    lane.slot(channel.encode()).write_with(writer, instrument, **TERMS | terms)
+    return lane
+
+
+def messages_of(outbox):
+    """Text of each of a client's WebSocket frames."""
+    frames, texts = bytes(outbox.frames[: outbox.frames_size]), []
+    while frames:
+        assert frames[0] == 0x81
+        assert frames[1] & 0x80
+        size, head = (int.from_bytes(frames[2:4]), 4) if frames[1] & 0x7F == 126 else (frames[1] & 0x7F, 2)
+        mask, text = frames[head : head + 4], frames[head + 4 : head + 4 + size]
+        assert len(text) == size
+        texts.append(bytes(byte ^ mask[at % 4] for at, byte in enumerate(text)))
+        frames = frames[head + 4 + size :]
+    assert len(texts) == outbox.count
+    return texts
 
 
 def test_a_place_becomes_a_signed_order():
     """A row's message carries its price and size, our names for it, and a signature of exactly these by our key."""
-    lane, writer, actions = writing_lane()
-    lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
-    message = bytes(lane.build_order(1, **NAMES))
-    assert message == bytes(writer.write(0, True, 100 * NANOS, NANOS, MAX_FEE, POST_ONLY, False, *NAMES.values()))
+    outbox, _ = outbox_of()
+    lane = writing_lane(outbox)
+    assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+    _, message = messages_of(outbox)
+    expiry_s = NOW_NS // SECOND_NS + LIFE_S
+    row = lane.rows[1]
+    assert (row["number"], row["nonce"], outbox.last_request_id) == (2, NONCE + 2, 1_000_000_000_002)
+    writer, actions = writer_of()
+    writer.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID)
+    names = NONCE + 2, expiry_s, 2, outbox.last_request_id
+    assert message == bytes(writer.write(0, True, 100 * NANOS, NANOS, MAX_FEE, POST_ONLY, False, *names))
     request = json.loads(message)
     params = request["params"]
-    assert (request["method"], request["id"]) == ("private/order", 7)
+    assert (request["method"], request["id"]) == ("private/order", outbox.last_request_id)
     shown = [params[name] for name in ("direction", "limit_price", "amount", "label", "time_in_force")]
-    assert shown == ["buy", "100", "1", "mm.r1.42", "post_only"]
+    assert shown == ["buy", "100", "1", "mm.r1.2", "post_only"]
     figures = [value * NANOS for value in (100 * NANOS, NANOS, MAX_FEE)]
-    digest = actions.order(ASSET, SUB_ID, *figures, True, NAMES["nonce"], NAMES["expiry_s"])
+    digest = actions.order(ASSET, SUB_ID, *figures, True, NONCE + 2, expiry_s)
     assert recover(digest, bytes.fromhex(params["signature"][2:])) == Signer(KEY).address
 
 
-def test_a_replacement_names_the_order_that_rests():
-    """A replacement carries the nonce that was told with what rests; without one it is not written."""
-    lane, _, _ = writing_lane()
-    slot = lane.slot(DERIVE.encode())
-    for nonce in (0, 1_761_000_000_000_000_001):
-        slot.settle(True, 99 * NANOS, NANOS, nonce)
-        slot.settle(False, 104 * NANOS, NANOS)
-        slot.book.sequence = 0
-        assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 1
-        if nonce:
-            request = json.loads(bytes(lane.build_order(0, **NAMES)))
-            assert (request["method"], int(request["params"]["nonce_to_cancel"])) == ("private/replace", nonce)
-        else:
-            with pytest.raises(ValueError, match="nonce"):
-                lane.build_order(0, **NAMES)
-
-
-def test_only_orders_of_the_last_call_are_written():
-    """A cancel is no order, a slot without a writer has none, and rows of an earlier call are gone."""
-    lane, _, _ = writing_lane()
+def test_each_order_has_the_next_names():
+    """Orders leave as their rows stand, each with the next nonce, label, request id and sequence."""
+    outbox, memory = outbox_of()
+    lane = writing_lane(outbox)
     lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
-    for row in (-1, 2):
-        with pytest.raises(IndexError):
-            lane.build_order(row, **NAMES)
+    requests = [json.loads(message) for message in messages_of(outbox)]
+    assert [request["params"]["direction"] for request in requests] == ["sell", "buy"]
+    assert requests[1]["id"] - requests[0]["id"] == 1
+    assert [request["params"]["label"] for request in requests] == ["mm.r1.1", "mm.r1.2"]
+    assert [int(request["params"]["nonce"]) - NONCE for request in requests] == [1, 2]
+    assert [frame.sequence for frame in parse_frames(bytes(memory), 0, SEQUENCE)] == [5, 6]
+    assert outbox.next_number() == 3
+    outbox.clear()
+    lane.slot(DERIVE.encode()).settle(False, 0, 0)
+    lane.on_book_changed(lane.slot(DERIVE.encode()), NOW_NS)
+    [request] = map(json.loads, messages_of(outbox))
+    assert request["params"]["label"] == "mm.r1.4"
+
+
+@pytest.mark.parametrize(("left_s", "good_s"), [(LIFE_S + 1, LIFE_S), (LIFE_S - 1, LIFE_S - 1), (LEAST_S - 1, None)])
+def test_a_signature_does_not_outlive_the_contract(left_s, good_s):
+    """It is good for its life, or until the contract expires if that comes before; never for less than the least."""
+    now_s = NOW_NS // SECOND_NS
+    outbox, _ = outbox_of()
+    lane = writing_lane(outbox, last_s=now_s + left_s)
+    assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+    expiries = {json.loads(message)["params"]["signature_expiry_sec"] - now_s for message in messages_of(outbox)}
+    assert expiries == ({good_s} if good_s else set())
+
+
+def test_a_replacement_names_the_order_that_rests():
+    """A replacement carries what was told of the order that rests; without its nonce it is not written."""
+    for nonce in (0, 1_761_000_000_000_000_001):
+        outbox, memory = outbox_of()
+        lane = writing_lane(outbox)
+        slot = lane.slot(DERIVE.encode())
+        slot.settle(True, 99 * NANOS, NANOS, nonce=nonce, label_number=41, filled_nanos=NANOS // 4)
+        slot.settle(False, 104 * NANOS, NANOS)
+        assert rows_of(lane, SNAPSHOTS[DERIVE]) == [(0, REPLACE, True, "OK", 100 * NANOS, NANOS)]
+        assert outbox.count == bool(nonce)
+        if nonce:
+            [request] = map(json.loads, messages_of(outbox))
+            [frame] = parse_frames(bytes(memory), 0, SEQUENCE)
+            assert (request["method"], int(request["params"]["nonce_to_cancel"])) == ("private/replace", nonce)
+            assert request["params"]["expected_filled_amount"] == "0.25"
+            assert decode_record(frame.payload).replaces == "mm.r1.41"
+
+
+def test_what_may_not_leave_is_a_row_and_nothing_else():
+    """Without an allowance, room in the journal or in the outbox, and while its side is held, an order is not named."""
+    for reason in ("allowance", "journal", "shut", "held"):
+        outbox, memory = outbox_of(
+            allowance=0 if reason == "allowance" else 10, room=10 if reason == "journal" else 9_999
+        )
+        lane = writing_lane(outbox)
+        slot = lane.slot(DERIVE.encode())
+        if reason == "held":
+            slot.hold(True, NOW_NS + 1)
+            slot.hold(False, NOW_NS + 1)
+        journal = Appender(HeadMemory(bytearray(9_999), 0), 1)
+        if reason == "shut":
+            journal.is_shut = True
+            outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=0))
+            outbox.allowance = 10
+            lane = writing_lane(outbox)
+        assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+        assert (outbox.count, outbox.last_number, sum(lane.rows["number"]), any(memory)) == (0, 0, 0, False)
+
+
+def test_what_did_not_fit_is_written_once_there_is_room():
+    """An allowance of one writes the first row, and the rest when it is raised; a full outbox likewise."""
+    outbox, memory = outbox_of(allowance=1)
+    lane = writing_lane(outbox)
+    lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
+    assert [int(number) for number in lane.rows["number"][:2]] == [1, 0]
+    assert lane.write(NOW_NS) == 0
+    outbox.allowance = 5
+    assert lane.write(NOW_NS) == 1
+    assert [int(number) for number in lane.rows["number"][:2]] == [1, 2]
+    assert outbox.allowance == 4
+    assert len(parse_frames(bytes(memory), 0, SEQUENCE)) == 2
+    channels = [DERIVE.replace("2600", str(2600 + at)) for at in range(ORDERS)]
+    outbox, _ = outbox_of(allowance=ORDERS * 2, room=ORDERS * 2_000)
+    lane = lane_of(*channels, outbox=outbox, per_second=4_000)
+    writer, _ = writer_of()
+    for channel in channels:
+        slot = lane.slot(channel.encode())
+        slot.write_with(writer, writer.add_instrument(channel[:60], ASSET, SUB_ID), **TERMS)
+        slot.book.apply_snapshot([(100 * NANOS, NANOS)], [(104 * NANOS, NANOS)], 1, NOW_NS, NOW_NS)
+    assert lane.look(NOW_NS) == 2 * ORDERS
+    first = messages_of(outbox)
+    outbox.clear()
+    assert lane.write(NOW_NS) == ORDERS
+    assert len({json.loads(message)["params"]["label"] for message in first + messages_of(outbox)}) == 2 * ORDERS
+    assert lane.write(NOW_NS) == 0
+
+
+def test_cancels_are_counted_and_never_written():
+    """A cancel is no order of the outbox's; the lane says how many there are."""
+    outbox, _ = outbox_of()
+    lane = writing_lane(outbox)
+    lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
+    assert lane.cancel_count == 0
+    outbox.clear()
     lane.gate.shut()
-    lane.look(NOW_NS)
-    with pytest.raises(ValueError, match="no order"):
-        lane.build_order(0, **NAMES)
-    lane.on_frame(b"", NOW_NS)
-    with pytest.raises(IndexError):
-        lane.build_order(0, **NAMES)
-    silent = lane_of(DERIVE)
-    silent.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
-    with pytest.raises(ValueError, match="no writer"):
-        silent.build_order(0, **NAMES)
+    assert lane.look(NOW_NS) == 2
+    assert (lane.cancel_count, outbox.count) == (2, 0)
+
+
+def test_a_lane_without_an_outbox_gives_rows_only():
+    """Nothing is signed where nothing could leave."""
+    lane = writing_lane(None)
+    assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+    assert lane.outbox is None
+    assert lane.write(NOW_NS) == 0
+
+
+counts = st.one_of(st.integers(1, 300), st.integers(1, 2**64 - 9))
+orders = st.fixed_dictionaries(
+    {
+        "life": st.sampled_from(LIVES),
+        "prefix": st.text("abz.019", min_size=1, max_size=48),
+        "nonce": counts,
+        "number": counts,
+        "sequence": counts,
+        "price_nanos": st.integers(1, 10**9).map(lambda price: price * NANOS),
+        "is_protected": st.booleans(),
+    }
+)
+
+
+@given(orders)
+def test_a_record_is_what_the_journal_would_have_written(drawn):
+    """Byte for byte the frames of the records of the orders that the messages send, whatever their figures."""
+    prefix, price, nonce, number = (drawn[name] for name in ("prefix", "price_nanos", "nonce", "number"))
+    writer, _ = writer_of(label_prefix=prefix, is_protected=drawn["is_protected"])
+    outbox, memory = outbox_of(drawn["sequence"], nonce)
+    lane = lane_of(DERIVE, outbox=outbox)
+    slot = lane.slot(DERIVE.encode())
+    slot.write_with(writer, writer.add_instrument(prefix, ASSET, SUB_ID), **TERMS | {"life": drawn["life"]})
+    slot.set_mark(price, NOW_NS)
+    slot.settle(True, price + NANOS, 3 * NANOS, nonce=nonce, label_number=number)
+    slot.book.apply_snapshot([(price, NANOS)], [(price + 2 * NANOS, NANOS)], 1, NOW_NS, NOW_NS)
+    rows = as_tuples(lane.rows, lane.on_book_changed(slot, NOW_NS))
+    assert {row[1] for row in rows} == {PLACE, REPLACE}
+    expected = b""
+    for at, (_, action, is_bid, _, price_nanos, amount_nanos) in enumerate(rows):
+        order = OrderPlaced(
+            now_ns=NOW_NS,
+            venue="derive",
+            client_id=f"{prefix}{at + 1}",
+            nonce=max(nonce + 1, NOW_NS) + at,
+            instrument=prefix,
+            side=Side.BUY if is_bid else Side.SELL,
+            price_nanos=price_nanos,
+            amount_nanos=amount_nanos,
+            time_in_force=TimeInForce(LIFE_WORDS[drawn["life"]]),
+            replaces=f"{prefix}{number}" if action == REPLACE else "",
+            is_protected=drawn["is_protected"],
+        )
+        expected += build_frame(drawn["sequence"] + at, encode_record(order))
+    assert bytes(memory).rstrip(b"\0") == expected.rstrip(b"\0")
+    assert not any(memory[len(expected) :])
 
 
 @pytest.mark.parametrize(
-    "arguments", [(1, POST_ONLY, 0), (-1, POST_ONLY, 0), (0, 3, 0), (0, -1, 0), (0, POST_ONLY, -1)]
+    ("instrument", "terms"),
+    [
+        (1, {}),
+        (-1, {}),
+        (0, {"life": 3}),
+        (0, {"life": -1}),
+        (0, {"max_fee_nanos": -1}),
+        (0, {"order_life_s": LEAST_S - 1}),
+        (0, {"least_life_s": 0}),
+        (0, {"last_s": 0}),
+    ],
 )
-def test_a_slot_is_told_only_what_its_writer_can_write(arguments):
-    """An unknown instrument, another life or a negative fee is refused."""
-    lane, writer, _ = writing_lane()
-    with pytest.raises(ValueError, match=r"instrument|life|fee"):
-        lane.slot(DERIVE.encode()).write_with(writer, *arguments)
+def test_a_slot_is_told_only_what_its_writer_can_write(instrument, terms):
+    """An unknown instrument, another life, a negative fee or no time to be good for is refused."""
+    writer, _ = writer_of()
+    writer.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID)
+    with pytest.raises(ValueError, match=r"instrument|life|fee|good for"):
+        lane_of(DERIVE).slot(DERIVE.encode()).write_with(writer, instrument, **TERMS | terms)

@@ -46,9 +46,9 @@ class LaneAgainstParts(RuleBasedStateMachine):
     def _pair(self, channel):
         return self.lane.slot(channel.encode()), self.parts.slots[channel]
 
-    def _both(self, channel, method, *arguments):
+    def _both(self, channel, method, *arguments, **named):
         for slot in self._pair(channel):
-            getattr(slot, method)(*arguments)
+            getattr(slot, method)(*arguments, **named)
 
     def _feed(self, frame):
         count = self.lane.on_frame(frame, self.now_ns)
@@ -135,7 +135,7 @@ class LaneAgainstParts(RuleBasedStateMachine):
         side = self.parts.slots[channel].sides[is_bid]
         order = {"sent": side.sent, "rests": side.rests, "filled": side.sent or side.rests}.get(outcome) or (0, 0)
         left = order[1] // (2 if outcome == "filled" else 1)
-        self._both(channel, "settle", is_bid, order[0], left, 0, 0 if is_shown else self.now_ns)
+        self._both(channel, "settle", is_bid, order[0], left, now_ns=0 if is_shown else self.now_ns)
 
     @rule(
         channel=channels,

@@ -249,7 +249,7 @@ def test_a_side_whose_order_changed_waits_for_the_book_to_show_it():
     """What was told with its time is taken out of the next frame, not of this one, and until then nothing moves."""
     bench = Bench(params={"aggression_nanos": NANOS, "improvement_nanos": 2 * TICK})
     bench.market(1_000, 1_100)
-    bench.slot.settle(True, 1_020, 5, 0, NOW_NS)
+    bench.slot.settle(True, 1_020, 5, now_ns=NOW_NS)
     assert bench.slot.book.levels(True) == [(1_000, 50)]
     bench.slot.set_mark(1_050, NOW_NS)
     assert bench.rows() == []
@@ -257,7 +257,7 @@ def test_a_side_whose_order_changed_waits_for_the_book_to_show_it():
     bench.slot.book.finish_change(2, NOW_NS, NOW_NS + 1)
     assert bench.rows(NOW_NS + 1) == []
     assert bench.slot.book.levels(True) == [(1_000, 50)]
-    bench.slot.settle(True, 0, 0, 0, NOW_NS + 2)
+    bench.slot.settle(True, 0, 0, now_ns=NOW_NS + 2)
     assert bench.rows(NOW_NS + 2) == []
     bench.slot.book.apply_change(True, 1_020, 0)
     bench.slot.book.finish_change(3, NOW_NS, NOW_NS + 3)
@@ -267,12 +267,12 @@ def test_a_side_whose_order_changed_waits_for_the_book_to_show_it():
 def test_a_side_that_waits_may_still_be_pulled_and_does_not_wait_for_ever():
     """The gate can pull what waits; a book that shows nothing within a second is taken to have shown it."""
     bench = quoted()
-    bench.slot.settle(True, 1_000, 5, 0, NOW_NS)
+    bench.slot.settle(True, 1_000, 5, now_ns=NOW_NS)
     bench.slot.set_params(QuoteParams(**PARAMS | {"bid_size_nanos": 3}))
     assert bench.rows() == []
     assert bench.rows(NOW_NS + NANOS) == [(REPLACE, True, "OK", 1_000, 3)]
     bench = quoted()
-    bench.slot.settle(True, 1_000, 5, 0, NOW_NS)
+    bench.slot.settle(True, 1_000, 5, now_ns=NOW_NS)
     bench.slot.set_position(18, 0, 0)
     assert bench.rows() == [(CANCEL, True, "MAX_POSITION", 1_000, 5)]
 
@@ -303,12 +303,14 @@ def test_a_look_begins_where_our_orders_stand_worst():
 
 
 @pytest.mark.parametrize(
-    "outcome", [(-1, 5), (0, 5), (1_000, -1)], ids=["price below zero", "price of zero", "size below zero"]
+    ("price", "size", "filled"),
+    [(-1, 5, 0), (0, 5, 0), (1_000, -1, 0), (1_000, 5, -1)],
+    ids=["price below zero", "price of zero", "size below zero", "filled below zero"],
 )
-def test_an_outcome_that_cannot_be_is_refused(outcome):
-    """An order without a price or of negative size does not exist."""
+def test_an_outcome_that_cannot_be_is_refused(price, size, filled):
+    """An order without a price, of negative size or filled less than not at all does not exist."""
     with pytest.raises(ValueError, match="no such order"):
-        quoted().slot.settle(True, *outcome)
+        quoted().slot.settle(True, price, size, filled_nanos=filled)
 
 
 def test_thresholds_and_times_are_checked():

@@ -61,7 +61,7 @@ class ReferenceSlot:
         self.unsettled = True
         self.position = position
 
-    def settle(self, is_bid, price, size, _nonce=0, now_ns=0):
+    def settle(self, is_bid, price, size, now_ns=0):
         self.unsettled = True
         side = self.sides[is_bid]
         side.flight, side.rests, side.sent = AT_REST, (price, size) if size else None, None

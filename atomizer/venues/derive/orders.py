@@ -120,34 +120,22 @@ class OrderDesk:
             return
         self._known[order.client_id] = _Known(order.instrument, order.nonce, "", 0)
 
-    def send_written(self, order: OrderPlaced, write: Callable[[int], memoryview]) -> None:
-        """As `place` or `replace`, with a request that is signed and written elsewhere, for a request id.
+    def expect(self, order: OrderPlaced, request_id: int, unsent: str) -> None:
+        """An order that was signed, written and sent elsewhere, under that request id; or not, and why.
 
-        A replacement names its predecessor by nonce.
+        A replacement named its predecessor by nonce.
         """
-        words = "" if self.is_open else "not connected: nothing was sent"
-        old = self._known.get(order.replaces) if order.replaces else None
-        if order.replaces and old is None:
-            words = f"no live order {order.replaces} is known to replace"
-        elif not words and not self._rpc.may_send("private/order"):
-            words = "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
-        method = "private/replace" if order.replaces else "private/order"
-        heard = (
-            partial(self._on_replaced, order.client_id, order.replaces)
-            if order.replaces
-            else partial(self._on_placed, order.client_id)
-        )
-        try:
-            if not words:
-                self._rpc.send_written(method, write, heard)
-        except Disconnected as error:
-            words = str(error)
-        if words:
-            self._report(order.client_id, OrderState.REFUSED, words)
+        if unsent:
+            self._report(order.client_id, OrderState.REFUSED, unsent)
             if order.replaces:
                 self._cancel(order.replaces)
+            return
+        if order.replaces:
+            heard, method = partial(self._on_replaced, order.client_id, order.replaces), "private/replace"
         else:
-            self._known[order.client_id] = _Known(order.instrument, order.nonce, "", 0)
+            heard, method = partial(self._on_placed, order.client_id), "private/order"
+        self._rpc.expect(request_id, method, heard)
+        self._known[order.client_id] = _Known(order.instrument, order.nonce, "", 0)
 
     def cancel(self, cancel: CancelSent) -> None:
         """Send a cancel: by the venue's id; by the nonce of an order that is still in flight, which burns it; or by the

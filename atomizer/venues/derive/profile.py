@@ -12,6 +12,7 @@ import msgspec
 
 from atomizer._core.ecdsa import parse_address
 from atomizer._core.eip712 import domain_separator
+from atomizer._core.outbox import Nonces
 from atomizer.errors import ConfigError
 
 VENUE: Final = "derive"
@@ -53,13 +54,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """For people: ``derive v3 testnet``."""
         return f"{VENUE} {self.version} {'mainnet' if self.is_mainnet else 'testnet'}"
 
-    def next_nonce(self, now_ns: int, last_nonce: int) -> int:
-        """A nonce never used before, also when the clock stands still or steps back.
-
-        v2: the venue reads unix seconds from the first ten digits. v3: unix nanoseconds.
-        """
-        fresh = now_ns if self.version is Version.V3 else now_ns // NANOS_PER_MS * NONCES_PER_MS_V2
-        return max(fresh, last_nonce + 1)
+    def nonces(self, last: int) -> Nonces:
+        """Those that come after `last`. v2: the venue reads unix seconds from the first ten digits. v3: nanoseconds."""
+        if self.version is Version.V3:
+            return Nonces(unit_ns=1, per_unit=1, last=last)
+        return Nonces(unit_ns=NANOS_PER_MS, per_unit=NONCES_PER_MS_V2, last=last)
 
     def nonce_on_wire(self, nonce: int) -> int | str:
         """v3 nonces are beyond a JSON double, so they travel as text."""

@@ -77,7 +77,7 @@ class DeriveRest:
         self._credentials = credentials
         self._wiring = wiring
         self.address = rest_base(profile)
-        self._last_nonce = wiring.last_nonce
+        self._nonces = profile.nonces(wiring.last_nonce)
         self._market = MarketData(wiring.listeners)
         self._budgets = Budgets()
         self._http = HttpRpc(VENUE, build_request, self._budgets.of, self._post)
@@ -161,8 +161,7 @@ class DeriveRest:
     # --- OrderVenue
 
     def next_nonce(self, now_ns: int) -> int:
-        self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
-        return self._last_nonce
+        return self._nonces.next(now_ns)
 
     def signed(self, instrument: str) -> Signed:
         return self._desk.signed(instrument)

@@ -100,7 +100,7 @@ class DeriveSession:
         self._now_ns = now_ns
         self._reader = reader
         self._on_trade = on_trade
-        self._last_nonce = last_nonce
+        self._nonces = profile.nonces(last_nonce)
         self._max_clock_offset_ns = max_clock_offset_ns
         self._market = MarketData(listeners)
         self._budgets = Budgets()
@@ -163,8 +163,9 @@ class DeriveSession:
 
     def pen(self, label_prefix: str, *, is_protected: bool) -> Pen:
         """For orders that the compiled lane signs and writes."""
-        parts = self._profile, self._credentials, self._market, self._orders
-        return Pen(*parts, label_prefix=label_prefix, is_protected=is_protected)
+        parts = self._profile, self._credentials, self._market, self._orders, self._rpc
+        ways = {"send_frames": self._connection.send_frames, "nonces": self._nonces}
+        return Pen(*parts, **ways, label_prefix=label_prefix, is_protected=is_protected)
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
@@ -184,8 +185,7 @@ class DeriveSession:
     # --- OrderVenue
 
     def next_nonce(self, now_ns: int) -> int:
-        self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
-        return self._last_nonce
+        return self._nonces.next(now_ns)
 
     def signed(self, instrument: str) -> Signed:
         return self._orders.signed(instrument)

@@ -1,0 +1,38 @@
+# outbox: orders on their way out: named, signed, in the journal, and as WebSocket frames one after another, which leave in
+# one write. An order is in the journal before it is here. One thread.
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from atomizer._core.appender cimport Appender
+from atomizer._core.frame cimport OrderWriter, order_fields, order_text
+
+cdef enum:
+    ORDERS = 128                # capacity
+    FRAME_ROOM = 1_040          # the longest message in its frame
+
+# Rises, whatever the clock does, and is never below what the time asks for.
+cdef class Nonces:
+    cdef int64_t unit_ns
+    cdef int64_t per_unit
+    cdef readonly uint64_t last
+
+    cdef uint64_t take(self, int64_t now_ns) noexcept nogil
+
+cdef class Outbox:
+    cdef public int allowance           # how many orders may still leave; 0: none at all
+    cdef readonly int count             # of orders since `clear`
+    cdef readonly object frames         # memoryview, read-only, of which `frames_size` bytes are written
+    cdef readonly Py_ssize_t frames_size
+    cdef readonly uint64_t last_number      # which the last label ends in
+    cdef readonly uint64_t last_request_id
+    cdef uint8_t* frame_memory
+    cdef Appender journal
+    cdef Nonces nonces
+    cdef order_text venue
+    cdef uint64_t masks
+
+    # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it is
+    # anywhere, when it may not leave or there is no room for it.
+    cdef bint put(
+        self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
+    ) noexcept nogil

@@ -1,0 +1,91 @@
+"""Orders on their way out: named, signed, in the journal, and as WebSocket frames that leave in one write."""
+
+cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from atomizer._core.appender cimport Appender
+from atomizer._core.ecdsa cimport SIGNATURE_SIZE
+from atomizer._core.frame cimport MESSAGE_SIZE, OrderWriter, keep_text, order_fields
+
+import os
+
+cdef extern from "order_message.h":
+    enum:
+        ORDER_NAME_SIZE
+cdef extern from "websocket_frame.h" nogil:
+    enum:
+        WEBSOCKET_HEAD_SIZE
+    uint32_t websocket_next_mask(uint64_t* stream) noexcept
+    int websocket_put_text(uint8_t* frame, const char* text, int size, uint32_t mask) noexcept
+
+cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of requests that are written elsewhere
+
+globals()["ORDERS"] = <object><int>ORDERS
+assert <int>FRAME_ROOM >= MESSAGE_SIZE + WEBSOCKET_HEAD_SIZE + 8
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Nonces:
+
+    def __cinit__(self, *, int64_t unit_ns, int64_t per_unit, uint64_t last):
+        if unit_ns <= 0 or per_unit <= 0:
+            raise ValueError(f"{per_unit} nonces in {unit_ns} ns do not rise")
+        self.unit_ns = unit_ns
+        self.per_unit = per_unit
+        self.last = last
+
+    cdef uint64_t take(self, int64_t now_ns) noexcept nogil:
+        self.last = max(<uint64_t>(now_ns // self.unit_ns * self.per_unit), self.last + 1)
+        return self.last
+
+    def next(self, int64_t now_ns):
+        if now_ns < 0:
+            raise ValueError(f"not a time: {now_ns} ns")
+        return self.take(now_ns)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Outbox:
+
+    def __cinit__(self, str venue not None, Appender journal not None, Nonces nonces not None):
+        cdef bytearray frames = bytearray(ORDERS * FRAME_ROOM)
+        keep_text(&self.venue, venue, "venue", ORDER_NAME_SIZE)
+        self.journal = journal
+        self.nonces = nonces
+        self.frames = memoryview(frames).toreadonly()       # which also keeps the memory where it is
+        self.frame_memory = <uint8_t*>PyByteArray_AS_STRING(frames)
+        self.masks = int.from_bytes(os.urandom(8), "little")
+        self.last_request_id = FIRST_REQUEST_ID
+
+    def clear(self):
+        self.count = 0
+        self.frames_size = 0
+
+    def next_number(self):
+        self.last_number += 1
+        return self.last_number
+
+    cdef bint put(
+        self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
+    ) noexcept nogil:
+        cdef uint8_t signature[SIGNATURE_SIZE]
+        if self.allowance <= 0 or self.count == ORDERS:
+            return False
+        order.nonce = self.nonces.take(now_ns)
+        order.label_number = self.last_number + 1
+        order.request_id = self.last_request_id + 1
+        if not writer.sign(instrument, order, signature):
+            return False
+        if not self.journal.put_order(writer, instrument, &self.venue, order, replaces_number, now_ns):
+            return False
+        writer.put(instrument, order, signature)
+        self.frames_size += websocket_put_text(
+            self.frame_memory + self.frames_size, writer.message, writer.message_size, websocket_next_mask(&self.masks))
+        self.last_number = order.label_number
+        self.last_request_id = order.request_id
+        self.allowance -= 1
+        self.count += 1
+        return True

@@ -1,0 +1,44 @@
+/* A WebSocket text message of a client: one whole frame, masked (RFC 6455, section 5).
+ *
+ * A mask must not be foreseen by whoever chooses the text, so that no text can look like something else on the wire. Here
+ * nobody but us chooses it; masks are a stream of splitmix64 from a seed of the system's all the same.
+ */
+#ifndef ATOMIZER_WEBSOCKET_FRAME_H
+#define ATOMIZER_WEBSOCKET_FRAME_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum { WEBSOCKET_HEAD_SIZE = 8 /* at most, for a text below 64 KiB */ };
+
+static inline uint32_t websocket_next_mask(uint64_t *stream) {
+    uint64_t mixed = *stream += 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return (uint32_t)(mixed ^ mixed >> 31);
+}
+
+/* Size of the frame. Up to seven bytes beyond its end, and of the text, are touched: they belong to the buffers. */
+static inline int websocket_put_text(uint8_t *frame, const char *text, int size, uint32_t mask) {
+    const uint64_t wide = (uint64_t)mask << 32 | mask;
+    uint8_t *at = frame;
+    *at++ = 0x81; /* the only frame of a text message */
+    if (size < 126) {
+        *at++ = (uint8_t)(0x80 | size);
+    } else {
+        *at++ = 0x80 | 126;
+        *at++ = (uint8_t)(size >> 8);
+        *at++ = (uint8_t)size;
+    }
+    memcpy(at, &mask, 4);
+    at += 4;
+    for (int done = 0; done < size; done += 8) {
+        uint64_t word;
+        memcpy(&word, text + done, 8);
+        word ^= wide;
+        memcpy(at + done, &word, 8);
+    }
+    return (int)(at - frame) + size;
+}
+
+#endif
