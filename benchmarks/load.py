@@ -11,16 +11,17 @@ import argparse
 import gc
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from derive_order import ACTIONS, ASSET, EXPIRY_S, KEY, SUB_ID
+from derive_order import ACTIONS, ASSET, KEY, SUB_ID
 from probe import probe
-from test_lane import MAX_FEE, NANOS, SECOND_NS, SIZE, Deribit, Derive, add_slot
+from test_lane import NANOS, SECOND_NS, SIZE, TERMS, Deribit, Derive, add_slot, open_journal, open_outbox
 
 from atomizer._core.ecdsa import Signer, parse_address
-from atomizer._core.frame import POST_ONLY, OrderWriter
+from atomizer._core.frame import OrderWriter
 from atomizer._core.gate import Gate
 from atomizer._core.histogram import Histogram
 from atomizer._core.lane import CANCEL, RESUBSCRIBE, Lane
@@ -32,6 +33,8 @@ CYCLE = 20  # frames of an instrument until they come round again
 PER_SECOND = 200_000
 MARK_NANOS = 103 * NANOS
 FIRST_ID = 100_000_000_000
+FOREVER_S = 1 << 33
+PUMP_EVERY_S = 0.1  # as a trader's journal goes to the disk
 
 
 @dataclass
@@ -72,11 +75,12 @@ class Market:
     """The lane with its slots, and the frames that its instruments send."""
 
     def __init__(self) -> None:
-        self.lane = Lane(Gate(4_096))
+        self.journal = open_journal()
+        self.outbox = open_outbox(self.journal)
+        self.lane = Lane(Gate(4_096), self.outbox)
         self.signer = Signer(KEY)
         self.keeper = NonceKeeper([self.signer])
         self.keeper.fill()
-        self.number = 0
         writer = OrderWriter(self.signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
         self.slots = []
         self.frames: list[list[bytearray]] = []
@@ -89,7 +93,7 @@ class Market:
             slot = add_slot(self.lane, feed.channel, size_nanos=SIZE if is_quoted else 0)
             if is_quoted:
                 order = writer.add_instrument(name, parse_address(ASSET), SUB_ID)
-                slot.write_with(writer, order, POST_ONLY, MAX_FEE)
+                slot.write_with(writer, order, **TERMS | {"last_s": FOREVER_S})
             self.slots.append(slot)
             first = feed.first()
             self.frames.append(cycle_of(feed, first))
@@ -98,19 +102,17 @@ class Market:
         self.count_up = probe("load_probe").count_up
 
     def receive(self, slot: Any, frame: bytes | bytearray, now_ns: int) -> int:
-        """Rows that a frame led to; an order for one of them is signed, and rests at once."""
+        """Rows that a frame led to; an order for one of them is signed and journalled, and rests at once."""
         rows = self.lane.on_frame(frame, now_ns)
         if rows <= 0:
             if rows < 0:
                 raise RuntimeError(f"status {rows} for {frame!r}")
             return 0
-        for at, (_, action, is_bid, _, _, price_nanos, _) in enumerate(self.lane.rows[:rows].tolist()):
-            if action == RESUBSCRIBE:
-                raise RuntimeError(f"a gap at {frame!r}")
-            if action != CANCEL:
-                self.number += 1
-                self.lane.build_order(at, now_ns + at, EXPIRY_S, self.number, self.number)
-            slot.settle(is_bid, price_nanos, 0 if action == CANCEL else SIZE, 7)
+        self.outbox.clear()
+        for _, action, is_bid, _, _, price_nanos, _, number, nonce in self.lane.rows[:rows].tolist():
+            if action == RESUBSCRIBE or (action != CANCEL and not number):
+                raise RuntimeError(f"a gap, or an order that was not written, at {frame!r}")
+            slot.settle(is_bid, price_nanos, 0 if action == CANCEL else SIZE, nonce=nonce, label_number=number)
         return rows
 
     def next_frame(self, sent: int) -> tuple[int, bytearray]:
@@ -131,7 +133,8 @@ def run(market: Market, seconds: float, per_second: int) -> Outcome:
     slots, wall_ns = market.slots, time.time_ns() - time.perf_counter_ns()
     started = clock()
     ends, due = started + int(seconds * SECOND_NS), started
-    next_nonces = next_sweep = next_marks = started
+    next_nonces = next_sweep = next_marks = next_pump = started
+    pumps = ThreadPoolExecutor(1)
     at_first = 0
     sent, missed = 0, keeper.missed_count
     while due < ends:
@@ -151,10 +154,15 @@ def run(market: Market, seconds: float, per_second: int) -> Outcome:
             for index in range(0, INSTRUMENTS, INSTRUMENTS // QUOTED):
                 slots[index].set_mark(MARK_NANOS, wall_ns + now)
             next_marks = now + SECOND_NS // 10
+        elif now >= next_pump:
+            market.journal.make_room()
+            pumps.submit(market.journal.pump)
+            next_pump = now + int(PUMP_EVERY_S * SECOND_NS)
         elif now >= next_sweep:
             sweeper.sweep()
             at_first = at_first or (rss_kib() if now > started + SECOND_NS else 0)
             next_sweep = now + int(SWEEP_EVERY_S * SECOND_NS)
+    pumps.shutdown()
     outcome.frames = sent
     outcome.behind = max(0, (clock() - due) // period_ns)
     outcome.grown_kib = rss_kib() - at_first if at_first else 0

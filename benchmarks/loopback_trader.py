@@ -1,4 +1,4 @@
-"""Our end of the loopback benchmark: a picows listener on uvloop whose sockets are polled without ever sleeping.
+"""Our end of the loopback benchmark: a trader's own socket on uvloop, held as `--performance-mode` holds it.
 
     loopback_trader.py PORT lane|libraries
 
@@ -6,72 +6,78 @@
 """
 
 import asyncio
-import gc
 import sys
 import time
 
 import uvloop
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
-from test_lane import EXPIRY_S, NANOS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane
+from test_lane import HIGH, NANOS, NOW_NS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane, settle
+
+from atomizer.app.performance import enter
+from atomizer.net.websocket import WebSocket, connect
 
 FIRST_NONCE = 1_761_000_000_000_000_000
 PER_SECOND = 4_096
 
 
-class LaneTrader(WSListener):
+class LaneTrader:
     """Answers within the callback; all that can wait is done after the answer has left."""
 
+    socket: WebSocket
+
     def __init__(self):
-        self.lane, self.slot, self.signer = open_lane(Deribit.channel, PER_SECOND)
-        self.number = 0
+        self.lane, self.slot, self.signer, self.journal = open_lane(Deribit.channel, PER_SECOND)
+        self.outbox = self.lane.outbox
+        self.begun_ns = time.time_ns()
+        self.slot.settle(False, (HIGH + 5) * NANOS + NANOS // 2, SIZE, nonce=RESTING_NONCE)
         self.make_ready()
 
-    def make_ready(self):
-        self.signer.prepare(2)
-        self.slot.set_mark(103 * NANOS, time.time_ns())
+    def now_ns(self):
+        """A clock by which orders expire when those of the other traders do."""
+        return NOW_NS + time.time_ns() - self.begun_ns
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame):
-        now_ns = time.time_ns()
-        rows = self.lane.on_frame(frame.get_payload_as_memoryview(), now_ns)
-        if rows <= 0:
+    def make_ready(self):
+        self.journal.make_room()
+        self.signer.prepare(2)
+        self.slot.set_mark(103 * NANOS, self.now_ns())
+
+    def on_text(self, text):
+        now_ns = self.now_ns()
+        rows = self.lane.on_frame(text, now_ns)
+        if rows != 1 or self.outbox.count != 1:
             raise RuntimeError(f"a tick gave {rows} rows, refused so far: {self.lane.gate.refusals}")
-        self.number += 1
-        message = self.lane.build_order(rows - 1, FIRST_NONCE + self.number, EXPIRY_S, 1, self.number)
-        transport.send(WSMsgType.TEXT, message)
-        for row in self.lane.rows[:rows]:
-            self.slot.settle(bool(row["is_bid"]), int(row["price_nanos"]), SIZE, RESTING_NONCE)
+        self.socket.send_frames(self.outbox.frames[: self.outbox.frames_size])
+        self.outbox.clear()
+        settle(self.lane, self.slot)
         self.make_ready()
         if self.lane.on_book_changed(self.slot, now_ns):
             raise RuntimeError("a settled slot wants something")
 
 
-class LibrariesTrader(WSListener):
+class LibrariesTrader:
     """The same with the best Python parts."""
+
+    socket: WebSocket
 
     def __init__(self):
         self.party = BestLibraries()
         self.number = 0
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame):
+    def on_text(self, text):
         self.number += 1
-        transport.send(WSMsgType.TEXT, self.party.order(frame.get_payload_as_bytes(), FIRST_NONCE + self.number))
+        self.socket.send_text(self.party.order(bytes(text), FIRST_NONCE + self.number))
 
 
-async def trade(port, listener):
-    loop = asyncio.get_running_loop()
-    transport, _ = await ws_connect(lambda: listener, f"ws://127.0.0.1:{port}/")
-
-    def poll():
-        """A callback that is always due keeps the loop from waiting in the kernel."""
-        loop.call_soon(poll)
-
-    poll()
-    await transport.wait_disconnected()
+async def trade(port, trader):
+    enter(asyncio.get_running_loop(), lambda line: print(line, file=sys.stderr))
+    early = []  # the venue speaks first, maybe before we hold the socket
+    on_text = early.append
+    url = f"ws://127.0.0.1:{port}/"
+    trader.socket = await connect("venue", url, lambda text: on_text(bytes(text)), lambda _reason: None)
+    on_text = trader.on_text
+    for text in early:
+        on_text(text)
+    await trader.socket.wait_closed()
 
 
 if __name__ == "__main__":
-    listener = {"lane": LaneTrader, "libraries": LibrariesTrader}[sys.argv[2]]()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    uvloop.run(trade(int(sys.argv[1]), listener))
+    uvloop.run(trade(int(sys.argv[1]), {"lane": LaneTrader, "libraries": LibrariesTrader}[sys.argv[2]]()))

@@ -137,10 +137,12 @@ ROWS: tuple[Row, ...] = (
         {"orjson": "test_frame::test_order_message[orjson]", "json": "test_frame::test_order_message[json]"},
         per=100,
     ),
-    on_tick("tick to order, Deribit change, p50", 3_000, event="order", feed="deribit change", figure="median"),
-    on_tick("tick to order, Deribit change, p99", 6_000, event="order", feed="deribit change", figure="p99"),
-    on_tick("tick to order, Derive book, p50", 3_000, event="order", feed="derive book", figure="median"),
-    on_tick("tick to order, Derive book, p99", 6_000, event="order", feed="derive book", figure="p99"),
+    on_tick(
+        "tick to journalled order, Deribit change, p50", 4_500, event="order", feed="deribit change", figure="median"
+    ),
+    on_tick("tick to journalled order, Deribit change, p99", 8_000, event="order", feed="deribit change", figure="p99"),
+    on_tick("tick to journalled order, Derive book, p50", 4_500, event="order", feed="derive book", figure="median"),
+    on_tick("tick to journalled order, Derive book, p99", 8_000, event="order", feed="derive book", figure="p99"),
     on_tick("tick to nothing, Deribit change", 1_200, event="nothing", feed="deribit change", figure="median"),
     on_tick("tick to nothing, Derive book", 1_200, event="nothing", feed="derive book", figure="median"),
     Row(

@@ -363,6 +363,7 @@ class MarketMaking:
         await self.emergency.watch(is_hearing=self.venue.is_open, refusals=refusals)
 
     async def _pump(self) -> None:
+        self.ledger.journal.make_room()
         await self.emergency.move(self.ledger.journal.pump)
 
     async def _sync(self) -> None:

@@ -12,7 +12,8 @@ import msgspec
 
 from atomizer._core.book import NO_PRICE
 from atomizer.app.ledger import Ledger
-from atomizer.app.market_making_lane import STRATEGY, Quoted, QuoteLane
+from atomizer.app.market_making_lane import STRATEGY, QuoteLane
+from atomizer.app.market_making_quoted import Quoted
 from atomizer.desk.quality import HORIZONS_MS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.trading import Fill, MarkedOut, QuotesSampled
@@ -109,7 +110,7 @@ class Accounts:
         self._part = (self._part + 1) % PARTS
 
     def _price(self, quoted: Quoted, *, is_bid: bool) -> int | None:
-        order = self._lane.resting(quoted, is_bid)
+        order = self._lane.sides.resting(quoted, is_bid)
         return order.placed.price_nanos if order is not None and order.placed is not None else None
 
     async def write(self) -> None:

@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 
 from atomizer._core.book import NO_PRICE, Book
-from atomizer.app.market_making_lane import Quoted, QuoteLane
+from atomizer.app.market_making_lane import QuoteLane
+from atomizer.app.market_making_quoted import Quoted
 from atomizer.desk.snapshot import SmileRow
 from atomizer.domain.instruments import NANOS, Instrument, OptionType
 from atomizer.domain.reasons import Reason

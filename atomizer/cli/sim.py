@@ -44,6 +44,7 @@ _PORT = click.IntRange(0, 65535)
     show_default=True,
     help="What goes wrong on the wire: calm, rough, storm, or a plan like drop=0.5%,delay=5%:200ms,deribit/gap=1%.",
 )
+@click.option("--market-maker", is_flag=True, help="Practice Derive grants our account a market maker's request rates.")
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input does.")
 def start(
     *,
@@ -54,6 +55,7 @@ def start(
     endpoints: Path | None,
     rfq_interval: float,
     fault: str,
+    market_maker: bool,
     exit_with_parent: bool,
 ) -> None:
     """Start the practice venues: Derive, Deribit and Rysk over one market, on loopback.
@@ -72,6 +74,7 @@ def start(
             endpoints=endpoints,
             rfq_interval_s=rfq_interval,
             fault=fault,
+            is_market_maker=market_maker,
             exit_with_parent=exit_with_parent,
         )
     )

@@ -20,6 +20,7 @@ from atomizer.journal.records import encode_record
 from atomizer.journal.recovery import recover
 from atomizer.journal.segments import SEGMENT_BYTES, begin_segment
 
+BURST_BYTES = 96 << 10  # of two hundred orders
 _COPY_BYTES = 1 << 20  # at a time, from a head to the disk
 
 
@@ -112,6 +113,15 @@ class JournalWriter:
             self._begin_next_head(frames.FRAME_BYTES + len(payload))
             sequence = self.appender.append(payload)
         return sequence
+
+    def make_room(self) -> None:
+        """Begin the next head while this one still has room for a burst. For whoever appends, beside its timers.
+
+        Raises:
+            JournalError: there is no further head.
+        """
+        if not self.failed and self._head.capacity - self._head.size < BURST_BYTES:
+            self._begin_next_head(0)
 
     def pump(self) -> None:
         """Copy to the journal's file what the head took since the last time. For a timer, in another thread.

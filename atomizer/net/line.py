@@ -47,6 +47,7 @@ class Line:
         )
         self.chores = Chores()
         self.rpc = Rpc(venue, self._connection.send_text, build_request, budget_of)
+        self.send_frames = self._connection.send_frames  # of requests that are written elsewhere
         self.bad_frames: Counter[str] = Counter()
 
     async def start(self, wake: asyncio.Event, flush: Callable[[], None]) -> None:

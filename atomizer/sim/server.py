@@ -26,6 +26,7 @@ from atomizer.sim.deribit import REST_PATH, SOCKET_PATH
 from atomizer.sim.deribit import Venue as DeribitVenue
 from atomizer.sim.deribit import serve as serve_deribit
 from atomizer.sim.derive.dialect import V2, V3
+from atomizer.sim.derive.limits import MARKET_MAKER
 from atomizer.sim.derive.server import serve as serve_derive
 from atomizer.sim.derive.venue import Venue as DeriveVenue
 from atomizer.sim.faults import Manners, parse_plan
@@ -55,6 +56,7 @@ class Options:
     endpoints: Path | None = None
     rfq_interval_s: float = 1.5
     fault: str = "calm"
+    is_market_maker: bool = False  # what Derive takes our account for: what it grants in requests a second
     exit_with_parent: bool = False
 
 
@@ -72,7 +74,7 @@ async def _serve(options: Options) -> None:
     wires = {venue: Wire(venue, plan, options.seed, manners) for venue, manners in _MANNERS.items()}
     start_ns = time.time_ns() // STEP_NS * STEP_NS
     market = Market(options.seed, start_ns, rfq_interval_s=options.rfq_interval_s)
-    derive = DeriveVenue(market, seed=options.seed)
+    derive = DeriveVenue(market, seed=options.seed, limits=MARKET_MAKER if options.is_market_maker else None)
     deribit = DeribitVenue(market, seed=options.seed)
     rysk = RyskServer(RyskVenue(market, start_ns), wires["rysk"])
     stop = _stop_event(exit_with_parent=options.exit_with_parent)

@@ -147,7 +147,7 @@ class Day:
             self.act(self.lane.on_book_changed(slot, now_ns))
 
     def act(self, count):
-        for number, action, is_bid, _, _, price, size in self.lane.rows[:count].tolist() if count else ():
+        for number, action, is_bid, _, _, price, size, *_ in self.lane.rows[:count].tolist() if count else ():
             if action == RESUBSCRIBE:
                 continue
             self.send(self.names[number], bool(is_bid), price, 0 if action == CANCEL else size, action)

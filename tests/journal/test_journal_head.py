@@ -25,7 +25,7 @@ from atomizer.journal.frames import Identity, build_frame, build_header
 from atomizer.journal.head import HEAD_BYTES, MAX_HEADS, MEMORY, is_tmpfs
 from atomizer.journal.reader import JournalReader
 from atomizer.journal.records import encode_record
-from atomizer.journal.writer import JournalWriter
+from atomizer.journal.writer import BURST_BYTES, JournalWriter
 
 BOOK = Identity("derive", "7")
 HEADER = build_header(BOOK)
@@ -121,6 +121,20 @@ def test_heads_take_turns_and_none_is_left(path):
     assert left_of(path) == []
     frames = (build_frame(sequence, encode_record(record)) for sequence, record in enumerate(records, 1))
     assert path.read_bytes() == HEADER + b"".join(frames)
+
+
+def test_room_for_a_burst_is_made_before_it_comes(path):
+    """A head that a burst could fill is followed by the next one before that, and no record is lost between them."""
+    records = [big(number) for number in range(12)]
+    with JournalWriter(path, BOOK) as journal:
+        for record in records:
+            journal.append(record)
+            journal.make_room()
+            assert journal.appender.head.capacity - journal.appender.head.size >= BURST_BYTES
+        assert len(heads_of(path)) > 2
+        assert read(path) == records
+    journal.make_room()
+    assert left_of(path) == []
 
 
 def test_a_record_longer_than_a_head_gets_a_longer_one(path):
@@ -297,7 +311,7 @@ import os, sys, threading, time
 from pathlib import Path
 from atomizer.domain.trading import HedgeClosed
 from atomizer.journal.frames import Identity
-from atomizer.journal.writer import JournalWriter
+from atomizer.journal.writer import BURST_BYTES, JournalWriter
 
 journal = JournalWriter(Path(sys.argv[1]), Identity("derive", "7"))
 

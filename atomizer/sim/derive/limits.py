@@ -42,6 +42,9 @@ class RateLimits:
         }[rate]
 
 
+MARKET_MAKER = RateLimits(matching_tps=500, non_matching_tps=500)
+
+
 @dataclass(slots=True, eq=False)
 class Windows:
     """The open windows of one wallet, socket or address: name to (opened at, requests in it)."""

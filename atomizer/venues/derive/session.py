@@ -164,8 +164,8 @@ class DeriveSession:
     def pen(self, label_prefix: str, *, is_protected: bool) -> Pen:
         """For orders that the compiled lane signs and writes."""
         parts = self._profile, self._credentials, self._market, self._orders, self._rpc
-        ways = {"send_frames": self._connection.send_frames, "nonces": self._nonces}
-        return Pen(*parts, **ways, label_prefix=label_prefix, is_protected=is_protected)
+        send, nonces = self.line.send_frames, self._nonces
+        return Pen(*parts, send_frames=send, nonces=nonces, label_prefix=label_prefix, is_protected=is_protected)
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""
