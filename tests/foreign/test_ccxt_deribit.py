@@ -129,3 +129,19 @@ async def test_streams(exchange):
     assert mine[-1]["order"] == order["id"]
     assert tape[-1]["price"] > 0
     assert len(candles[-1]) == 6
+
+
+async def test_streams_of_several_at_once(exchange):
+    """Books, tickers, trades and candles of a list of markets, each through one subscription."""
+    symbols = [PERPETUAL, "BTC/USD:BTC"]
+    book = await asyncio.wait_for(exchange.watch_order_book_for_symbols(symbols), 10)
+    assert book["bids"][0][0] < book["asks"][0][0]
+    tickers = await asyncio.wait_for(exchange.watch_tickers(symbols), 10)
+    assert all(ticker["bid"] > 0 for ticker in tickers.values())
+    tape = asyncio.ensure_future(exchange.watch_trades_for_symbols(symbols))
+    while not tape.done():  # it does not say when it is subscribed
+        await exchange.create_order(PERPETUAL, "market", "buy", 1000)
+        await asyncio.sleep(0.2)
+    assert (await tape)[-1]["symbol"] in symbols
+    candles = await asyncio.wait_for(exchange.watch_ohlcv_for_symbols([[PERPETUAL, "1m"]]), 10)
+    assert len(candles[PERPETUAL]["1m"][-1]) == 6

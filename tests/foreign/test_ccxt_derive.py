@@ -100,14 +100,16 @@ async def test_a_stranger_is_refused(exchange):
 
 
 async def test_streams(exchange):
-    """Books, tickers, own orders, own trades, positions and balances arrive."""
+    """Books, tickers, the tape, own orders, own trades, positions and balances arrive."""
     book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), 10)
     assert book["bids"][0][0] < book["asks"][0][0]
     assert (await asyncio.wait_for(exchange.watch_ticker(PERPETUAL), 10))["bid"] > 0
+    assert (await asyncio.wait_for(exchange.watch_bids_asks([PERPETUAL]), 10))[PERPETUAL]["ask"] > 0
     number = {"subaccount_id": DERIVE_SUBACCOUNT}
     watching = [
         asyncio.ensure_future(watch)
         for watch in (
+            exchange.watch_trades(PERPETUAL),
             exchange.watch_orders(PERPETUAL, params=number),
             exchange.watch_my_trades(PERPETUAL, params=number),
             exchange.watch_positions(params=number),
@@ -118,8 +120,9 @@ async def test_streams(exchange):
     while not all(watch.done() for watch in watching):  # it does not say when it is subscribed
         order = await exchange.create_order(PERPETUAL, "limit", "buy", 0.1, price(ask * 1.01), FEE)
         await asyncio.sleep(0.2)
-    orders, mine, positions, balance = await asyncio.wait_for(asyncio.gather(*watching), 10)
+    tape, orders, mine, positions, balance = await asyncio.wait_for(asyncio.gather(*watching), 10)
     assert orders[-1]["symbol"] == mine[-1]["symbol"] == PERPETUAL
+    assert list(tape) == []  # it is woken by the venue's list of trades, and reads only an object
     assert order["status"] == "closed"
     assert PERPETUAL in [position["symbol"] for position in positions]
     assert balance["USDC"]["total"] > 0
