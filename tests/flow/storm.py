@@ -124,7 +124,8 @@ class Storm:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         self.struck = directory / "faults.log"
-        self.desk = Desk(directory, seed=seed, rfq_interval="300ms", fault=fault, errors=self.struck)
+        # Slow enough that a day's trades leave the account some margin.
+        self.desk = Desk(directory, seed=seed, rfq_interval="1s", fault=fault, errors=self.struck)
         self.traders = []
         self.set_calm(is_calm=True)
         for venue in (Derive(self.desk), Deribit(self.desk)):
