@@ -3,8 +3,10 @@
 Numbers come as decimal text; order books as doubles, whose shortest text is the number that the venue wrote.
 """
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from functools import wraps
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from atomizer.domain.instruments import NANOS, USD, Contract, Instrument, OptionType
 from atomizer.domain.session import LedgerPosition, OpenOrder
@@ -30,6 +32,23 @@ _STATES: Final = {
 # Classes of ccxt's error tree that say nothing of what became of a request. Below them, two that do: see `fault_of`.
 _UNKNOWN: Final = frozenset({"NetworkError", "BadResponse", "OperationFailed", "CancelPending"})
 _NOT_DONE: Final = frozenset({"RateLimitExceeded", "DDoSProtection", "InvalidNonce"})
+
+
+Taken = ParamSpec("Taken")
+Value = TypeVar("Value")
+
+
+def _checked(parse: Callable[Taken, Value]) -> Callable[Taken, Value]:
+    """A reader of what ccxt hands on, in which anything may be missing or of another type: then it is BadFrame."""
+
+    @wraps(parse)
+    def read(*taken: Taken.args, **named: Taken.kwargs) -> Value:
+        try:
+            return parse(*taken, **named)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise BadFrame(f"{parse.__name__}: {error!r:.200}") from None
+
+    return read
 
 
 class Listing(NamedTuple):
@@ -70,6 +89,7 @@ def _decimal(value: Any, what: str) -> Decimal:
     return number
 
 
+@_checked
 def parse_market(market: Any, venue: str, precision_mode: int, *, counts_contracts: bool) -> Listing:
     """One of ccxt's markets → listing.
 
@@ -133,6 +153,7 @@ def _step(precision: Any, mode: int, what: str) -> Decimal:
     raise BadFrame(f"{what}: its precision is in significant digits, which make no tick")
 
 
+@_checked
 def parse_levels(side: Any, scale: Decimal, what: str) -> list[tuple[int, int]]:
     """``[[2937.45, 100367.0], …]`` → (price, size) in nanos, as ccxt orders them: best first."""
     levels = []
@@ -143,6 +164,7 @@ def parse_levels(side: Any, scale: Decimal, what: str) -> list[tuple[int, int]]:
     return levels
 
 
+@_checked
 def parse_future_mark(ticker: Any, listing: Listing, venue: str, now_ns: int) -> Mark | None:
     """A ticker of a future → mark; None when the venue gives none. Without an index, the mark is it.
 
@@ -172,6 +194,7 @@ def parse_future_mark(ticker: Any, listing: Listing, venue: str, now_ns: int) ->
     )
 
 
+@_checked
 def parse_option_mark(greeks: Any, listing: Listing, venue: str, now_ns: int) -> Mark | None:
     """Unified greeks of an option → mark; None when one that we need is missing.
 
@@ -211,6 +234,7 @@ def client_id_of(order: Any, field: str) -> str:
     return str(told or order.get("id") or "")
 
 
+@_checked
 def parse_order(order: Any, listing: Listing, venue: str, field: str, now_ns: int) -> OrderUpdate:
     """A unified order → what is known of it.
 
@@ -237,6 +261,7 @@ def parse_order(order: Any, listing: Listing, venue: str, field: str, now_ns: in
     )
 
 
+@_checked
 def parse_open_order(order: Any, listing: Listing, field: str) -> OpenOrder:
     """A unified order that rests, as in `parse_order`."""
     what = f"order {order.get('id')}"
@@ -253,6 +278,7 @@ def parse_open_order(order: Any, listing: Listing, field: str) -> OpenOrder:
     )
 
 
+@_checked
 def parse_fill(trade: Any, listing: Listing, venue: str, client_id: str, now_ns: int) -> Fill:
     """A unified trade of ours → fill. A fee that is not told counts as none; one in another coin is refused.
 
@@ -294,6 +320,7 @@ def _index_of(trade: Any) -> int:
     return nanos_nearest(given, "trade index_price") if given is not None else 0
 
 
+@_checked
 def parse_position(position: Any, listing: Listing) -> LedgerPosition | None:
     """A unified position → the venue's ledger; None when flat.
 

@@ -224,7 +224,7 @@ class CcxtSession:
                     self._exchange.precisionMode,
                     counts_contracts=counts_contracts(self._exchange_name),
                 )
-            except (BadFrame, KeyError, TypeError) as error:
+            except BadFrame as error:
                 log.debug("%s: left out: %s", self.name, error)
                 continue
             self._listings[listing.instrument.name] = listing

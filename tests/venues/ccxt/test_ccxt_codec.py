@@ -5,6 +5,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
+from ccxt_samples import INVERSE, OPTION, PERPETUAL, TRADE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,28 +19,6 @@ with warnings.catch_warnings():
     import ccxt
 
 NANOS = 10**9
-PERPETUAL = {
-    "symbol": "ETH/USDC:USDC",
-    "type": "swap",
-    "base": "ETH",
-    "quote": "USDC",
-    "settle": "USDC",
-    "contractSize": "0.01",
-    "precision": {"amount": "1", "price": "0.05"},
-    "limits": {"amount": {"min": "1", "max": None}},
-    "taker": "0.00035",
-    "maker": "0.00015",
-    "active": True,
-}
-INVERSE = PERPETUAL | {"symbol": "ETH/USD:ETH", "quote": "USD", "settle": "ETH", "contractSize": "1"}
-OPTION = INVERSE | {
-    "symbol": "ETH/USD:ETH-261130-2875-P",
-    "type": "option",
-    "expiry": 1795939200000 + 86_400_000,
-    "strike": "2875.0",
-    "optionType": "put",
-    "precision": {"amount": "1", "price": "0.0001"},
-}
 
 
 def listing(market=PERPETUAL, **options):
@@ -135,19 +114,10 @@ def test_a_status_that_we_do_not_know_is_not_a_guess():
 
 def test_a_trade_is_booked_to_the_last_digit():
     """Amount, price and fee are exact, the fee in what the instrument pays in; another coin's fee is refused."""
-    trade = {
-        "id": "t1",
-        "side": "sell",
-        "takerOrMaker": "taker",
-        "price": "2936.65",
-        "amount": "10.0",
-        "fee": {"currency": "USDC", "cost": "1.191834232884e-06"},
-        "timestamp": 1795964487830,
-    }
-    fill = codec.parse_fill(trade, listing(), "ccxt:x", "hedge.a.1", 1)
+    fill = codec.parse_fill(TRADE, listing(), "ccxt:x", "hedge.a.1", 1)
     assert (fill.side, fill.amount_nanos, fill.fee_e18) == (Side.SELL, 10**8, 1191834232884)
     with pytest.raises(BadFrame, match="BNB"):
-        codec.parse_fill(trade | {"fee": {"currency": "BNB", "cost": "1"}}, listing(), "ccxt:x", "hedge.a.1", 1)
+        codec.parse_fill(TRADE | {"fee": {"currency": "BNB", "cost": "1"}}, listing(), "ccxt:x", "hedge.a.1", 1)
 
 
 @pytest.mark.parametrize(
