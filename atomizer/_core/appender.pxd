@@ -1,5 +1,6 @@
 # appender: the journal's frames (journal/frames.py) stored into memory that is a file, without a Python object.
-# What is stored survives the process. Zeros stand behind the last frame, always. One thread stores; others may read sizes.
+# What is stored survives the process. Zeros stand behind the last frame, always. One thread stores; others may read
+# sizes.
 
 from cpython.buffer cimport Py_buffer
 from libc.stdint cimport int64_t, uint8_t, uint64_t

@@ -187,7 +187,9 @@ cdef class Lane:
         cdef const Live* live = &slot.live[row.is_bid]
         cdef int64_t now_s = now_ns // SECOND_NS
         cdef order_fields order
-        if slot.writer is None or (row.action == REPLACE and live.nonce == 0) or now_ns < slot.held_until_ns[row.is_bid]:
+        if slot.writer is None or (row.action == REPLACE and live.nonce == 0):
+            return False
+        if now_ns < slot.held_until_ns[row.is_bid]:
             return False
         order.expiry_s = <uint64_t>min(now_s + slot.order_life_s, slot.last_s)
         if slot.last_s - now_s < slot.least_life_s:

@@ -1,5 +1,5 @@
-# outbox: orders on their way out: named, signed, in the journal, and as WebSocket frames one after another, which leave in
-# one write. An order is in the journal before it is here. One thread.
+# outbox: orders on their way out: named, signed, in the journal, and as WebSocket frames one after another, which leave
+# in one write. An order is in the journal before it is here. One thread.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
@@ -31,8 +31,8 @@ cdef class Outbox:
     cdef order_text venue
     cdef uint64_t masks
 
-    # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it is
-    # anywhere, when it may not leave or there is no room for it.
+    # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it
+    # is anywhere, when it may not leave or there is no room for it.
     cdef bint put(
         self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
     ) noexcept nogil

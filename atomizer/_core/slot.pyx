@@ -310,7 +310,8 @@ cdef class Slot:
         if min(size_nanos, filled_nanos) < 0 or (size_nanos and price_nanos <= 0):
             raise ValueError(f"no such order: {size_nanos} at {price_nanos} nanos, {filled_nanos} filled")
         live[0] = Live(
-            AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, nonce, label_number, filled_nanos, NO_PRICE, 0)
+            AT_REST, price_nanos if size_nanos else NO_PRICE, size_nanos, nonce, label_number, filled_nanos, NO_PRICE, 0
+        )
         self.known.own_nanos[is_bid] = _nearest(live, is_bid)
         self.settled_ns[is_bid] = check_time(now_ns)
         if now_ns == 0:
@@ -338,7 +339,7 @@ cdef class Slot:
         if max_fee_nanos < 0:
             raise ValueError(f"max_fee is negative: {max_fee_nanos} nanos")
         if not (0 < least_life_s <= order_life_s <= LONGEST_LIFE_S and last_s > 0):
-            raise ValueError(f"a signature cannot be good for {least_life_s} to {order_life_s} s, until {last_s} at most")
+            raise ValueError(f"a signature cannot be good for {least_life_s} to {order_life_s} s, at most to {last_s}")
         self.writer = writer
         self.instrument = instrument
         self.life = <order_life>life
