@@ -40,7 +40,7 @@ from atomizer.domain.instruments import Instrument
 from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected, Event, Lost, PublicTrade, QuoteSession, Wiring
 from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
-from atomizer.errors import BadFrame, ConfigError, VenueError
+from atomizer.errors import BadFrame, VenueError
 from atomizer.risk.latch import KillLatch
 from atomizer.strategies.market_maker import Strategy
 
@@ -84,19 +84,17 @@ class MarketMaking:
         self.fills = self.connections = 0
         underlyings = tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying]))
         self.has_connected = False  # without that nothing can have been sent
-        self.venue = _open(
-            account,
-            Wiring(
-                underlyings=underlyings,
-                emit=self._on_event,
-                now_ns=clock_ns,
-                max_clock_offset_ns=settings.risk.max_clock_offset.ns,
-                listeners=[self],
-                reader=self,
-                last_nonce=ledger.state.last_nonce(account.venue),
-                on_trade=self._on_trade,
-            ),
+        wiring = Wiring(
+            underlyings=underlyings,
+            emit=self._on_event,
+            now_ns=clock_ns,
+            max_clock_offset_ns=settings.risk.max_clock_offset.ns,
+            listeners=[self],
+            reader=self,
+            last_nonce=ledger.state.last_nonce(account.venue),
+            on_trade=self._on_trade,
         )
+        self.venue = cast("QuoteSession", account.open_session(wiring))  # `check` refuses where none can rest
         self.last_trades: dict[str, PublicTrade] = {}  # in the book, of what we quote
         self.lane = QuoteLane(
             ledger=ledger,
@@ -374,10 +372,3 @@ class MarketMaking:
         for position in list(self.ledger.state.portfolio.positions()):
             if position.amount_nanos and (mark := self.venue.mark(position.instrument)):
                 self.ledger.learn(mark)
-
-
-def _open(account: VenueAccount, wiring: Wiring) -> QuoteSession:
-    session = account.open_session(wiring)
-    if not hasattr(session, "book_channel"):
-        raise ConfigError(f"exchange.name {account.venue}: no quotes can rest there yet: use derive or sim")
-    return cast("QuoteSession", session)

@@ -13,6 +13,7 @@ from atomizer.strategies.market_maker_room import RoomLimits
 from atomizer.strategies.market_maker_skew import SkewParams
 from atomizer.strategies.market_maker_spread import WIDEST, SpreadParams
 
+PLACES: Final = frozenset({"derive", "deribit"})
 LEAST_REFRESH_S: Final = 0.05
 NS_PER_MS: Final = 1_000_000
 
@@ -23,7 +24,9 @@ def check(settings: Settings) -> None:
     Raises:
         ConfigError: names the key and the remedy.
     """
-    maker = settings.market_maker
+    maker, exchange = settings.market_maker, settings.exchange.name
+    if exchange.venue not in PLACES:
+        raise ConfigError(f"exchange.name {exchange}: no quotes can rest there: use derive or deribit")
     if maker.bid_only and maker.ask_only:
         raise ConfigError("market_maker.bid_only and market_maker.ask_only: only one of both can be meant")
     for name in ("spread", "min_spread"):
@@ -33,13 +36,7 @@ def check(settings: Settings) -> None:
         raise ConfigError(f"market_maker.widest is {maker.widest}: from 1 to {WIDEST:g} times the plain spread")
     if maker.taper_from > 1:
         raise ConfigError(f"market_maker.taper_from is {maker.taper_from}: a share of max_position, up to 1")
-    for name in ("near_expiry", "move_window", "protection_window"):
-        if getattr(maker, name) <= 0:
-            raise ConfigError(f"market_maker.{name} is 0 s: give it a time, such as 60s")
-    if maker.refresh < LEAST_REFRESH_S:
-        raise ConfigError(
-            f"market_maker.refresh is {maker.refresh} s: at least {LEAST_REFRESH_S} s, events come at once"
-        )
+    _check_times(settings)
     _check_size(settings)
     if settings.exchange.name.venue == "deribit":
         _check_deribit(settings)
@@ -56,6 +53,17 @@ def _check_deribit(settings: Settings) -> None:
         raise ConfigError(
             f"market_maker.protection_delta is {maker.protection_delta}: Deribit wants it below "
             f"market_maker.protection_amount {maker.protection_amount}"
+        )
+
+
+def _check_times(settings: Settings) -> None:
+    maker = settings.market_maker
+    for name in ("near_expiry", "move_window", "protection_window"):
+        if getattr(maker, name) <= 0:
+            raise ConfigError(f"market_maker.{name} is 0 s: give it a time, such as 60s")
+    if maker.refresh < LEAST_REFRESH_S:
+        raise ConfigError(
+            f"market_maker.refresh is {maker.refresh} s: at least {LEAST_REFRESH_S} s, events come at once"
         )
 
 

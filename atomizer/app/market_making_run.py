@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -38,6 +39,7 @@ from atomizer.risk.latch import KillLatch
 
 log = logging.getLogger("atomizer")
 
+UNDERLYING = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)?", re.ASCII)
 STATISTICS_EVERY_S = 30.0
 # Of `risk`, beside what no trader changes while it runs: the compiled gate counts in a ring of that size.
 AT_START_ONLY_HERE = AT_START_ONLY | {"max_orders_per_second"}
@@ -222,6 +224,9 @@ def check_maker(settings: Settings, options: MakerOptions) -> None:
         ConfigError, UsageError: names the key and the remedy.
     """
     check(settings)
+    for underlying in dict.fromkeys([options.underlying, *(chain.underlying for chain in options.chains)]):
+        if not UNDERLYING.fullmatch(underlying):
+            raise UsageError(f"--underlying {underlying!r} is no underlying: write it as in ETH or SOL_USDC")
     if options.chains or settings.market_maker.instruments:
         return
     if mode_of(settings) is not Mode.SIM and not options.dry_run:

@@ -30,7 +30,7 @@ KEYS = {
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--exchange", metavar="NAME", help="Where to quote: derive or sim.")
+@click.option("--exchange", metavar="NAME", help="Where to quote: derive, deribit, or their practice twins.")
 @click.option("--paper", is_flag=True, help="Practice venues on this machine, same as --exchange sim.")
 @click.option("--test", is_flag=True, default=None, help="Test networks only.")
 @click.option("--underlying", default="ETH", metavar="NAME", help="Whose options (ETH).")
@@ -53,7 +53,7 @@ KEYS = {
 @click.option("--ask-only", is_flag=True, default=None, help="Only sell.")
 @click.option("--http-port", type=int, metavar="PORT", help="Health, status and kill over HTTP (8080); 0: none.")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
-@click.option("--seed", type=int, help="Seed of the practice market.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the practice market.")
 @click.option("--dry-run", is_flag=True, help="Show where each quote would sit, and send nothing.")
 @click.option("--debug", is_flag=True, help="Explain each decision in one line.")
 @click.option("--log-level", type=click.Choice(["trace", "debug", "info", "warning", "error"]), help="Default info.")

@@ -56,7 +56,7 @@ KEYS = {
 @click.option("--max-delta", metavar="UNITS", help="Largest net delta of an underlying (10).")
 @click.option("--http-port", type=int, metavar="PORT", help="Health, status and kill over HTTP (8080); 0: none.")
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time.")
-@click.option("--seed", type=int, help="Seed of the practice market.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the practice market.")
 @click.option("--performance-mode", is_flag=True, help="Spin on the sockets, hold the collector, lock memory.")
 @click.option("--dry-run", is_flag=True, help="Decide and sign, print instead of sending.")
 @click.option("--verbose", is_flag=True, help="Log each decision.")

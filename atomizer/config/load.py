@@ -17,6 +17,8 @@ PREFIX = "ATOMIZER__"
 
 Tree = dict[str, Any]
 
+_FLAGS = {"exchange.name": "exchange", "exchange.test_mode": "test"}  # that are called otherwise than their key
+
 
 class Loaded(msgspec.Struct, frozen=True):
     """Settings, and for each key that somebody set, who did (`flag --x`, `environment X`, `config.yaml`)."""
@@ -41,7 +43,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
         _set(tree, origin, key, value, f"environment {name}")
     for key, value in flags.items():
         if value is not None:
-            _set(tree, origin, key, value, "flag --" + key.rpartition(".")[2].replace("_", "-"))
+            _set(tree, origin, key, value, f"flag --{_FLAGS.get(key, key.rpartition('.')[2].replace('_', '-'))}")
     _refuse_unknown(Settings, tree, origin, "")
     try:
         settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)

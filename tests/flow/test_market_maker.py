@@ -50,7 +50,7 @@ def test_quotes_round_a_smile_and_none_round_a_bad_one(tmp_path):
         running.send_signal(signal.SIGINT)
         assert finish(running)[0] == 0
         (tmp_path / "config.yaml").write_text("market_maker: {fair: smile, smile_most_rms: 0.000001}")
-        code, out, err = finish(maker(tmp_path, "--paper", "--dry-run", "--for", "2s"))
+        code, out, err = finish(maker(tmp_path, "--paper", "--dry-run", "--for", "1500ms"))
         assert code == 0, err
         assert "bid bad_smile, ask bad_smile" in out
         assert "more than 1e-06" in venues.log("atomizer.log")

@@ -14,7 +14,7 @@ def report(directory, *flags):
 
 def test_a_bad_day_of_quoting_brings_no_surprise(tmp_path):
     """Under faults and hit by takers, no order is off tick, crossed, beyond a limit or late; the books tie."""
-    found = quoting_hour.run(tmp_path / "day", 12, print, fault="rough")
+    found = quoting_hour.run(tmp_path / "day", 8, print, fault="rough")
     assert found.problems == []
     assert found.report["trades"]
     assert "none of ours left at the venue, verified" in found.output
