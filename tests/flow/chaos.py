@@ -5,6 +5,7 @@ at a random moment. Then the market is frozen, the trader started again, and its
 venues say: every order and every fill, none twice, no second order for one intent, the same positions.
 """
 
+import contextlib
 import random
 import shutil
 import signal
@@ -37,6 +38,9 @@ LONGEST_LIFE_S = 30.0  # a place that is not passed in this time is given up for
 AGREES_WITHIN_S = 90.0  # a Rysk trade shows in its positions within 30 s
 STARTS_WITHIN_S = 120.0  # on a machine that does much else
 POLL_S = 0.25
+VISIT_EVERY_S = 0.3
+VISIT_AMOUNT = "0.1"  # a part of a quote, so that some are filled in parts
+MOST_OCCURRENCES = 3  # a place is passed so often before the kill: hedges do not come by the dozen
 KILLS_OF_A_DAY = 30
 PAGE = 1000
 
@@ -55,10 +59,12 @@ class Recovery(NamedTuple):
 class Chaos:
     """Practice venues in a directory, and one victim after the other."""
 
-    def __init__(self, directory, command, *, seed=1):
+    def __init__(self, directory, command, *, seed=1, fault="calm"):
         self.command = command
         self.directory = directory
-        self.desk = Desk(directory, seed=seed, rfq_interval="150ms")
+        self.desk = Desk(directory, seed=seed, rfq_interval="150ms", fault=fault, errors=directory / "faults.log")
+        self.desk.set_calm(is_calm=True)
+        self.changes = 0
         self.rest = Rest(self.desk)
         self.random = random.Random(seed)  # noqa: S311  moments, not secrets
         self.victim = None
@@ -92,7 +98,9 @@ class Chaos:
 
     def kill(self, number, place, occurrence):
         """Let the present trader die, start the next, and compare. Without a place it dies at some moment."""
+        self.desk.set_calm(is_calm=False)
         where = self.let_die(place, occurrence)
+        self.desk.set_calm(is_calm=True)
         self.desk.freeze(settle=False)
         killed_s = time.monotonic()
         self.recover()
@@ -113,13 +121,32 @@ class Chaos:
             (self.directory / ORDERS).write_text(f"{occurrence} {place}")
             self.victim.send_signal(signal.SIGUSR2)
         where = f"after {life_s:.2f} s" if place is None else f"{place}, {occurrence}."
-        try:
-            self.victim.wait(life_s)
-        except subprocess.TimeoutExpired:
+        end_s = time.monotonic() + life_s
+        while self.victim.poll() is None and (left_s := end_s - time.monotonic()) > 0:
+            if self.command == "market-maker":
+                self.visit()
+            if place is not None and place.endswith("limits"):
+                self.change_limits()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.victim.wait(min(left_s, VISIT_EVERY_S))
+        if self.victim.poll() is None:
             self.victim.kill()
             where += "" if place is None else " not passed"
         assert self.victim.wait() == -signal.SIGKILL, (self.directory / "victim.log").read_text()
         return where
+
+    def visit(self):
+        """A taker comes by one of the quotes that rest; under a fault plan it may not get through."""
+        with contextlib.suppress(OSError, ValueError):
+            if resting := self.desk.derive_ledger()["open_orders"]:
+                quote = self.random.choice(resting)
+                direction = "sell" if quote["direction"] == "buy" else "buy"
+                self.desk.take(quote["instrument_name"], direction, VISIT_AMOUNT)
+
+    def change_limits(self):
+        """To something that binds nobody; again and again, since a trader follows the file from its start on."""
+        self.changes += 1
+        (self.directory / "config.yaml").write_text(f"risk: {{max_open_orders: {400 + self.changes}}}")
 
     def agree(self):
         """(what does not agree, empty once all does; orders; trades)."""
@@ -202,11 +229,11 @@ def _differing(what, ours, theirs):
 def plan_of(kills, command="rfq-responder"):
     """(place, occurrence) of each kill: half walk the places turn by turn, the others come at random moments."""
     places = PLACES[command]
-    walked = [(places[at % len(places)], 1 + at // len(places) * 2) for at in range(kills // 2)]
+    walked = [(places[at % len(places)], 1 + at // len(places) % MOST_OCCURRENCES) for at in range(kills // 2)]
     return walked + [(None, 1)] * (kills - len(walked))
 
 
-def run(directory, plan, say, *, command="rfq-responder", seed=1):
+def run(directory, plan, say, *, command="rfq-responder", seed=1, fault="calm"):
     """The kills of a plan; every recovery is said as it comes, and answered.
 
     New venues every so often: who only ever restarts ends without margin, and is refused for that.
@@ -216,7 +243,7 @@ def run(directory, plan, say, *, command="rfq-responder", seed=1):
     for first in range(0, len(plan), KILLS_OF_A_DAY):
         day = directory / f"from-{first + 1}"
         day.mkdir(parents=True)
-        chaos = Chaos(day, command, seed=seed + first)
+        chaos = Chaos(day, command, seed=seed + first, fault=fault)
         try:
             chaos.recover()
             for number, (place, occurrence) in enumerate(plan[first : first + KILLS_OF_A_DAY], first + 1):

@@ -101,6 +101,16 @@ class Desk:
         """What is pending there, now."""
         _post(self._root(venue) + "/practice/funding", b"")
 
+    def take(self, instrument: str, direction: str, amount: str) -> None:
+        """A taker of practice Derive's own market comes by."""
+        words = {"instrument_name": instrument, "direction": direction, "amount": amount}
+        _post(self._root("derive") + "/practice/take", json.dumps(words).encode())
+
+    def set_calm(self, *, is_calm: bool) -> None:
+        """Suspend the fault plan of every venue, or let it go on."""
+        for venue in ("derive", "deribit", "rysk"):
+            _post(self._root(venue) + "/practice/calm", json.dumps({"calm": is_calm}).encode())
+
     def _root(self, venue: str) -> str:
         return self.endpoints[venue]["http"].partition("/api")[0]
 

@@ -3,7 +3,8 @@
 Or at the place that the file ORDERS names when SIGUSR2 comes, so that one process can recover first and die then.
 
 The places stand round what a trader does between a decision and the knowledge of its outcome: each record's way into
-the journal, each message's into the socket, each word of a venue's into our books. They are laid from outside, at the
+the journal, each message's into the socket, each word of a venue's into our books; and round what changes under it
+meanwhile, the journal's file and the limits. They are laid from outside, at the
 seams of the classes that do it, so the trader has nothing in it for its tests.
 """
 
@@ -22,15 +23,16 @@ from atomizer.net.connection import Connection
 
 WRITTEN = {
     "rfq-responder": ("QuoteSent", "OrderPlaced", "OrderUpdate", "Fill", "HedgeOpened", "HedgeClosed"),
-    "market-maker": ("OrderPlaced", "CancelSent", "OrderUpdate", "Fill"),
+    "market-maker": ("CancelSent", "OrderUpdate", "Fill"),
 }
 SENT = {
     "rfq-responder": {"quote": b'"method":"quote"', "order": b'"private/order"'},
-    "market-maker": {"order": b'"private/order"', "replace": b'"private/replace"'},
+    "market-maker": {"cancel": b'"private/cancel', "orders": b""},  # orders leave as frames, which are masked
 }
 QUESTION = {"question": b'"private/get_open_orders"'}
 NOTICES = {"order notice": b".orders", "trades notice": b".trades", "order answer": b'"order_status"'}
 HEARD = {"rfq-responder": {"trade notice": b'"id":"trade"', **NOTICES}, "market-maker": NOTICES}
+NEW = ("file", "limits")  # of the journal, as it grows; of the configuration, as it is written anew
 ORDERS, NOWHERE = "victim.orders", "nowhere"
 AT_THE_START = (
     "before start",
@@ -44,6 +46,7 @@ PLACES = {
         *(f"{when} writing {kind}" for kind in WRITTEN[command] for when in ("before", "after")),
         *(f"{when} sending {what}" for what in SENT[command] for when in ("before", "after")),
         *(f"{when} hearing {what}" for what in HEARD[command] for when in ("before", "after")),
+        *(f"{when} new {what}" for what in NEW for when in ("before", "after")),
     ]
     for command in WRITTEN
 }
@@ -71,6 +74,7 @@ def lay(walk, command):
     """Put the places round the classes that write, send and hear."""
     sent, heard = SENT[command] | QUESTION, HEARD[command]
     append, send_text, init = JournalWriter.append, Connection.send_text, Connection.__init__
+    send_frames = Connection.send_frames
 
     def append_at(self, record):
         kind = type(record).__name__
@@ -84,6 +88,11 @@ def lay(walk, command):
         walk.at(f"before sending {kind}")
         send_text(self, text)
         walk.at(f"after sending {kind}")
+
+    def send_frames_at(self, frames):
+        walk.at("before sending orders")  # the compiled lane has them in the journal by now
+        send_frames(self, frames)
+        walk.at("after sending orders")
 
     def init_at(self, *arguments, on_text, **more):
         def hear(text):
@@ -102,18 +111,30 @@ def lay(walk, command):
 
         return start_at
 
+    def passing(call, what):
+        def pass_by(*arguments):
+            walk.at(f"before new {what}")
+            found = call(*arguments)
+            walk.at(f"after new {what}")
+            return found
+
+        return pass_by
+
+    writer.begin_segment = passing(writer.begin_segment, "file")
+    Trader.use, MarketMaking.use = passing(Trader.use, "limits"), passing(MarketMaking.use, "limits")
+    Connection.send_frames = send_frames_at
     JournalWriter.append, Connection.send_text, Connection.__init__ = append_at, send_at, init_at
     Trader.start, MarketMaking.start = begun(Trader.start), begun(MarketMaking.start)
 
 
 def kind_of(kinds, text):
     data = bytes(text)
-    return next((kind for kind, mark in kinds.items() if mark in data), "")
+    return next((kind for kind, mark in kinds.items() if mark and mark in data), "")
 
 
 def hurry():
     """What takes weeks of trading comes with every few starts: a new file of the journal, and a fold that is kept."""
-    writer.SEGMENT_BYTES = 48 << 10
+    writer.SEGMENT_BYTES = 24 << 10
     ledger.KEEP_AFTER = 200
 
 

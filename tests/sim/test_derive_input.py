@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atomizer.sim.derive import V2, V3
-from atomizer.sim.derive.codes import MESSAGES
+from atomizer.sim.derive.codes import MESSAGES, Rejection
 from atomizer.sim.derive.units import e18_text, nanos_text, parse_e18
 
 ARRAYS = st.lists(st.none() | st.booleans() | st.integers() | st.text(max_size=5), max_size=3)
@@ -149,3 +149,23 @@ def test_only_plain_numbers_are_read(text):
         return
     assert set(text) <= set("0123456789.-")
     assert parse_e18(e18_text(value), 18) == value
+
+
+@given(st.dictionaries(st.sampled_from(["instrument_name", "direction", "amount"]), VALUES | st.just("buy")))
+def test_a_taker_who_asks_for_anything_is_refused_in_words(raw):
+    """What no taker can mean is refused, and nothing moves."""
+    desk = Desk()
+    desk.ladder(bids=[(-5, 10)], asks=[(5, 10)])
+    with pytest.raises(Rejection):
+        desk.venue.take(raw | {"amount": "0"}, desk.now_ns)
+    with pytest.raises(Rejection):
+        desk.venue.take(raw | {"direction": "up", "amount": "1"}, desk.now_ns)
+
+
+def test_a_taker_takes_what_an_account_shows():
+    """The best order of the other side trades, at its own price."""
+    desk = Desk()
+    trader = desk.trader()
+    trader.order("buy", 2, desk.at(0))
+    desk.venue.take({"instrument_name": PERP, "direction": "sell", "amount": "1.5"}, desk.now_ns)
+    assert trader.position()["amount"] == "1.5"

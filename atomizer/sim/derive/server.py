@@ -16,7 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from atomizer.sim.derive.codes import Rejection
 from atomizer.sim.derive.connection import Connection
 from atomizer.sim.derive.dialect import DIALECTS, Dialect
-from atomizer.sim.derive.rpc import build_error, parse_json
+from atomizer.sim.derive.rpc import build_error, parse_json, parse_params
 from atomizer.sim.derive.venue import RestRequest, Venue
 from atomizer.sim.faults_wire import CALM, Wire
 
@@ -48,6 +48,7 @@ async def serve(
     app.router.add_post("/practice/freeze", shell.on_freeze)
     app.router.add_post("/practice/calm", wire.on_calm)
     app.router.add_post("/practice/funding", shell.on_funding)
+    app.router.add_post("/practice/take", shell.on_take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
@@ -111,6 +112,14 @@ class _Shell:
         """Pay the funding that is pending now."""
         self._venue.pay_funding(self._now())
         return web.json_response({"paid": True})
+
+    async def on_take(self, request: web.Request) -> web.StreamResponse:
+        """{"instrument_name": "ETH-PERP", "direction": "buy", "amount": "0.1"}: a taker of the market's comes by."""
+        try:
+            self._venue.take(parse_params(await request.read()), self._now())
+        except Rejection as rejection:
+            return web.json_response({"error": str(rejection)}, status=web.HTTPBadRequest.status_code)
+        return web.json_response({"taken": True})
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

@@ -7,6 +7,7 @@ notifications about a request come before its answer, which the real venue may d
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -32,11 +33,11 @@ from atomizer.sim.derive.rfq_methods import RFQ_METHODS
 from atomizer.sim.derive.rfq_takers import RfqTakers
 from atomizer.sim.derive.rpc import build_error, build_result, parse_json, parse_params, parse_request, request_id_of
 from atomizer.sim.derive.session_methods import Subscriptions
-from atomizer.sim.derive.units import NS_PER_MS, e18_text
+from atomizer.sim.derive.units import E18, MAX_INT64, NANOS, NS_PER_MS, e18_text
 from atomizer.sim.derive.wire_account import balance_shape, order_shape, position_shape, trade_shape
 from atomizer.sim.derive.wire_market import public_trade
 from atomizer.sim.derive.wire_rfq import quote_shape, rfq_shape
-from atomizer.sim.market import Event, Market, RfqArrival
+from atomizer.sim.market import Event, Market, RfqArrival, TakerOrder
 
 HTTP_OK, HTTP_FORBIDDEN, HTTP_TOO_MANY = 200, 403, 429
 
@@ -193,6 +194,22 @@ class Venue:
     def pay_funding(self, now_ns: int) -> None:
         """What the next full hour will do, done now."""
         self._engine.pay_funding(now_ns)
+        self._tell(now_ns)
+
+    def take(self, raw: dict[str, Any], now_ns: int) -> None:
+        """Somebody takes what the best orders of one side show, at any price of the band.
+
+        Raises:
+            Rejection: no such instrument, direction or amount.
+        """
+        params = Params(raw, V2)
+        name = params.text("instrument_name", choices=self._engine.instruments.keys())
+        is_buy = params.text("direction", choices=("buy", "sell")) == "buy"
+        amount_e18 = params.decimal_e18("amount")
+        if amount_e18 <= 0:
+            raise Rejection(codes.INVALID_PARAMS, "amount: must be above 0")
+        limit = Decimal(MAX_INT64 // NANOS if is_buy else 0)
+        self._engine.on_event(TakerOrder(now_ns, "visitor", name, is_buy, Decimal(amount_e18) / E18, limit), now_ns)
         self._tell(now_ns)
 
     # Inside
