@@ -12,7 +12,8 @@ from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Mark, Side
 from atomizer.errors import AtomizerError
 from atomizer.portfolio.portfolio import Portfolio
-from atomizer.risk.exposure import Units, as_flight, scaled, units_of
+from atomizer.risk.exposure import as_flight
+from atomizer.risk.greeks import Units, scaled, units_of
 from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 from atomizer.risk.rules import Proposal, check_signature, lost_beyond

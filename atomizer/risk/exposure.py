@@ -8,9 +8,7 @@ It is asked before every order and quote, so it is kept as sums, which move with
 not added up anew. All of it is integers, so the sums are exact.
 """
 
-import math
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
@@ -19,12 +17,7 @@ from atomizer._core.fixed import NO_PRICE
 from atomizer.domain.instruments import NANOS, USD, Instrument, is_option_name
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark, Side
-
-_UNKNOWN_NS: Final = -(2**63)  # of a mark that there is not, or with a Greek that is not a number
-_ALWAYS_NS: Final = 2**63  # a future needs no mark: the delta of a coin is one
-_NOTHING: Final = (0, 0, 0)
-
-Units = tuple[int, int, int]  # delta, gamma and vega of one unit of an instrument, in nanos
+from atomizer.risk.greeks import ALWAYS_NS, NOTHING, UNKNOWN_NS, Units, scaled, weights
 
 
 class InFlight(msgspec.Struct, frozen=True):
@@ -138,21 +131,21 @@ class _Underlying:
         self.greeks = (_Reach(), _Reach(), _Reach())  # in the order of _Units
         self.options_nanos = 0  # sum over the options of the farthest that each can get
         self.lines: set[_Line] = set()  # those that are held, ordered or quoted
-        self.oldest_ns = _ALWAYS_NS  # no mark of theirs is older; it may be behind, never ahead
+        self.oldest_ns = ALWAYS_NS  # no mark of theirs is older; it may be behind, never ahead
 
     def stale(self, oldest_ns: int) -> "_Line | None":
         """A line whose mark is older than that."""
         if self.oldest_ns >= oldest_ns:
             return None
         oldest = min(self.lines, key=_mark_ns, default=None)
-        self.oldest_ns = oldest.mark_ns if oldest is not None else _ALWAYS_NS
+        self.oldest_ns = oldest.mark_ns if oldest is not None else ALWAYS_NS
         return oldest if self.oldest_ns < oldest_ns else None
 
 
 class _Flight:
     """One order or quote on its line."""
 
-    __slots__ = ("change", "is_quote", "line", "money_e18", "price_nanos")
+    __slots__ = ("change", "is_quote", "line", "money_e18", "price_nanos", "structure")
 
     def __init__(self, line: "_Line", flight: InFlight, is_quote: bool) -> None:
         self.line = line
@@ -160,6 +153,31 @@ class _Flight:
         self.is_quote = is_quote
         self.price_nanos = flight.price_nanos
         self.money_e18 = flight.notional_e18
+        self.structure: _Structure | None = None  # of a leg: then that weighs its Greeks
+
+
+class _Structure:
+    """The legs of one quote, which are taken all together: what they weigh in Greeks is their net."""
+
+    __slots__ = ("flights", "pushed")
+
+    def __init__(self, flights: "list[_Flight]") -> None:
+        self.flights = flights
+        self.pushed: dict[_Reach, int] = {}
+        for flight in flights:
+            flight.structure = self
+
+    def weigh(self, sign: int = 1) -> None:
+        """At the marks of now, in place of before; with sign -1 not any more."""
+        for reach, change in self.pushed.items():
+            reach.push(change, is_quote=True, sign=-1)
+        self.pushed = {}
+        for flight in self.flights if sign > 0 else ():
+            line = flight.line
+            for reach, unit in zip(line.underlying.greeks, line.units, strict=True):
+                self.pushed[reach] = self.pushed.get(reach, 0) + scaled(flight.change, unit)
+        for reach, change in self.pushed.items():
+            reach.push(change, is_quote=True)
 
 
 class _Line:
@@ -174,8 +192,8 @@ class _Line:
         self.amount = _Reach()
         self.farthest = 0  # what of `amount` is in the underlying's sum
         self.flights: set[_Flight] = set()
-        self.units: Units = _NOTHING  # zeros while they are not known
-        self.mark_ns = _UNKNOWN_NS
+        self.units: Units = NOTHING  # zeros while they are not known
+        self.mark_ns = UNKNOWN_NS
 
     def hold(self, amount_nanos: int) -> None:
         for reach, unit in zip(self.underlying.greeks, self.units, strict=True):
@@ -192,7 +210,7 @@ class _Line:
         change, is_quote = flight.change, flight.is_quote
         self.amount.push(change, is_quote, sign)
         for reach, unit in zip(self.underlying.greeks, self.units, strict=True):
-            if unit:
+            if unit and flight.structure is None:
                 reach.push(scaled(change, unit), is_quote, sign)
         self._settle()
 
@@ -202,9 +220,13 @@ class _Line:
             if unit != before:
                 reach.now += scaled(self.amount.now, unit) - scaled(self.amount.now, before)
                 for flight in self.flights:
-                    reach.push(scaled(flight.change, before), flight.is_quote, -1)
-                    reach.push(scaled(flight.change, unit), flight.is_quote)
+                    if flight.structure is None:
+                        reach.push(scaled(flight.change, before), flight.is_quote, -1)
+                        reach.push(scaled(flight.change, unit), flight.is_quote)
         self.units = units
+        for flight in self.flights:
+            if flight.structure is not None:
+                flight.structure.weigh()
         self.mark_ns = mark_ns
         self._settle()
 
@@ -268,21 +290,26 @@ class RunningExposure:
     def put_quote(self, rfq_id: str, *legs: InFlight) -> None:
         """A quote that may be taken, in place of an earlier one for the same RFQ.
 
-        Of a structure every leg weighs by itself, each on its own side: that is never less than the whole.
+        Of a structure each leg weighs in its own instrument, and all of them net in Greeks and money.
         """
         self.drop_quote(rfq_id)
         cost_e18 = max(sum(leg.side * leg.notional_e18 for leg in legs), 0)
         flights = [_Flight(self._line(leg.instrument), leg, is_quote=True) for leg in legs]
         self._quotes[rfq_id] = flights, cost_e18
         self._premium_e18 += cost_e18
+        structure = _Structure(flights) if len(flights) > 1 else None
         for flight in flights:
             flight.line.put(flight)
+        if structure is not None:
+            structure.weigh()
 
     def drop_quote(self, rfq_id: str) -> None:
         """Our quote for this RFQ, if there is one, cannot be taken any more."""
         flights, cost_e18 = self._quotes.pop(rfq_id, ((), 0))
         self._premium_e18 -= cost_e18
         for flight in flights:
+            if flight.structure is not None:
+                flight.structure.weigh(-1)
             flight.line.put(flight, -1)
 
     def put_order(self, venue: str, client_id: str, order: InFlight) -> None:
@@ -358,30 +385,8 @@ class RunningExposure:
     def _value(self, name: str, mark: Mark | None) -> None:
         line = self._lines.get(name)
         if line is not None:
-            line.value(*_units(name, mark))
+            line.value(*weights(name, mark))
 
 
 def _mark_ns(line: _Line) -> int:
     return line.mark_ns
-
-
-def units_of(mark: Mark | None) -> Units | None:
-    """Greeks of one unit of an option, in nanos; None when one of them is not known."""
-    # One sum asks for all four: it is never finite when one of them is not.
-    if mark is None or not math.isfinite(mark.delta + mark.gamma + mark.vega + mark.theta):
-        return None
-    return round(mark.delta * NANOS), round(mark.gamma * NANOS), round(mark.vega * NANOS)
-
-
-def _units(name: str, mark: Mark | None) -> tuple[Units, int]:
-    """(Greeks of one unit in nanos, stamp of the mark)."""
-    if not is_option_name(name):
-        return (NANOS, 0, 0), _ALWAYS_NS
-    units = units_of(mark)
-    return (_NOTHING, _UNKNOWN_NS) if mark is None or units is None else (units, mark.now_ns)
-
-
-def scaled(amount_nanos: int, unit_nanos: int) -> int:
-    """Amount times a unit's Greek, rounded away from zero so that rounding never hides exposure."""
-    product = amount_nanos * unit_nanos
-    return -(-product // NANOS) if product > 0 else product // NANOS

@@ -13,7 +13,8 @@ from atomizer._core.fixed import NO_PRICE, format_e18, is_multiple
 from atomizer.domain.instruments import NANOS, USD, Instrument
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark, Side, Signed
-from atomizer.risk.exposure import Exposure, InFlight, Span, as_flight, scaled
+from atomizer.risk.exposure import Exposure, InFlight, Span, as_flight
+from atomizer.risk.greeks import scaled
 from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 

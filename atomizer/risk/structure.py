@@ -9,7 +9,8 @@ import msgspec
 
 from atomizer.domain.reasons import Reason, Verdict
 from atomizer.domain.trading import Mark
-from atomizer.risk.exposure import Exposure, Span, scaled
+from atomizer.risk.exposure import Exposure, Span
+from atomizer.risk.greeks import scaled
 from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 from atomizer.risk.rules import (

@@ -11,7 +11,8 @@ from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import Reason
 from atomizer.domain.trading import Side
 from atomizer.risk import rules
-from atomizer.risk.exposure import InFlight, RunningExposure, units_of
+from atomizer.risk.exposure import InFlight, RunningExposure
+from atomizer.risk.greeks import units_of
 from atomizer.risk.losses import Losses
 from atomizer.strategies.market_maker_room import Held, Line, share_room
 from tests.risk.books_at_risk import NOW_NS, OLDEST_NS, PERP, instrument, mark, proposal

@@ -1,5 +1,6 @@
 """What the gate says to a quote of several legs."""
 
+import msgspec
 import pytest
 from books_at_risk import CALL, NOW_NS, OTHER, PERP, PUT, exposed, flight, limits, marks, proposal
 from hypothesis import given
@@ -10,6 +11,7 @@ from atomizer.domain.reasons import ALLOWED, Reason
 from atomizer.domain.trading import Side, Signed
 from atomizer.risk.exposure import InFlight, RunningExposure
 from atomizer.risk.gate import Gate
+from atomizer.risk.greeks import scaled
 from atomizer.risk.structure import StructureLeg
 
 names = st.sampled_from([CALL, PUT, PERP])
@@ -99,6 +101,36 @@ def test_a_shut_gate_is_shut_for_structures_too():
     assert gate.refusals == {Reason.GATE_SHUT: 1}
 
 
+@given(
+    st.lists(
+        st.tuples(names, st.integers(-5 * NANOS, 5 * NANOS).filter(bool)),
+        min_size=2,
+        max_size=3,
+        unique_by=lambda x: x[0],
+    ),
+    positions,
+    st.floats(-1, 1),
+)
+def test_a_structure_in_flight_pushes_greeks_by_its_net_at_the_marks_of_now(legs, held, delta):
+    """Whatever the marks were when it came; and nothing of it is left when it is gone."""
+    running, without = RunningExposure(), RunningExposure()
+    for each in (running, without):
+        for name, amount in held.items():
+            each.hold(name, amount)
+        for known in marks().values():
+            each.on_mark(known)
+    flights = [InFlight(name, Side.BUY if amount > 0 else Side.SELL, abs(amount), NANOS) for name, amount in legs]
+    running.put_quote("r", *flights)
+    for each in (running, without):
+        each.on_mark(msgspec.structs.replace(marks()[PUT], delta=delta))
+    before, after = without.measure(CALL, 0), running.measure(CALL, 0)
+    units = {name: running.measure(name, 0).unit_delta_nanos for name, _ in legs}
+    net = sum(scaled(amount, units[name]) for name, amount in legs)
+    assert (after.delta.low, after.delta.high) == (before.delta.now + min(net, 0), before.delta.now + max(net, 0))
+    running.drop_quote("r")
+    assert running.measure(CALL, 0) == before
+
+
 def test_a_structure_in_flight_weighs_as_its_legs_and_costs_their_net():
     """All of it goes when it is dropped."""
     running = RunningExposure()
@@ -111,6 +143,7 @@ def test_a_structure_in_flight_weighs_as_its_legs_and_costs_their_net():
     exposure = running.measure(CALL, 0)
     assert exposure.premium_e18 == 140 * 10**18
     assert (exposure.delta.low, exposure.delta.high) == (0, NANOS + 3 * NANOS // 10)
+    assert (exposure.gamma.low, exposure.gamma.high) == (0, 0)  # two calls' against the put's, which has twice as much
     assert exposure.position.high == 2 * NANOS
     running.drop_quote("r")
     assert running.measure(CALL, 0) == before
