@@ -12,7 +12,7 @@ from atomizer.app.derive_source import derive_access
 from atomizer.app.rfq_source import SourceAccess
 from atomizer.app.rysk_source import RyskSourceAccess
 from atomizer.app.venues import VenueAccount, account_at, missing_at, require
-from atomizer.config.mode import Mode, mode_of
+from atomizer.config.mode import Mode, mode_of, rfq_source_of
 from atomizer.config.settings import Settings
 from atomizer.config.units import VenueName
 from atomizer.errors import ConfigError
@@ -35,7 +35,8 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
         ConfigError: something is missing (all of it is listed), or an address contradicts the mode.
     """
     name, hedge_name = settings.exchange.name, _hedge_name(settings)
-    wants_rysk = settings.rfq.source == "rysk"
+    rfq_source = rfq_source_of(settings)
+    wants_rysk = rfq_source == "rysk"
     if endpoints is None:
         if wants_rysk:
             reach_rysk.websocket_url(settings, None)  # an address that will not do is told before any key is taken
@@ -46,7 +47,7 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
     if wants_rysk:
         source = RyskSourceAccess(await reach_rysk.maker_access(settings, endpoints))
     else:
-        access = deribit_access if settings.rfq.source == "deribit" else derive_access
+        access = deribit_access if rfq_source == "deribit" else derive_access
         source = access(settings, "the same account as RFQ maker", hedges_elsewhere=hedge_name is not None)
     if hedge_name is not None:
         venue = cross_account(venue, account_at(hedge_name, settings, endpoints))

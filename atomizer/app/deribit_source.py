@@ -66,6 +66,7 @@ class _Printer:
 
     def __init__(self, maker: BlockMaker) -> None:
         self._maker = maker
+        self.signed = maker.signed
 
     def send_quote(self, request: BlockRequest, quote: QuoteSent) -> None:
         message = {"method": "private/add_block_rfq_quote", "params": self._maker.prepare(request, quote)}

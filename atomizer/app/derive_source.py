@@ -66,6 +66,7 @@ class _Printer:
 
     def __init__(self, maker: Maker) -> None:
         self._maker = maker
+        self.signed = maker.signed
 
     def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
         message = {"method": "private/send_quote", "params": self._maker.prepare(request, quote)}

@@ -2,7 +2,8 @@
 
 import sys
 
-from atomizer.domain.trading import QuoteSent
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.trading import QuoteLeg, QuoteSent, Signed
 from atomizer.venues.rysk import codec
 from atomizer.venues.rysk.auth import MakerKey
 from atomizer.venues.rysk.codec import RyskRequest
@@ -13,6 +14,9 @@ class PrintingSender:
 
     def __init__(self, maker: MakerKey) -> None:
         self._maker = maker
+
+    def signed(self, _leg: QuoteLeg, valid_for_s: int) -> Signed:
+        return Signed(life_ns=valid_for_s * NANOS)
 
     def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None:
         self._print(codec.build_quote(request, quote, self._maker.maker, self._maker.sign(request, quote)))

@@ -7,6 +7,7 @@ from atomizer._core.eip712 import domain_separator
 from atomizer._core.rfq import RfqEdge, RfqQuoter
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.reach_rysk import RyskAccess
+from atomizer.config.mode import rfq_source_of
 from atomizer.config.settings import Risk, Settings
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
@@ -141,5 +142,5 @@ def _pricer_params(settings: Settings) -> BookPricerParams:
         minimum=Edge(usd_nanos, rfq.min_edge_bps, rfq.min_edge_vol_points),
         max_book_age_ns=settings.risk.max_book_age.ns,
         max_mark_age_ns=settings.risk.max_mark_age.ns,
-        quotes_pay=rfq.source != "rysk",
+        quotes_pay=rfq_source_of(settings) != "rysk",
     )

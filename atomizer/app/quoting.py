@@ -9,17 +9,15 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, Generic
 
-import msgspec
-
 from atomizer._core.histogram import Histogram
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.ledger import Ledger
-from atomizer.app.quote_terms import fit, told, verify_fill
+from atomizer.app.quote_terms import InPlay, fit, told, verify_fill
 from atomizer.app.rfq_source import Nonces, Request, StandingQuotes, Ways
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
-from atomizer.domain.trading import Fill, Mark, QuoteAnswered, QuoteLeg, QuoteOutcome, QuoteSent, Side, Signed
+from atomizer.domain.trading import Fill, Mark, QuoteAnswered, QuoteLeg, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected, JournalError
 from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
 from atomizer.risk.gate import Gate
@@ -33,14 +31,6 @@ KEPT_REQUESTS: Final = 4096
 RENEW_BEFORE_NS: Final = 2 * NANOS  # the end of a quote's life, or a quarter of it, if that is less
 
 Leave = Callable[[Ways, QuoteSent], None]  # how a quote that is in the journal goes out
-
-
-class _InPlay(msgspec.Struct):
-    """Our last quote for an RFQ, while it may still be taken, and the legs of it that are no position yet."""
-
-    quote: QuoteSent
-    legs: tuple[QuoteLeg, ...]
-    is_leaving: bool = False
 
 
 class Quoting(Generic[Request]):
@@ -73,11 +63,10 @@ class Quoting(Generic[Request]):
         self._pays_coin = pays_coin
         self._nonces = nonces
         self._valid_for_s = valid_for_s
-        self._signed = Signed(life_ns=valid_for_s * NANOS)
         self._at_once = at_once
         self._clock_ns = clock_ns
         self._requests: OrderedDict[str, Request] = OrderedDict()
-        self._in_play: dict[str, _InPlay] = {}  # by RFQ, oldest first
+        self._in_play: dict[str, InPlay] = {}  # by RFQ, oldest first
         self._turns: deque[str] = deque()  # RFQs whose quotes stand, the one to be looked at next first
         self._waiting: deque[Request] | None = deque(maxlen=KEPT_REQUESTS)  # None once there is no waiting any more
         self._ways: Ways | None = None  # None: not quoting, every RFQ is declined
@@ -170,7 +159,7 @@ class Quoting(Generic[Request]):
         if request is None or in_play.is_leaving:
             return
         life_left_ns = in_play.quote.valid_until_s * NANOS - now_ns
-        is_due = life_left_ns <= min(RENEW_BEFORE_NS, self._signed.life_ns // 4)
+        is_due = life_left_ns <= min(RENEW_BEFORE_NS, self._valid_for_s * NANOS // 4)
         plan = self._responder.on_look(rfq_id, now_ns, is_due=is_due)
         verdict = plan if isinstance(plan, Verdict) else self._offer(plan, request, now_ns)
         if not verdict.allowed:
@@ -281,7 +270,7 @@ class Quoting(Generic[Request]):
             if self.hedges_back_to_back and not (verdict := self._check_hedge(leg, now_ns)).allowed:
                 return verdict
         self._exposure.drop_quote(plan.rfq_id)  # the new quote stands instead of an earlier one, not beside it
-        verdict = self._check(legs, now_ns)
+        verdict = self._check(legs, self._ways, now_ns)
         if (in_play := self._in_play.get(plan.rfq_id)) is not None:
             self._weigh(in_play)
         if not verdict.allowed:
@@ -299,12 +288,19 @@ class Quoting(Generic[Request]):
             fair_nanos=plan.fair_nanos,
             more=plan.more,
         )
-        return self._write_and_send(_InPlay(quote, legs), self._ways, leave)
+        return self._write_and_send(InPlay(quote, legs), self._ways, leave)
 
-    def _check(self, legs: tuple[QuoteLeg, ...], now_ns: int) -> Verdict:
+    def _check(self, legs: tuple[QuoteLeg, ...], ways: Ways, now_ns: int) -> Verdict:
         """What the gate says: of a structure, of its legs and of the whole."""
         proposals = [
-            Proposal(leg.instrument, leg.side, leg.price_nanos, leg.quantity_nanos, signed=self._signed) for leg in legs
+            Proposal(
+                leg.instrument,
+                leg.side,
+                leg.price_nanos,
+                leg.quantity_nanos,
+                signed=ways.quotes.signed(leg, self._valid_for_s),
+            )
+            for leg in legs
         ]
         if len(legs) == 1:
             name = legs[0].instrument
@@ -329,7 +325,7 @@ class Quoting(Generic[Request]):
         hedge = Proposal(leg.instrument, Side(-leg.side), leg.fair_nanos, leg.quantity_nanos)
         return self._gate.check_price(hedge, instrument, self._mark(leg.instrument), now_ns)
 
-    def _write_and_send(self, in_play: _InPlay, ways: Ways, leave: Leave) -> Verdict:
+    def _write_and_send(self, in_play: InPlay, ways: Ways, leave: Leave) -> Verdict:
         quote = in_play.quote
         try:
             self._ledger.write(quote)
@@ -351,7 +347,7 @@ class Quoting(Generic[Request]):
             self._turns.append(quote.rfq_id)
         return ALLOWED
 
-    def _weigh(self, in_play: _InPlay) -> None:
+    def _weigh(self, in_play: InPlay) -> None:
         flights = [
             as_flight(leg.instrument, leg.side, leg.quantity_nanos, leg.price_nanos, self._mark(leg.instrument))
             for leg in in_play.legs

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from atomizer.app import practice
 from atomizer.app.public_socket import Speech
 from atomizer.app.venues import VenueAccount, VenueClient
-from atomizer.config.mode import Mode, mode_of
+from atomizer.config.mode import Mode, mode_of, rfq_source_of
 from atomizer.config.secrets import has_secret, take_text
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import parse_name
@@ -87,7 +87,8 @@ def speech(settings: Settings, endpoints: practice.Endpoints | None, _variant: s
 def profile_of(settings: Settings, endpoints: practice.Endpoints | None) -> Profile:
     """The deployment that these settings mean; the practice venue's address at `endpoints`."""
     if endpoints is None:
-        return choose_profile(is_test=mode_of(settings) is Mode.TEST)
+        own_url = settings.rfq.ws_url if rfq_source_of(settings) == VENUE else ""
+        return choose_profile(is_test=mode_of(settings) is Mode.TEST, url=own_url)
     return choose_profile(is_test=True, url=endpoints.deribit.ws)
 
 

@@ -7,7 +7,7 @@ from atomizer._core.ecdsa import Signer
 from atomizer.app import practice
 from atomizer.app.public_socket import Speech
 from atomizer.app.venues import VenueAccount, VenueClient
-from atomizer.config.mode import Mode, mode_of
+from atomizer.config.mode import Mode, mode_of, rfq_source_of
 from atomizer.config.secrets import has_secret, take_key, wipe
 from atomizer.config.settings import Settings
 from atomizer.domain.session import VenueSession, Wiring
@@ -66,7 +66,8 @@ def profile_of(settings: Settings, endpoints: practice.Endpoints | None) -> Prof
     """The deployment that these settings mean; the practice venue's address at `endpoints`."""
     version = settings.exchange.derive_api_version
     if endpoints is None:
-        return choose_profile(version, is_test=mode_of(settings) is Mode.TEST)
+        own_url = settings.rfq.ws_url if rfq_source_of(settings) == VENUE else ""
+        return choose_profile(version, is_test=mode_of(settings) is Mode.TEST, url=own_url)
     url = endpoints.derive.ws_v2 if version == "v2" else endpoints.derive.ws_v3
     return choose_profile(version, is_test=True, url=url)
 

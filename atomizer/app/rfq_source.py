@@ -11,7 +11,7 @@ from atomizer.app.ledger import Ledger
 from atomizer.config.settings import RfqSource as RfqSettings
 from atomizer.config.settings import Settings
 from atomizer.domain.session import VenueSession
-from atomizer.domain.trading import Fill, Protection, QuoteAnswered, QuoteSent, Rfq
+from atomizer.domain.trading import Fill, Protection, QuoteAnswered, QuoteLeg, QuoteSent, Rfq, Signed
 from atomizer.errors import BadFrame
 
 NANOS_PER_MS: Final = 1_000_000
@@ -37,6 +37,9 @@ Answered_contra = TypeVar("Answered_contra", bound=RfqRequest, contravariant=Tru
 
 class QuoteSender(Protocol[Answered_contra]):
     """The source's socket, or what prints instead of sending."""
+
+    def signed(self, leg: QuoteLeg, valid_for_s: int) -> Signed:
+        """What the signature of a quote with this leg would allow, for the gate to judge before there is one."""
 
     def send_quote(self, request: Answered_contra, quote: QuoteSent) -> None:
         """Where quotes stand, instead of the one that stands for this request.

@@ -38,7 +38,9 @@ KEYS = {
 @click.option("--paper", is_flag=True, help="The practice twin of the exchange, on this machine.")
 @click.option("--test", is_flag=True, default=None, help="Test networks only.")
 @click.option(
-    "--rfq-source", metavar="NAME", help="Where RFQs come from: rysk; derive or deribit with that --exchange."
+    "--rfq-source",
+    metavar="NAME",
+    help="Where RFQs come from: rysk; derive, deribit with that --exchange. Left out: by --ws-url.",
 )
 @click.option("--ws-url", metavar="URL", help="Another address of the RFQ venue.")
 @click.option("--rfq-assets", metavar="A,B", help="Addresses of the assets whose RFQs we want.")

@@ -27,7 +27,7 @@ class Exchange(msgspec.Struct, frozen=True):
 class RfqSource(msgspec.Struct, frozen=True):
     """Where RFQs come from, and how they are priced. Edge: what we want, and the least we take, after fees."""
 
-    source: Literal["rysk", "derive", "deribit"] = "rysk"
+    source: Literal["", "rysk", "derive", "deribit"] = ""  # left out: whose host `ws_url` names, else rysk
     ws_url: str = ""
     assets: Words = Words()
     maker_address: str = ""

@@ -10,7 +10,7 @@ from atomizer.app.quoting import Quoting
 from atomizer.app.rfq_source import Ways
 from atomizer.domain.instruments import NANOS, parse_name
 from atomizer.domain.reasons import Reason
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, Rfq, RfqLeg, Side
+from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, Rfq, RfqLeg, Side, Signed
 from atomizer.errors import Disconnected
 from atomizer.journal.frames import Identity
 from atomizer.risk.exposure import RunningExposure
@@ -39,6 +39,10 @@ class Venue:
         self.quotes = []
         self.taken_back = []
         self.is_down = False
+        self.lives = 1
+
+    def signed(self, _leg, valid_for_s):
+        return Signed(life_ns=valid_for_s * SECOND * self.lives)
 
     def send_quote(self, _request, quote):
         if self.is_down:
@@ -222,6 +226,15 @@ def test_a_quote_that_cannot_be_replaced_is_taken_back(floor):
     floor.venue.is_down = True
     floor.look()
     assert (floor.venue.taken_back, floor.exposure.premium_e18) == (["r-1"], 98 * 10**18)
+
+
+@pytest.mark.parametrize("asked", [one(), spread()])
+def test_a_quote_whose_signature_would_allow_too_much_does_not_leave(floor, asked):
+    """What the source would have us sign is held against the limits, of one leg or several."""
+    floor.venue.lives = 100
+    floor.begin()
+    floor.quoting.on_request(asked)
+    assert (floor.venue.quotes, floor.quoting.declines) == ([], {Reason.MAX_LIFE: 1})
 
 
 def test_a_structure_weighs_leg_by_leg_until_each_is_booked(floor):

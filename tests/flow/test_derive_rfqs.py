@@ -167,6 +167,10 @@ async def test_a_quote_is_taken_and_booked_on_both_sides(floor, side):
     assert {request.rfq.side for request in floor.heard.requests} == {Side.BUY, Side.SELL}
     quotes = {request.rfq.side: floor.quote(request) for request in floor.heard.requests}
     await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS] * 2)
+    params = floor.wire.requests("private/send_quote")[0]["params"]
+    allowed = floor.maker.signed(quotes[Side.BUY].legs[0], 60)  # as the gate is told
+    assert allowed.max_fee_nanos == pytest.approx(float(params["max_fee"]) * SECOND, rel=0.05)  # the index moves
+    assert time.time_ns() + allowed.life_ns == pytest.approx(params["signature_expiry_sec"] * SECOND, abs=8 * SECOND)
     assert len(await floor.other.taker.quotes(rfq)) == 2
     best = await floor.other.taker.best(rfq, Side(-side))
     assert best.prices_nanos == (quotes[side].price_nanos,)

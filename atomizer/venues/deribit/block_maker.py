@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteOutcome, QuoteSent, Side
+from atomizer.domain.trading import Fill, QuoteAnswered, QuoteLeg, QuoteOutcome, QuoteSent, Side, Signed
 from atomizer.errors import BadFrame, Disconnected
 from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.deribit.block_codec import BlockQuote, BlockRfq, build_quote, parse_quote
@@ -165,6 +165,10 @@ class BlockMaker:
             label=_label(quote),
             expires_ms=min(quote.valid_until_s * MS_PER_S, structure.expires_ns // NANOS_PER_MS),
         ) | {"execution_instruction": "all_or_none"}
+
+    def signed(self, _leg: QuoteLeg, _valid_for_s: int) -> Signed:
+        """Nothing is signed here."""
+        return Signed()
 
     def send_quote(self, request: BlockRequest, quote: QuoteSent) -> None:
         """Send, behind the cancel of the quote that stands for this request.

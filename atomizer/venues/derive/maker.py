@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from atomizer.domain.trading import OrderState, QuoteAnswered, QuoteOutcome, QuoteSent, Side
+from atomizer.domain.trading import OrderState, QuoteAnswered, QuoteLeg, QuoteOutcome, QuoteSent, Side, Signed
 from atomizer.errors import BadFrame, Disconnected
 from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.derive.auth import Credentials
@@ -217,6 +217,10 @@ class Maker:
             request.structure.rfq_id, mine.subaccount_id, mine.signer_address, signed, str(quote.nonce)
         )
         return params | {"mmp": True} if self._is_protected else params
+
+    def signed(self, leg: QuoteLeg, valid_for_s: int) -> Signed:
+        """What the signature of a quote with this leg would allow."""
+        return self._terms.signed(leg, valid_for_s=valid_for_s, now_ns=self._now_ns())
 
     def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
         """Sign and send, in place of the quote that stands for this request, in one message.

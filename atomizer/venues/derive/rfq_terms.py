@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from atomizer._core.fixed import format_nanos, is_multiple
-from atomizer.domain.trading import Side
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.trading import QuoteLeg, Side, Signed
 from atomizer.venues.derive.auth import Credentials, RfqSigner, rfq_fee_cap_nanos
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.market_codec import Listing
@@ -48,6 +49,17 @@ class RfqTerms:
             ),
             prepared,
         )
+
+    def signed(self, leg: QuoteLeg, *, valid_for_s: int, now_ns: int) -> Signed:
+        """What a quote of this leg would allow: its share of the fee cap, and until when its signature is good."""
+        expiry_s = max(now_ns // NANOS + valid_for_s + EXPIRES_BEFORE_S, self._least_expiry_s(now_ns))
+        life_ns = expiry_s * NANOS - now_ns
+        listing = self._market.listing(leg.instrument)
+        if listing is None:
+            return Signed(life_ns=life_ns)
+        index_nanos = self._market.index_nanos(listing.instrument.contract.underlying) or 0
+        cap_nanos = rfq_fee_cap_nanos([(listing.instrument, index_nanos, leg.quantity_nanos)])
+        return Signed(max_fee_nanos=-(-cap_nanos * NANOS // leg.quantity_nanos), life_ns=life_ns)
 
     def execution(self, quote: DeriveQuote, *, nonce: int, now_ns: int) -> SignedQuote | str:
         """The taker's side of a maker's quote: the same legs and prices, from the other side."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.reasons import Reason
-from atomizer.domain.trading import Fill, QuoteAnswered, QuoteSent
+from atomizer.domain.trading import Fill, QuoteAnswered, QuoteLeg, QuoteSent, Signed
 from atomizer.errors import BadFrame, ConfigError
 from atomizer.net.backoff import Backoff
 from atomizer.net.connection import Connection
@@ -131,6 +131,10 @@ class RyskSession:
 
     async def stop(self) -> None:
         await asyncio.gather(*(connection.stop() for connection in self._connections))
+
+    def signed(self, _leg: QuoteLeg, valid_for_s: int) -> Signed:
+        """What the signature of a quote allows: no fee, for as long as it is valid."""
+        return Signed(life_ns=valid_for_s * NANOS)
 
     def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None:
         """Sign and send. The intent must be in the journal before.
