@@ -188,7 +188,8 @@ def test_an_accepted_order_is_told_with_its_fills():
         (11000, OrderState.REFUSED),
         (11008, OrderState.REFUSED),
         (14014, OrderState.REFUSED),
-        (99999, OrderState.REFUSED),
+        (11999, OrderState.REFUSED),
+        (99999, OrderState.UNKNOWN),
     ],
 )
 def test_an_error_is_a_refusal_or_leaves_the_outcome_unknown(code, state):
