@@ -133,3 +133,25 @@ def test_a_killed_market_maker_leaves_nothing_and_quotes_again(tmp_path):
         code, out, err = finish(second)
         assert code == 0, err
         assert "none of ours left at the venue, verified" in out
+
+
+@pytest.mark.parametrize("limit", ["max_daily_loss", "max_drawdown"])
+def test_a_loss_beyond_the_limit_ends_the_run(tmp_path, limit):
+    """Hit again and again at prices that lose, a market maker stops by itself; nothing rests, the latch says why."""
+    (tmp_path / "config.yaml").write_text(f"risk: {{{limit}: 0.05, check_interval: 200ms}}")
+    with desk(tmp_path) as venues:
+        running = maker(tmp_path, "--paper", "--improvement", "3", "--min-spread", "1")
+
+        def hit():
+            for order in venues.derive_ledger()["open_orders"][:1]:
+                venues.take(order["instrument_name"], "sell" if order["direction"] == "buy" else "buy", "0.1")
+            return running.poll() is not None
+
+        wait_for(hit)
+        code, out, err = finish(running)
+        assert code == 7, err
+        assert "none of ours left at the venue, verified" in out
+        assert venues.derive_ledger()["open_orders"] == []
+        assert venues.derive_ledger()["trades"]
+    (latch,) = tmp_path.glob("state/sim/*/KILLED")
+    assert limit in latch.read_text()
