@@ -81,7 +81,7 @@ class MarketMaking:
         self.started_ns = clock_ns()
         self._clock_ns = clock_ns
         self._chores = Chores()
-        self.fills = self.connections = 0
+        self.fills = 0
         underlyings = tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying]))
         self.has_connected = False  # without that nothing can have been sent
         wiring = Wiring(
@@ -198,7 +198,6 @@ class MarketMaking:
             case Fill():
                 self.on_fill(event)
             case Connected():
-                self.connections += 1
                 if self.phase == "quoting":
                     self._chores.errand(self._resume())
             case Lost():
@@ -306,7 +305,6 @@ class MarketMaking:
 
     async def _resume(self) -> None:
         """After a loss: first both accounts agree, however often that must be tried, then quotes may rest again."""
-        connection = self.connections
         while True:
             try:
                 await self.custody.reconcile()
@@ -314,8 +312,8 @@ class MarketMaking:
             except (VenueError, BadFrame) as error:
                 log.warning("%s: nothing is quoted before the accounts agree: %s", self.venue.name, error)
             await asyncio.sleep(RESUME_AGAIN_S)
-            if connection != self.connections:
-                return  # lost again: whoever comes after the next `Connected` does it
+            if not self.venue.is_open:
+                return  # lost again: the next `Connected` does it
         for order in self.ledger.state.orders.unknown():
             self._chores.errand(self.custody.resolve(order.client_id))
         if self.phase == "quoting":

@@ -302,6 +302,26 @@ def test_a_look_begins_where_our_orders_stand_worst():
     assert list(dict.fromkeys(row[0] for row in as_tuples(lane.rows, count))) == [1, 2, 0]
 
 
+def test_a_jump_of_fair_values_moves_the_exposed_sides_first():
+    """After the underlying has jumped up, the offer that stands furthest below its new place is the first row."""
+    lane = Lane(Gate(100))
+    made = {
+        "params": QuoteParams(**PARAMS | {"is_round_fair": True, "spread_share_nanos": NANOS // 50}),
+        "limits": InstrumentLimits(**LIMITS),
+    }
+    slots = [lane.add(b"book.%d" % at, **made, keep_price_nanos=0, keep_size_nanos=0) for at in range(3)]
+    for slot, jump in zip(slots, (20, 60, 40), strict=True):
+        slot.set_mark(1_000, NOW_NS)
+        slot.book.apply_snapshot([(800, 9)], [(1_400, 9)], 1, NOW_NS, NOW_NS)
+        slot.settle(True, 990, 5)
+        slot.settle(False, 1_010, 5)
+        slot.set_fair(1_000 + jump, NOW_NS)
+    rows = as_tuples(lane.rows, lane.look(NOW_NS))
+    offers = [row[:3] for row in rows if not row[2]]
+    assert rows[0][:3] == offers[0]
+    assert offers == [(at, REPLACE, False) for at in (1, 2, 0)]
+
+
 @pytest.mark.parametrize(
     ("price", "size", "filled"),
     [(-1, 5, 0), (0, 5, 0), (1_000, -1, 0), (1_000, 5, -1)],
@@ -404,6 +424,7 @@ class SlotAgainstParts(RuleBasedStateMachine):
                 "bid_size_nanos": st.integers(0, 9),
                 "ask_size_nanos": st.integers(0, 9),
                 "skew_nanos": st.integers(-60, 60),
+                "is_round_fair": st.booleans(),
             },
         )
     )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from flow.running import COMMAND, Desk, bare, wait_for
+from flow.running import Desk, bare, wait_for
 from flow.witness import ORDERS_FILE
 
 from atomizer.app.ledger import read_state
@@ -23,10 +23,11 @@ from atomizer.domain.trading import Fill
 from atomizer.journal.reader import JournalReader
 from atomizer.sim.market.board import expiries
 
+HURRIED = Path(__file__).with_name("hurried.py")
 WITNESS = Path(__file__).with_name("witness.py")
 NANOS = 10**9
 SIZE, POSITION, EXPOSURE = "0.5", "2", "12"
-PROTECTION = 3  # units within its window: a sweep of everything trips it
+PROTECTION = 6  # units within its window: a sweep of everything trips it
 CONFIG = f"market_maker: {{protection_amount: {PROTECTION}, protection_pause: 5s, skew_risk: 0.0001, widen_move: 0.5}}"
 FLAGS = ("--aggression", "0.9", "--min-spread", "1", "--size", SIZE, "--max-position", POSITION)
 SAMPLES = 120  # of memory, over the whole run
@@ -132,7 +133,9 @@ def quote(directory, seconds, say, flags):
 def start(directory, out, err, flags):
     words = ("market-maker", "--exchange", "sim", "--max-exposure", EXPOSURE, *chain(), *FLAGS, *flags)
     with out.open("w") as stdout, err.open("w") as stderr:
-        return subprocess.Popen([*COMMAND, *words], stdout=stdout, stderr=stderr, cwd=directory, env=bare())
+        return subprocess.Popen(
+            [sys.executable, str(HURRIED), *words], stdout=stdout, stderr=stderr, cwd=directory, env=bare()
+        )
 
 
 def chain():
