@@ -1,7 +1,8 @@
 """`--performance-mode`: what the process does to itself so that an answer never waits for the machine.
 
-* The event loop spins instead of sleeping: it asks its sockets again and again, so no wake-up stands before an answer.
-  That costs the whole CPU, which is why the trader has one of its own.
+* Sockets are asked again and again instead of being waited for, so no wake-up stands before an answer: plaintext ones
+  directly, those with TLS by an event loop that never sleeps. That costs the whole CPU, which is why the trader has one
+  of its own.
 * The cyclic garbage collector does not run by itself. What is alive at the start is frozen; the young generation is
   swept by our own timer, and how long that takes is measured.
 * Memory is locked, so that no page has to come back from a disk.
@@ -17,8 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atomizer._core.histogram import Histogram
+from atomizer._core.spinner import Spinner
+from atomizer.net import websocket
 
 SWEEP_EVERY_S = 1.0
+SPINS = 32  # looks at each socket between two turns of the loop: some ten microseconds
 MCL_CURRENT, MCL_FUTURE = 1, 2  # <sys/mman.h>
 CPUS = Path("/sys/devices/system/cpu")
 
@@ -83,10 +87,12 @@ def machine_warnings(cpus: set[int], root: Path = CPUS) -> list[str]:
 
 
 def _spin(loop: asyncio.AbstractEventLoop) -> None:
-    """With something always ready, the loop polls its sockets without ever sleeping in the kernel."""
+    """With something always ready, the loop never sleeps in the kernel; between two of its turns we read ourselves."""
+    spinner = websocket.spinner = Spinner()
 
     def again() -> None:
         loop.call_soon(again)
+        spinner.spin(SPINS)
 
     again()
 

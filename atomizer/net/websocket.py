@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from enum import StrEnum
+from typing import cast
 from urllib.parse import urlsplit
 
 from picows import (
@@ -21,6 +22,7 @@ from picows import (
     ws_connect,
 )
 
+from atomizer._core.spinner import Spinner
 from atomizer.errors import ConfigError, Disconnected
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
@@ -31,6 +33,9 @@ CONNECT_WITHIN_S = 15  # TCP, TLS and handshake together: left to itself, a lost
 CLOSE_WITHIN_S = 2
 
 OnText = Callable[[memoryview], None]
+
+# Where connections that are opened from now on are read beside the event loop; None: nowhere. TLS is left to the loop.
+spinner: Spinner | None = None
 
 
 class CloseReason(StrEnum):
@@ -152,14 +157,17 @@ class _Listener(WSListener):
         self.reason: CloseReason | None = None
         self.failure: Exception | None = None
         self.upgraded = False
+        self._polled: _Polled | None = None
 
     def end(self, reason: CloseReason) -> None:
         """The first reason is the cause; later ones are its echoes."""
         if self.reason is None:
             self.reason = reason
 
-    def on_ws_connected(self, transport: WSTransport) -> None:  # noqa: ARG002  picows' signature
+    def on_ws_connected(self, transport: WSTransport) -> None:
         self.upgraded = True
+        if spinner is not None and not transport.is_secure:
+            self._polled = _Polled(spinner, transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self.reason is not None:
@@ -176,6 +184,8 @@ class _Listener(WSListener):
             self._leave(transport, CloseReason.PROTOCOL, WSCloseCode.UNSUPPORTED_DATA)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if self._polled is not None:
+            self._polled.end()
         handshake = transport.close_handshake
         sent = handshake.sent.code if handshake is not None and handshake.sent is not None else None
         if sent == WSCloseCode.MESSAGE_TOO_BIG:
@@ -217,6 +227,21 @@ class _Listener(WSListener):
         self.end(reason)
         transport.send_close(code)
         transport.disconnect()
+
+
+class _Polled:
+    """A connection that a spinner reads, by a descriptor of its own: the loop may close its own any time."""
+
+    def __init__(self, spinner: Spinner, transport: WSTransport) -> None:
+        stream = transport.underlying_transport
+        self._spinner = spinner
+        self._reader = cast(asyncio.BufferedProtocol, stream.get_protocol())
+        self._descriptor = os.dup(stream.get_extra_info("socket").fileno())
+        spinner.add(self._descriptor, self._reader)
+
+    def end(self) -> None:
+        self._spinner.remove(self._reader)
+        os.close(self._descriptor)
 
 
 def _is_plain(url: str) -> bool:

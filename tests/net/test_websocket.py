@@ -9,6 +9,7 @@ import picows
 import pytest
 from picows import WSCloseCode, WSListener, WSMsgType
 
+from atomizer._core.spinner import Spinner
 from atomizer.errors import ConfigError, Disconnected
 from atomizer.net import websocket
 from atomizer.net.websocket import CloseReason, connect
@@ -54,6 +55,27 @@ async def serving(**options):
             await echo.transport.wait_disconnected()
 
 
+@pytest.fixture(params=["waited for", "spun on"], autouse=True)
+async def reading(request, monkeypatch):
+    """Everything holds whether the event loop waits for the sockets or a spinner reads them."""
+    if request.param == "waited for":
+        yield
+        return
+    spinner = Spinner()
+    monkeypatch.setattr(websocket, "spinner", spinner)
+    loop = asyncio.get_running_loop()
+
+    def again():
+        nonlocal due
+        due = loop.call_soon(again)
+        spinner.spin(3)
+
+    due = loop.call_soon(again)
+    yield
+    due.cancel()
+    assert not len(spinner)
+
+
 @contextlib.asynccontextmanager
 async def connected(client):
     async with serving() as (echo, port):
@@ -71,6 +93,25 @@ async def test_text_goes_out_and_comes_back_whole():
             ws.send_text(message)
         assert [await client.texts.get() for _ in messages] == messages
     assert client.closed == [CloseReason.OURS]
+
+
+def masked(text):
+    """A client's frame around a text of at least 126 bytes."""
+    mask = b"\x01\x02\x03\x04"
+    return b"\x81\xfe" + len(text).to_bytes(2) + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(text))
+
+
+async def test_frames_that_were_built_elsewhere_go_out_as_they_are():
+    """Many at once arrive as so many messages, in order, also behind a text that the socket has not taken yet."""
+    client = Client()
+    messages = [b"%04d" % number * 50 for number in range(300)]
+    async with connected(client) as (ws, _):
+        ws.send_frames(memoryview(b"".join(map(masked, messages))))
+        assert [await client.texts.get() for _ in messages] == messages
+        large = b"z" * (2**22)
+        ws.send_text(large)
+        ws.send_frames(memoryview(b"".join(map(masked, messages))))
+        assert [await client.texts.get() for _ in range(301)] == [large, *messages]
 
 
 async def test_fragments_are_joined():
