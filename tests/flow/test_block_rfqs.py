@@ -116,7 +116,7 @@ def venues_rows(venues):
 def test_a_dry_run_prints_what_it_would_quote(tmp_path):
     """Nothing leaves, and the account's protection stays as it is."""
     with desk(tmp_path, rfq_interval="100ms"):
-        code, out, err = finish(trader(tmp_path, *FLAGS, "--dry-run", "--for", "4s", **ROOMY))
+        code, out, err = finish(trader(tmp_path, *FLAGS, "--dry-run", "--for", "2s", **ROOMY))
         assert code == 0, err
         assert 'would send: {"method":"private/add_block_rfq_quote"' in out
         assert "cancel" not in err

@@ -125,13 +125,11 @@ async def test_a_new_price_is_a_new_quote_behind_the_cancel_of_the_old_one(tradi
     assert requests(trading)[2].side is Side.SELL
 
 
-@pytest.mark.parametrize("is_labelled", [True, False])
-async def test_a_trade_goes_by_the_nonce_of_its_quote(trading, is_labelled):
-    """Also where the venue's trades do not say our label: then RFQ, side and price say whose it is."""
-    if not is_labelled:
-        trading.wire.to_client = lambda text: re.sub(
-            rb'"trades":\[.*?\]', lambda found: re.sub(rb'"label":"[^"]*",?', b"", found[0]), text
-        )
+async def test_a_trade_that_does_not_say_our_label_goes_by_the_nonce_of_its_quote(trading):
+    """RFQ, side and price say whose it is."""
+    trading.wire.to_client = lambda text: re.sub(
+        rb'"trades":\[.*?\]', lambda found: re.sub(rb'"label":"[^"]*",?', b"", found[0]), text
+    )
     request = (await ask(trading, "buy"))[Side.SELL]
     sent = quote(trading, request)
     await eventually(lambda: trading.heard.answers)
@@ -155,6 +153,15 @@ async def test_after_a_loss_quotes_are_cancelled_and_open_rfqs_come_again(tradin
     trading.wire.cut()
     await eventually(lambda: len(requests(trading)) == 4)
     assert trading.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED]
+    assert await standing(trading, request) == []
+
+
+async def test_a_session_that_cancels_all_takes_quotes_back_too(trading):
+    """Whoever kills must not leave a quote that can be taken."""
+    request = (await ask(trading, "buy"))[Side.BUY]
+    quote(trading, request)
+    await eventually(lambda: trading.heard.answers)
+    await trading.session.cancel_all()
     assert await standing(trading, request) == []
 
 

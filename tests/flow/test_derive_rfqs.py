@@ -199,14 +199,15 @@ async def test_a_quote_ends_when_it_should_and_the_request_comes_again(floor):
     assert again.rfq.rfq_id != first.rfq.rfq_id
 
 
-async def test_withdrawing_leaves_no_quote(floor):
-    """Everything of ours is taken back at once."""
+@pytest.mark.parametrize("by", ["the maker", "a kill"])
+async def test_withdrawing_leaves_no_quote(floor, by):
+    """Everything of ours is taken back at once; a session that cancels all there is takes quotes back, too."""
     rfq = await floor.other.taker.ask(floor.legs())
     await eventually(lambda: len(floor.heard.requests) == 2)
     for request in floor.heard.requests:
         floor.quote(request)
     await eventually(lambda: len(floor.heard.answers) == 2)
-    await floor.maker.withdraw()
+    await (floor.maker.withdraw() if by == "the maker" else floor.session.cancel_all())
     await eventually(lambda: floor.heard.outcomes().count(QuoteOutcome.ENDED) == 2)
     assert await floor.other.taker.quotes(rfq) == []
 

@@ -220,6 +220,8 @@ class DeribitSession:
     async def cancel_all(self, instrument: str = "") -> None:
         """Cancel everything of this account, or of one instrument; ask `open_orders` whether it is gone."""
         await self._orders.cancel_all(instrument)
+        if not instrument and self._login is not None and may_quote_blocks(self._login):
+            await self.blocks.cancel_all()
 
     async def answer_rfqs(
         self, events: MakerEvents, protections: Sequence[Protection] = (), *, only_listens: bool = False

@@ -1,9 +1,10 @@
 """A session as an RFQ maker: approved, protected and listening before the first quote, and again after a loss."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from atomizer.domain.trading import Protection
-from atomizer.errors import ConfigError
+from atomizer.errors import ConfigError, Refused
 from atomizer.net.rpc import Rpc
 from atomizer.venues.derive import protection
 from atomizer.venues.derive.auth import Credentials
@@ -74,6 +75,11 @@ class RfqSide:
             await protection.protect(self._rpc, self._credentials.subaccount_id, wanted)
         await self._listen(self._maker)
         await self._maker.catch_up()
+
+    async def withdraw(self) -> None:
+        """Take back every quote of the subaccount, whoever sent it. Raises VenueError."""
+        with suppress(Refused):  # by a venue that holds no quotes of an account that is no maker
+            await self._rpc.ask("private/cancel_batch_quotes", {"subaccount_id": self._credentials.subaccount_id})
 
     def on_lost(self) -> None:
         if self._maker is not None:

@@ -214,6 +214,8 @@ class DeriveSession:
     async def cancel_all(self, instrument: str = "") -> None:
         """Cancel everything of this subaccount, or of one instrument; ask `open_orders` whether it is gone."""
         await self._orders.cancel_all(instrument)
+        if not instrument:
+            await self._rfqs.withdraw()
 
     # --- ProtectingVenue
 
