@@ -31,6 +31,7 @@ NANOS = 10**9
 STARTS_WITHIN_S = 120.0  # on a machine that does much else
 TELLS_WITHIN_S = 20.0
 CLEARS_S = 4.0  # of calm, in which lost books are asked for again and unknown outcomes end
+HEARS_WITHIN_S = 60.0  # of the next change of its book, by then
 AGREES_WITHIN_S = 60.0  # a Rysk trade shows in its positions within 30 s
 STOPS_WITHIN_S = 60.0
 POLL_S = 0.5
@@ -132,7 +133,6 @@ class Storm:
             command, *flags = RESPONDER if (venue.name, at_derive) == ("derive", RESPONDER[0]) else MAKER
             place = directory / f"{command}-{venue.name}"
             self.traders.append(Trader(venue, place, self.desk.endpoints, command, *flags))
-        self.quoted = defaultdict(set)  # by venue: instruments in which an order of ours was seen
         self.looks = []
 
     def close(self):
@@ -157,7 +157,7 @@ class Storm:
             before = venue.books()
             beliefs = trader.beliefs()
             after = venue.books()
-            self.quoted[venue.name] |= {row[0] for row in venue.resting()}
+            placed = {record.instrument for record in trader.books()[1] if isinstance(record, OrderPlaced)}
             same = behind = dark = 0
             wrong = []
             for name, book in beliefs.items():
@@ -166,7 +166,7 @@ class Storm:
                     continue
                 shown = [each[name] for each in (before, after) if name in each]
                 theirs = next((each for each in shown if each["sequence"] == book["sequence"]), None)
-                if theirs is None or name in self.quoted[venue.name]:
+                if theirs is None or name in placed:
                     behind += theirs is None
                 elif _levels(theirs) == _levels(book):
                     same += 1
@@ -188,9 +188,16 @@ class Storm:
             _post(self.desk.endpoints[venue]["http"].removesuffix("/api/v2") + "/practice/calm", {"calm": is_calm})
 
     def clear(self):
-        """The plan is over; after a while the market stands still."""
+        """The plan is over; once each book has heard of a change since, the market stands still.
+
+        A frame that never arrives is seen when the next one does, and on a real wire it does not get lost alone.
+        """
         self.set_calm(is_calm=True)
         time.sleep(CLEARS_S)
+        then = {trader: trader.venue.books() for trader in self.traders}
+        end_s = time.monotonic() + HEARS_WITHIN_S
+        while time.monotonic() < end_s and not all(_has_heard(trader, books) for trader, books in then.items()):
+            time.sleep(POLL_S)
         self.desk.freeze()
 
     def settle(self):
@@ -298,6 +305,15 @@ def wrong_books(trader):
         rest = {key: size - own[name][key] for key, size in whole.items() if size > own[name][key]}
         if _levels(book) not in (whole, rest):
             yield f"{name}: {_differing_levels(book, theirs[name])}"
+
+
+def _has_heard(trader, then):
+    """Whether each of its books is as new as it was then, or newer."""
+    beliefs = trader.beliefs()
+    return all(
+        name in beliefs and beliefs[name] is not None and beliefs[name]["sequence"] >= book["sequence"]
+        for name, book in then.items()
+    )
 
 
 def _levels(book):
