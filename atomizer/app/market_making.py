@@ -335,9 +335,8 @@ class MarketMaking:
         self._look_again()
 
     def _look_again(self) -> None:
-        now_ns = self._clock_ns()
-        self.rules.renew(now_ns)
-        self.lane.look(now_ns)
+        self.rules.renew(self._clock_ns())
+        self.lane.look(self._clock_ns())
 
     async def _fit(self) -> None:
         if self.fairs is not None:

@@ -21,16 +21,13 @@ class Quoted:
 
     def __init__(self, instrument: Instrument, slot: Slot) -> None:
         self.instrument = instrument
+        self.name = instrument.name
         self.slot = slot
         self.rule: Rule | None = None
         self.orders: dict[bool, list[str]] = {True: [], False: []}  # client ids by `is_bid`, oldest first
         self.leaving: set[str] = set()  # of these, what another order is to replace
         self.refused = {True: 0, False: 0}  # orders that the venue refused, one after the other
         self.held_until_ns = {True: 0, False: 0}  # after which a side may be tried again
-
-    @property
-    def name(self) -> str:
-        return self.instrument.name
 
     def is_leaving(self, order: Order) -> bool:
         """Whether we have asked the venue to end it."""

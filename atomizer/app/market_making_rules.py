@@ -77,6 +77,7 @@ class Rules:
         silent |= {each.name: why for each in quoted if (why := self._unsigned(each.name, marks[each.name]))}
         lines = [
             Line(
+                name=each.name,
                 instrument=each.instrument,
                 position_nanos=positions[each.name],
                 units=units_of(marks[each.name]),

@@ -24,6 +24,7 @@ from atomizer.domain.trading import Side
 from atomizer.strategies.market_maker import whole_lots
 
 SIDES: Final = (Side.BUY, Side.SELL)
+_OTHER: Final = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 NO_GREEKS: Final = (0, 0, 0)
 
 Greeks = tuple[int, int, int]  # delta, gamma and vega, in nanos
@@ -54,6 +55,7 @@ class RoomLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Line(msgspec.Struct):
     """One instrument: what is held, what lives at the venue on each side, and what we would like to show there."""
 
+    name: str  # the instrument's
     instrument: Instrument
     position_nanos: int
     units: Greeks | None  # of one unit of it; None when one is not known
@@ -123,13 +125,14 @@ class _Ledger:
         self.notional_e18 = 0
         self.net = {name: _Net(greeks) for name, greeks in held.greeks.items()}
         self.served: dict[tuple[str, Side], int] = {}
+        self._of_greeks = limits.of_greeks
         for line in lines:
             self.exposure += abs(line.position_nanos)
             self.net.setdefault(line.instrument.contract.underlying, _Net(NO_GREEKS)).add(line)
 
     def worst(self, line: Line, side: Side, size_nanos: int) -> int:
         """The worst of the line when this side shows so much and the other what it was served."""
-        other = self.served.get((line.instrument.name, Side(-side)), 0)
+        other = self.served.get((line.name, _OTHER[side]), 0)
         return max(abs(line.position_nanos + side * size_nanos), abs(line.position_nanos - side * other))
 
     def room(self, line: Line, side: Side) -> Room:
@@ -137,7 +140,7 @@ class _Ledger:
         net = self.net[line.instrument.contract.underlying]
         if line.units is None or not net.is_known:
             return Room(0, Reason.NO_GREEKS)
-        limits, served = self.limits, self.served.get((line.instrument.name, side), 0)
+        limits, served = self.limits, self.served.get((line.name, side), 0)
         home = -side * line.position_nanos  # above 0: so much of the side only makes the position smaller
         price = line.price_nanos[side]
         left_e18 = limits.max_open_notional_e18 - self.notional_e18 + served * price
@@ -151,7 +154,7 @@ class _Ledger:
             rooms.append((max(home, 0), Reason.MAX_OPEN_ORDERS))
         if self.lost is not Reason.OK:
             rooms.append((max(home, 0), self.lost))
-        for at, (limit, reason) in enumerate(limits.of_greeks):
+        for at, (limit, reason) in enumerate(self._of_greeks):
             if push := side * line.units[at]:
                 rooms.append((net.room(at, push, served, limit), reason))
         return Room(*min(rooms, key=itemgetter(0)))
@@ -165,7 +168,9 @@ class _Ledger:
 
     def serve(self, line: Line, side: Side, size_nanos: int) -> None:
         """The side shows so much from now on, in place of what it was served before."""
-        key, before = (line.instrument.name, side), self.served.get((line.instrument.name, side), 0)
+        key = (line.name, side)
+        if size_nanos == (before := self.served.get(key, 0)):
+            return
         self.exposure += self.worst(line, side, size_nanos) - self.worst(line, side, before)
         self.orders += bool(size_nanos) - bool(before)
         self.notional_e18 += (size_nanos - before) * line.price_nanos[side]
@@ -182,16 +187,18 @@ def share_room(lines: Sequence[Line], held: Held, limits: RoomLimits) -> Mapping
     pulled: set[tuple[str, Side]] = set()
     for line in lines:
         for side in SIDES:
-            key, living = (line.instrument.name, side), line.living_nanos[side]
+            key, living = (line.name, side), line.living_nanos[side]
+            if not living:
+                continue
             room = ledger.room(line, side)
-            if living and (not line.wanted_nanos[side] or living > room.size_nanos):
+            if not line.wanted_nanos[side] or living > room.size_nanos:
                 pulled.add(key)
                 found[key] = Room(0, room.reason if line.wanted_nanos[side] else Reason.OK)
             ledger.serve(line, side, living)  # also what is pulled lives until the venue says that it is gone
     for line in lines:
         for side in SIDES:
-            if (line.instrument.name, side) not in pulled:
-                found[line.instrument.name, side] = _grow(ledger, line, side)
+            if (line.name, side) not in pulled:
+                found[line.name, side] = _grow(ledger, line, side)
     return found
 
 

@@ -50,6 +50,7 @@ def books(draw):
         marks[name] = mark(name, **draw(greeks))
         lines.append(
             Line(
+                name=name,
                 instrument=instrument(name),
                 position_nanos=draw(st.sampled_from((0, 0, 1))) * draw(positions),
                 units=units_of(marks[name]),

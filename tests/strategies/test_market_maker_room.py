@@ -49,6 +49,7 @@ def instrument(strike: int) -> Instrument:
 def line(strike=3000, position=0, delta: int | None = 0, living=(0, 0), wanted=(SIZE, SIZE), **greeks) -> Line:
     """Living and wanted are (bid, ask)."""
     return Line(
+        name=instrument(strike).name,
         instrument=instrument(strike),
         position_nanos=position,
         units=None if delta is None else (delta, greeks.get("gamma", 0), greeks.get("vega", 0)),
