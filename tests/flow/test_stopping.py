@@ -85,7 +85,7 @@ def test_a_journal_that_fails_kills_and_the_cancels_still_leave(tmp_path, begin)
         rest = Rest(venues)
         rest.rest("hedge.lost.1" if begin is quoting else "mm.lost.1")
         (path,) = tmp_path.glob("state/sim/*/journal.atj")
-        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (path.stat().st_size + 400,) * 2)
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (path.stat().st_size + 1,) * 2)
         code, out, err = finish(running)
         assert code == 7, err
         assert "journal: " in err
