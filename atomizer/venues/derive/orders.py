@@ -69,6 +69,8 @@ class OrderDesk:
         self._emit = emit
         self._now_ns = now_ns
         self._known: dict[str, _Known] = {}
+        self._history_asked: asyncio.Future[list[VenueOrder]] | None = None  # whose answer may be too old by now
+        self._history_wanted: asyncio.Future[list[VenueOrder]] | None = None  # that is not asked for yet
         self._untold: deque[OrderUpdate] = deque()
         self._waiting_cancels: deque[tuple[str, bool]] = deque()  # with whether we knew the order
         self.is_open = False  # whether new orders may leave
@@ -337,9 +339,19 @@ class OrderDesk:
 
     async def _find_ended(self, nonce: int) -> VenueOrder | None:
         """The ended order with this nonce, among the latest page of history."""
+        if self._history_wanted is None:
+            self._history_wanted = asyncio.ensure_future(self._ask_history(self._history_asked))
+        orders = await asyncio.shield(self._history_wanted)
+        return next((order for order in orders if order.nonce == nonce), None)
+
+    async def _ask_history(self, asked: asyncio.Future[list[VenueOrder]] | None) -> list[VenueOrder]:
+        """One answer for all who wanted it before it was asked for: it is long, and many may be unknown at once."""
+        if asked is not None:
+            await asyncio.wait([asked])
+        self._history_asked, self._history_wanted = self._history_wanted, None
         params = self._subject() | {"page": 1, "page_size": PAGE_SIZE}
         orders, _ = parse_orders(await self._rpc.ask("private/get_order_history", params))
-        return next((order for order in orders if order.nonce == nonce), None)
+        return orders
 
     def _subject(self) -> dict[str, object]:
         return {"subaccount_id": self._credentials.subaccount_id}
