@@ -96,7 +96,7 @@ def record_line(entry: Entry) -> str:
     words = [
         f"{name.removesuffix('_nanos').removesuffix('_e18')}={_text(name, value)}"
         for name, value in msgspec.structs.asdict(entry.record).items()
-        if name != "now_ns" and value not in ("", None)
+        if name != "now_ns" and value not in ("", None, ())
     ]
     return f"{entry.sequence:>8}  {utc(entry.record.now_ns)}  {kind_of(entry.record):<12}  {' '.join(words)}"
 
@@ -109,6 +109,8 @@ def _text(name: str, value: object) -> str:
             text = str(value.value)
         case Contract():
             text = value.name
+        case tuple():
+            text = "+".join("/".join(_text(*item) for item in msgspec.structs.asdict(leg).items()) for leg in value)
         case int() if name.endswith("_nanos"):
             text = format_nanos(value)
         case int() if name.endswith("_e18"):
