@@ -146,6 +146,12 @@ ROWS: tuple[Row, ...] = (
     on_tick("tick to nothing, Deribit change", 1_200, event="nothing", feed="deribit change", figure="median"),
     on_tick("tick to nothing, Derive book", 1_200, event="nothing", feed="derive book", figure="median"),
     Row(
+        "re-pricing: 400 quotes of 200 instruments, to the socket",
+        3_000_000,
+        "test_reprice::test_reprice[atomizer]",
+        {"best libraries": f"test_reprice::test_reprice[{LIBRARIES}]"},
+    ),
+    Row(
         "RFQ to signed quote, p50",
         6_000,
         "test_rfq_core::test_rfq_to_signed_quote[atomizer]",

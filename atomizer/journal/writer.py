@@ -20,7 +20,7 @@ from atomizer.journal.records import encode_record
 from atomizer.journal.recovery import recover
 from atomizer.journal.segments import SEGMENT_BYTES, begin_segment
 
-BURST_BYTES = 96 << 10  # of two hundred orders
+BURST_BYTES = 256 << 10  # of six hundred orders
 _COPY_BYTES = 1 << 20  # at a time, from a head to the disk
 
 
