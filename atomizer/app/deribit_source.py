@@ -80,6 +80,7 @@ class DeribitSourceAccess(msgspec.Struct, frozen=True):
     owner: str
     rfq_assets: tuple[str, ...]
     pays_coin: bool = True
+    names_trades: bool = True
 
     @property
     def name(self) -> str:

@@ -80,6 +80,7 @@ class DeriveSourceAccess(msgspec.Struct, frozen=True):
     owner: str
     rfq_assets: tuple[str, ...]
     pays_coin: bool = False
+    names_trades: bool = True
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from typing import Final, Generic
 from atomizer._core.histogram import Histogram
 from atomizer.app.fused import FusedQuotes
 from atomizer.app.ledger import Ledger
+from atomizer.app.own_prices import OwnPrices
 from atomizer.app.quote_terms import InPlay, fit, told, verify_fill
 from atomizer.app.rfq_source import Nonces, Request, StandingQuotes, Ways
 from atomizer.domain.instruments import NANOS
@@ -47,6 +48,7 @@ class Quoting(Generic[Request]):
         market: MarketView,
         source: str,
         pays_coin: bool,
+        own_prices: OwnPrices,
         nonces: Nonces,
         valid_for_s: int,
         at_once: int,
@@ -61,6 +63,7 @@ class Quoting(Generic[Request]):
         self._market = market
         self._source = source
         self._pays_coin = pays_coin
+        self._own_prices = own_prices
         self._nonces = nonces
         self._valid_for_s = valid_for_s
         self._at_once = at_once
@@ -115,7 +118,7 @@ class Quoting(Generic[Request]):
         What re-quotes and the books need follows in `on_settled`, once the answer has left.
         """
         plan = self._fused.price(frame, now_ns) if self._fused is not None and not self._is_early else None
-        if plan is None or self._is_known(plan.rfq_id):
+        if plan is None or self._is_known(plan.rfq_id) or self._own_prices.is_taken(plan, now_ns):
             return False
         verdict = self._send(plan, now_ns, self._leave_fused)
         if verdict.allowed:
@@ -150,8 +153,8 @@ class Quoting(Generic[Request]):
         return verdict
 
     def _offer(self, plan: QuotePlan, request: Request, now_ns: int) -> Verdict:
-        fitting = fit(plan, request, self._market, pays_coin=self._pays_coin)
-        return self._send(fitting, now_ns, lambda ways, quote: ways.quotes.send_quote(request, quote))
+        own = self._own_prices.own(fit(plan, request, self._market, pays_coin=self._pays_coin), now_ns)
+        return self._send(own, now_ns, lambda ways, quote: ways.quotes.send_quote(request, quote))
 
     def _look_at(self, rfq_id: str, standing: StandingQuotes[Request], now_ns: int) -> None:
         """Leave the quote that stands there, show another instead, or have it taken back."""
@@ -332,6 +335,7 @@ class Quoting(Generic[Request]):
         except JournalError as error:
             self._gate.shut(str(error))
             return Verdict(Reason.JOURNAL_FAILED, str(error))
+        self._own_prices.note(quote)
         earlier = self._in_play.pop(quote.rfq_id, None)  # so that the oldest stands first
         self._in_play[quote.rfq_id] = in_play
         self._weigh(in_play)
@@ -372,8 +376,7 @@ class Quoting(Generic[Request]):
             self._exposure.drop_quote(rfq_id)
 
     def _leave_fused(self, ways: Ways, quote: QuoteSent) -> None:
-        assert self._fused is not None  # noqa: S101  it gave the plan
-        assert ways.frames is not None  # noqa: S101  as there is a compiled path
+        assert self._fused is not None and ways.frames is not None  # noqa: S101, PT018  it gave the plan
         ways.frames.send_frame(self._fused.build_quote(quote.nonce, quote.valid_until_s))
 
     def _tell(self, rfq_id: str) -> None:

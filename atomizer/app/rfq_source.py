@@ -175,6 +175,10 @@ class SourceAccess(Protocol):
     def pays_coin(self) -> bool:
         """Whether its prices count as the venue lists the instrument, in coins for an inverse option; else USD."""
 
+    @property
+    def names_trades(self) -> bool:
+        """Whether a trade that we were not told of can be asked for; else it must be concluded from positions."""
+
     def fused(self, settings: Settings) -> FusedQuotes | None:
         """The compiled way from a frame to a quote, where there is one."""
 

@@ -60,6 +60,7 @@ class RyskSourceAccess(msgspec.Struct, frozen=True):
 
     rysk: RyskAccess
     pays_coin: bool = False
+    names_trades: bool = False
 
     @property
     def name(self) -> str:

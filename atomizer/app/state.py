@@ -4,7 +4,7 @@
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from atomizer.domain.trading import (
@@ -72,6 +72,10 @@ class State:
     def quote(self, source: str, nonce: str) -> QuoteSent | None:
         """The quote that a fill names by its nonce, which is the fill's `client_id`."""
         return self._quotes.get((source, nonce))
+
+    def quotes(self, source: str) -> Iterator[QuoteSent]:
+        """Every quote there that is remembered, oldest first."""
+        return (quote for quote in self._quotes.values() if quote.source == source)
 
     def quotes_on(self, source: str, instruments: Iterable[str]) -> dict[str, list[QuoteSent]]:
         """By instrument every quote for it that is remembered, oldest first. Walks once through all that there are."""

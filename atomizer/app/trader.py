@@ -21,6 +21,7 @@ from atomizer.app.funding import Funding
 from atomizer.app.hand import Hand
 from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
+from atomizer.app.own_prices import OwnPrices
 from atomizer.app.parts import build_breaker, build_hedger, build_limits, build_responder
 from atomizer.app.quoting import Quoting
 from atomizer.app.rfq_source import SourceParts
@@ -99,6 +100,7 @@ class Trader:
             market=self.venue,
             source=access.source.name,
             pays_coin=access.source.pays_coin,
+            own_prices=OwnPrices(state.quotes(access.source.name), are_needed=not access.source.names_trades),
             nonces=access.source.nonces(state.last_nonce(access.source.name), self.venue),
             valid_for_s=max(int(settings.rfq.quote_duration), 1),
             at_once=settings.rfq.parallel_quotes,

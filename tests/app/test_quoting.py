@@ -6,6 +6,7 @@ from risk.books_at_risk import limits
 from strategies.resident import CALL, NOW_NS, SECOND, Resident, book, instrument, mark, rfq
 
 from atomizer.app.ledger import Ledger
+from atomizer.app.own_prices import OwnPrices
 from atomizer.app.quoting import Quoting
 from atomizer.app.rfq_source import Ways
 from atomizer.domain.instruments import NANOS, parse_name
@@ -94,6 +95,7 @@ class Floor:
             market=self.market,
             source="derive",
             pays_coin=pays_coin,
+            own_prices=OwnPrices([], are_needed=False),
             nonces=Counter(),
             valid_for_s=VALID_S,
             at_once=at_once,
