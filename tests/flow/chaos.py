@@ -42,6 +42,7 @@ VISIT_EVERY_S = 0.3
 VISIT_AMOUNT = "0.1"  # a part of a quote, so that some are filled in parts
 MOST_OCCURRENCES = 3  # a place is passed so often before the kill: hedges do not come by the dozen
 KILLS_OF_A_DAY = 30
+TRADES_OF_A_DAY = 1_200  # of the account; its margin is good for twice as many
 PAGE = 1000
 
 
@@ -244,15 +245,17 @@ def run(directory, plan, say, *, command="rfq-responder", seed=1, fault="calm"):
     """
     shutil.rmtree(directory, ignore_errors=True)
     found = []
-    for first in range(0, len(plan), KILLS_OF_A_DAY):
-        day = directory / f"from-{first + 1}"
+    while len(found) < len(plan):
+        day = directory / f"from-{len(found) + 1}"
         day.mkdir(parents=True)
-        chaos = Chaos(day, command, seed=seed + first, fault=fault)
+        chaos = Chaos(day, command, seed=seed + len(found), fault=fault)
         try:
             chaos.recover()
-            for number, (place, occurrence) in enumerate(plan[first : first + KILLS_OF_A_DAY], first + 1):
-                found.append(chaos.kill(number, place, occurrence))
+            for place, occurrence in plan[len(found) : len(found) + KILLS_OF_A_DAY]:
+                found.append(chaos.kill(len(found) + 1, place, occurrence))
                 say(found[-1])
+                if found[-1].trades > TRADES_OF_A_DAY:
+                    break
         finally:
             chaos.close()
     return found
