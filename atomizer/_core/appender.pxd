@@ -19,8 +19,8 @@ cdef class Appender:
     cdef public bint is_shut                # nothing more is taken
 
     # Where a frame of so many bytes may be stored; NULL when there is no room or nothing is taken any more.
-    cdef uint8_t* room(self, Py_ssize_t size) noexcept nogil
+    cdef uint8_t* room(self, Py_ssize_t size) noexcept
     # False and nothing stored when there is no room or nothing is taken any more.
     cdef bint put_order(
         self, OrderWriter writer, int instrument, const order_text* venue, const order_fields* order,
-        uint64_t replaces_number, int64_t now_ns) noexcept nogil
+        uint64_t replaces_number, int64_t now_ns) noexcept

@@ -65,7 +65,7 @@ cdef class Appender:
     def begin(self, HeadMemory head not None):
         self.head = head
 
-    cdef uint8_t* room(self, Py_ssize_t size) noexcept nogil:
+    cdef uint8_t* room(self, Py_ssize_t size) noexcept:
         if self.is_shut or size > self.head.capacity - self.head.size:
             return NULL
         return self.head.memory + self.head.size
@@ -85,7 +85,7 @@ cdef class Appender:
     cdef bint put_order(
         self, OrderWriter writer, int instrument, const order_text* venue, const order_fields* order,
         uint64_t replaces_number, int64_t now_ns
-    ) noexcept nogil:
+    ) noexcept:
         cdef uint8_t draft[RECORD_SIZE]     # text writers run over their ends, and zeros must stand behind a frame
         cdef record_fields record
         cdef uint8_t* frame

@@ -16,7 +16,7 @@ cdef class Nonces:
     cdef int64_t per_unit
     cdef readonly uint64_t last
 
-    cdef uint64_t take(self, int64_t now_ns) noexcept nogil
+    cdef uint64_t take(self, int64_t now_ns) noexcept
 
 cdef class Outbox:
     cdef public int allowance           # how many orders may still leave; 0: none at all
@@ -35,4 +35,4 @@ cdef class Outbox:
     # is anywhere, when it may not leave or there is no room for it.
     cdef bint put(
         self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
-    ) noexcept nogil
+    ) noexcept

@@ -36,7 +36,7 @@ cdef class Nonces:
         self.per_unit = per_unit
         self.last = last
 
-    cdef uint64_t take(self, int64_t now_ns) noexcept nogil:
+    cdef uint64_t take(self, int64_t now_ns) noexcept:
         self.last = max(<uint64_t>(now_ns // self.unit_ns * self.per_unit), self.last + 1)
         return self.last
 
@@ -70,7 +70,7 @@ cdef class Outbox:
 
     cdef bint put(
         self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
-    ) noexcept nogil:
+    ) noexcept:
         cdef uint8_t signature[SIGNATURE_SIZE]
         if self.allowance <= 0 or self.count == ORDERS:
             return False
