@@ -59,14 +59,16 @@ class WebSocket:
 
     @property
     def is_open(self) -> bool:
-        return not (self._transport.is_disconnected or self._transport.is_close_frame_sent)
+        """Not so from the moment that its stream closes: the descriptor is another's then, before we are told."""
+        ends = self._transport.is_disconnected or self._transport.is_close_frame_sent
+        return not (ends or self._transport.underlying_transport.is_closing())
 
     def send_text(self, text: bytes | memoryview) -> None:
         """Send one text message. On a connection that is ending it is lost; the close callback tells of that."""
         self._transport.send(WSMsgType.TEXT, text)
 
     def send_frames(self, frames: memoryview) -> None:
-        """Send whole frames, masked already, in one write; on a connection that is ending they are lost as well."""
+        """Send whole frames, masked already, in one write. Only while `is_open`."""
         stream = self._transport.underlying_transport
         sent = 0
         if not self._transport.is_secure and not stream.get_write_buffer_size():

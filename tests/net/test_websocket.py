@@ -114,6 +114,17 @@ async def test_frames_that_were_built_elsewhere_go_out_as_they_are():
         assert [await client.texts.get() for _ in range(301)] == [large, *messages]
 
 
+async def test_a_stream_that_closes_is_not_open_any_more_before_it_is_told():
+    """Whatever closed it: nothing may be written to a descriptor that the next connection can have by then."""
+    client = Client()
+    async with connected(client) as (ws, _):
+        assert ws.is_open
+        ws._transport.underlying_transport.abort()
+        assert not ws.is_open
+        assert not client.closed
+        await ws.wait_closed()
+
+
 async def test_fragments_are_joined():
     """A message that comes in fragments is delivered once, joined."""
     client = Client()
