@@ -6,9 +6,8 @@ from pathlib import Path
 import msgspec
 
 from atomizer.app import practice, reach_rysk
+from atomizer.app.account_source import account_source
 from atomizer.app.cross import cross_account
-from atomizer.app.deribit_source import deribit_access
-from atomizer.app.derive_source import derive_access
 from atomizer.app.rfq_source import SourceAccess
 from atomizer.app.rysk_source import RyskSourceAccess
 from atomizer.app.venues import VenueAccount, account_at, missing_at, require
@@ -47,8 +46,8 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
     if wants_rysk:
         source = RyskSourceAccess(await reach_rysk.maker_access(settings, endpoints))
     else:
-        access = deribit_access if rfq_source == "deribit" else derive_access
-        source = access(settings, "the same account as RFQ maker", hedges_elsewhere=hedge_name is not None)
+        owner, hedges_elsewhere = "the same account as RFQ maker", hedge_name is not None
+        source = account_source(rfq_source, settings, owner, hedges_elsewhere=hedges_elsewhere)
     if hedge_name is not None:
         venue = cross_account(venue, account_at(hedge_name, settings, endpoints))
     return Access(

@@ -211,6 +211,10 @@ class BlockMaker:
             standing.must_go = True  # so that the side is offered again
             self._end(standing, QuoteOutcome.REFUSED, fault.words)
 
+    async def withdraw(self) -> None:
+        """Cancel every quote of the account. Raises VenueError; the outcomes come through the quotes channel."""
+        await self._rpc.ask("private/cancel_all_block_rfq_quotes", {})
+
     def take_back(self, request: BlockRequest) -> None:
         """Have the quote that stands for this request gone, as soon as the rate budget allows."""
         standing = self._standing.get(self._current.get(request.rfq.rfq_id, ""))
