@@ -100,18 +100,7 @@ class Hand:
         verdict = self._check(ticket, now_ns)
         if not verdict.allowed:
             return Placed(outcome=Outcome.RISK_REFUSED, detail=f"{verdict.reason}: {verdict.detail}")
-        order = OrderPlaced(
-            now_ns=now_ns,
-            venue=self._venue.name,
-            client_id=self._ids.next(),
-            nonce=self._venue.next_nonce(now_ns),
-            instrument=ticket.instrument,
-            side=ticket.side,
-            price_nanos=ticket.price_nanos,
-            amount_nanos=ticket.amount_nanos,
-            time_in_force=ticket.time_in_force,
-            reduce_only=ticket.reduce_only,
-        )
+        order = ticket.order(self._venue, self._ids.next(), now_ns)
         try:
             self._ledger.write(order)
         except JournalError as error:

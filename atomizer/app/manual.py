@@ -95,19 +95,7 @@ class ManualDesk:
 
     def order(self, ticket: Ticket) -> OrderPlaced:
         """The order that this ticket becomes, under a label and a nonce of its own."""
-        now_ns = time.time_ns()
-        return OrderPlaced(
-            now_ns=now_ns,
-            venue=self.venue.name,
-            client_id=self._ids.next(),
-            nonce=self.venue.next_nonce(now_ns),
-            instrument=ticket.instrument,
-            side=ticket.side,
-            price_nanos=ticket.price_nanos,
-            amount_nanos=ticket.amount_nanos,
-            time_in_force=ticket.time_in_force,
-            reduce_only=ticket.reduce_only,
-        )
+        return ticket.order(self.venue, self._ids.next(), time.time_ns())
 
     def note_mark(self, name: str) -> None:
         """The present mark into the books, so that what was traded can be valued without the venue."""

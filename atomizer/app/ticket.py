@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from atomizer.domain.trading import Fill, OrderState, Side, TimeInForce
+from atomizer.domain.ports import OrderVenue
+from atomizer.domain.trading import Fill, OrderPlaced, OrderState, Side, TimeInForce
 from atomizer.orders.table import Order
 
 STRATEGY: Final = "manual"
@@ -22,6 +23,21 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     amount_nanos: int
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
+
+    def order(self, venue: OrderVenue, client_id: str, now_ns: int) -> OrderPlaced:
+        """The order that it becomes there, under this label and a nonce of its own."""
+        return OrderPlaced(
+            now_ns=now_ns,
+            venue=venue.name,
+            client_id=client_id,
+            nonce=venue.next_nonce(now_ns),
+            instrument=self.instrument,
+            side=self.side,
+            price_nanos=self.price_nanos,
+            amount_nanos=self.amount_nanos,
+            time_in_force=self.time_in_force,
+            reduce_only=self.reduce_only,
+        )
 
 
 class Outcome(StrEnum):
