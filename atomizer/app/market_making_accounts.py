@@ -16,7 +16,8 @@ from atomizer.app.market_making_lane import STRATEGY, QuoteLane
 from atomizer.app.market_making_quoted import Quoted
 from atomizer.desk.quality import HORIZONS_MS
 from atomizer.domain.ports import MarketView
-from atomizer.domain.trading import Fill, MarkedOut, QuotesSampled
+from atomizer.domain.quality import MarkedOut, QuotesSampled
+from atomizer.domain.trading import Fill
 
 SAMPLE_EVERY_S: Final = 0.1
 PARTS: Final = 10  # of all instruments, one a look

@@ -17,18 +17,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from atomizer.desk import rows, tables
 from atomizer.desk.quality import Quoting
 from atomizer.desk.rows import Row
-from atomizer.domain.trading import (
-    CancelSent,
-    Fill,
-    FundingPaid,
-    Mark,
-    MarkedOut,
-    OrderPlaced,
-    OrderUpdate,
-    QuotesSampled,
-    Record,
-    Settled,
-)
+from atomizer.domain.quality import MarkedOut, QuotesSampled
+from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPlaced, OrderUpdate, Record, Settled
 from atomizer.errors import AtomizerError, ConfigError, JournalError
 from atomizer.journal.frames import FIRST_SEQUENCE
 from atomizer.journal.reader import JournalReader

@@ -21,7 +21,8 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from atomizer.domain.instruments import NANOS, USD
-from atomizer.domain.trading import Fill, MarkedOut, QuotesSampled, TimeInForce
+from atomizer.domain.quality import MarkedOut, QuotesSampled
+from atomizer.domain.trading import Fill, TimeInForce
 from atomizer.orders.table import KEPT_ORDERS, Order
 from atomizer.portfolio.attribution import DAY_NS, Key
 

@@ -14,16 +14,8 @@ from atomizer.desk.projection import Projection, open_database
 from atomizer.desk.quality import COUNTS, HORIZONS_MS
 from atomizer.desk.quality_report import read_quality
 from atomizer.domain.instruments import NANOS
-from atomizer.domain.trading import (
-    Fill,
-    MarkedOut,
-    OrderPlaced,
-    OrderState,
-    OrderUpdate,
-    QuotesSampled,
-    Side,
-    TimeInForce,
-)
+from atomizer.domain.quality import MarkedOut, QuotesSampled
+from atomizer.domain.trading import Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.journal.frames import Identity
 from atomizer.journal.writer import JournalWriter
 

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from atomizer.domain.instruments import Contract, OptionType
+from atomizer.domain.quality import MarkedOut, QuotesSampled
 from atomizer.domain.trading import (
     CancelSent,
     Fill,
@@ -10,7 +11,6 @@ from atomizer.domain.trading import (
     HedgeClosed,
     HedgeOpened,
     Mark,
-    MarkedOut,
     OrderPlaced,
     OrderState,
     OrderUpdate,
@@ -19,7 +19,6 @@ from atomizer.domain.trading import (
     QuoteLeg,
     QuoteOutcome,
     QuoteSent,
-    QuotesSampled,
     Record,
     Rfq,
     RfqLeg,

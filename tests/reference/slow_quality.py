@@ -3,7 +3,8 @@
 from collections import defaultdict
 from fractions import Fraction
 
-from atomizer.domain.trading import Fill, MarkedOut, OrderPlaced, OrderState, OrderUpdate, QuotesSampled
+from atomizer.domain.quality import MarkedOut, QuotesSampled
+from atomizer.domain.trading import Fill, OrderPlaced, OrderState, OrderUpdate
 
 DAY_NS = 86_400 * 10**9
 TAKEN = {OrderState.OPEN, OrderState.FILLED}
