@@ -153,7 +153,7 @@ def test_a_request_with_the_key_of_the_run_kills(tmp_path, command):
             assert port.ask("GET", "/status", wrong)[0] == 401
         assert [port.ask(*each)[0] for each in (("GET", "/kill"), ("POST", "/health"), ("GET", "/"))] == [405, 405, 404]
         assert port.ask("GET", "/health")[0] == 200
-        assert port.ask("GET", "/status", header)[1]["phase"] == "quoting"
+        wait_for(lambda: port.ask("GET", "/status", header)[1].get("phase") == "quoting")  # published every so often
         process = Path(f"/proc/{running.pid}")
         shown = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         status, answer = port.ask("POST", "/kill?reason=too%20warm%0A", header)
