@@ -33,6 +33,7 @@ CONNECT_WITHIN_S = 15  # TCP, TLS and handshake together: left to itself, a lost
 CLOSE_WITHIN_S = 2
 
 OnText = Callable[[memoryview], None]
+TEXT = WSMsgType.TEXT  # looked up with every frame
 
 # Where connections that are opened from now on are read beside the event loop; None: nowhere. TLS is left to the loop.
 spinner: Spinner | None = None
@@ -55,27 +56,31 @@ class WebSocket:
     def __init__(self, transport: WSTransport, listener: "_Listener") -> None:
         self._transport = transport
         self._listener = listener
-        self._descriptor: int = transport.underlying_transport.get_extra_info("socket").fileno()
+        stream = transport.underlying_transport
+        self._stream = stream
+        self._descriptor: int = stream.get_extra_info("socket").fileno()
+        self._is_plain = not transport.is_secure
 
     @property
     def is_open(self) -> bool:
         """Not so from the moment that its stream closes: the descriptor is another's then, before we are told."""
         ends = self._transport.is_disconnected or self._transport.is_close_frame_sent
-        return not (ends or self._transport.underlying_transport.is_closing())
+        return not (ends or self._stream.is_closing())
 
     def send_text(self, text: bytes | memoryview) -> None:
         """Send one text message. On a connection that is ending it is lost; the close callback tells of that."""
-        self._transport.send(WSMsgType.TEXT, text)
+        self._transport.send(TEXT, text)
 
     def send_frames(self, frames: memoryview) -> None:
         """Send whole frames, masked already, in one write. Only while `is_open`."""
-        stream = self._transport.underlying_transport
         sent = 0
-        if not self._transport.is_secure and not stream.get_write_buffer_size():
-            with contextlib.suppress(OSError):  # full, or gone: the transport finds out which
+        if self._is_plain and not self._stream.get_write_buffer_size():
+            try:  # noqa: SIM105  `suppress` costs more than the rest of this method
                 sent = os.write(self._descriptor, frames)
+            except OSError:  # full, or gone: the transport finds out which
+                pass
         if sent < len(frames):
-            stream.write(bytes(frames[sent:]))
+            self._stream.write(bytes(frames[sent:]))
 
     def close(self) -> None:
         """Say goodbye, flush, drop. Safe to call twice."""
@@ -175,10 +180,10 @@ class _Listener(WSListener):
         if self.reason is not None:
             return  # we are leaving: what still arrives was not promised to anyone
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT and frame.fin and self._fragments is None:
+        if kind is TEXT and frame.fin and self._fragments is None:
             self._deliver(transport, frame.get_payload_as_memoryview())
-        elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
-            self._gather(transport, frame, is_first=kind == WSMsgType.TEXT)
+        elif kind in (TEXT, WSMsgType.CONTINUATION):
+            self._gather(transport, frame, is_first=kind is TEXT)
         elif kind == WSMsgType.CLOSE:
             transport.send_close(WSCloseCode.OK)  # nothing, when theirs answers ours
             transport.disconnect()
