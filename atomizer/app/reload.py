@@ -42,18 +42,21 @@ class Reload:
         self._use = use
         self._say = say
         self._at_start_only = at_start_only
-        self._seen = _state_of(file)
 
     async def follow(self, look_every_s: float = LOOK_EVERY_S) -> None:
-        """Look at the file from time to time, and whenever SIGHUP comes, until cancelled."""
+        """Look at the file from time to time, and whenever SIGHUP comes, until cancelled.
+
+        The first look is at once: it may have changed since the settings were read, while the trader started.
+        """
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self.now)
         try:
+            seen = _state_of(self._file)
+            self.now()
             while True:
                 await asyncio.sleep(look_every_s)
-                state = _state_of(self._file)
-                if state != self._seen:
-                    self._seen = state
+                if (state := _state_of(self._file)) != seen:
+                    seen = state
                     self.now()
         finally:
             loop.remove_signal_handler(signal.SIGHUP)

@@ -96,6 +96,20 @@ async def until(condition):
     raise AssertionError("it did not come about in time")
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_what_changed_before_anybody_looked_is_followed(running, is_gone):
+    """A file that changes or goes while the trader starts is not taken for the one that it started with."""
+    if is_gone:
+        running.file.unlink()
+    else:
+        running.write("{max_delta: 5, max_position: 50}")
+    following = asyncio.create_task(running.reload.follow(3600))
+    await until(lambda: running.told)
+    assert ("limits not changed" in running.told[0]) == is_gone
+    assert running.limits == ((10, 50) if is_gone else (5, 50))
+    following.cancel()
+
+
 @pytest.mark.parametrize("is_signal", [False, True])
 async def test_a_changed_file_and_a_signal_are_followed(running, is_signal):
     """The file is looked at from time to time, whether it was written or is gone, and SIGHUP is heard at once."""
