@@ -12,7 +12,7 @@ import time
 import uvloop
 from test_lane import HIGH, NANOS, NOW_NS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane, settle
 
-from atomizer.app.performance import enter
+from atomizer.app.performance import hold_collector, spin
 from atomizer.net.websocket import WebSocket, connect
 
 FIRST_NONCE = 1_761_000_000_000_000_000
@@ -68,7 +68,9 @@ class LibrariesTrader:
 
 
 async def trade(port, trader):
-    enter(asyncio.get_running_loop(), lambda line: print(line, file=sys.stderr))
+    loop = asyncio.get_running_loop()
+    spin(loop, lambda line: print(line, file=sys.stderr))
+    hold_collector(loop)
     early = []  # the venue speaks first, maybe before we hold the socket
     on_text = early.append
     url = f"ws://127.0.0.1:{port}/"

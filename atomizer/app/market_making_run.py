@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from atomizer.app import practice
+from atomizer.app import performance, practice
 from atomizer.app.access import book_directory, identity_of
 from atomizer.app.control import Control
 from atomizer.app.feed import Tape
@@ -24,7 +24,7 @@ from atomizer.app.market_making_picture import build_making_snapshot, wanted_row
 from atomizer.app.market_making_strategies import strategy_named
 from atomizer.app.nonces import NonceKeeper
 from atomizer.app.reload import AT_START_ONLY, Reload
-from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, settle, unless
+from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, prepare, settle, unless
 from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S
@@ -55,6 +55,7 @@ class MakerOptions(msgspec.Struct, frozen=True):
     dry_run: bool = False
     log_level: str = "info"
     log_console: bool = False
+    performance: bool = False
     reread: Callable[[], Settings] | None = None  # the settings anew, as they were made for this run
     config: Path = Path("config.yaml")  # whose change is a reason to
 
@@ -74,6 +75,8 @@ class MakerReport(msgspec.Struct, frozen=True):
     live_orders: int
     tie: Tie | None
     ended_ns: int
+    sweeper: performance.Sweeper | None
+    unprepared: int  # signatures that found no nonce ready
 
 
 def run_maker(
@@ -125,9 +128,12 @@ class _Run:
         writer = SnapshotWriter(making.directory / "snapshot")
         stack.callback(writer.close)
         picture = asyncio.create_task(self._publish(making, writer))
+        keeper, sweeper = NonceKeeper(making.account.signers), None
         try:
+            prepare(keeper, self._out.say, wants_performance=self._options.performance)
             await unless(stop, making.start())
             if making.phase == "quoting":
+                sweeper = settle(wants_performance=self._options.performance)
                 await self._quote(making, stop, stack, others)
         except AtomizerError as error:
             if live_orders := await self._end(making, writer, stack):
@@ -142,7 +148,7 @@ class _Run:
         await making.close()
         if not (making.has_connected or live_orders):
             return None
-        return MakerReport(making, last, live_orders, compared, time.time_ns())
+        return MakerReport(making, last, live_orders, compared, time.time_ns(), sweeper, keeper.missed_count)
 
     def _make(self, account: VenueAccount, directory: Path, stack: ExitStack) -> MarketMaking:
         latch = KillLatch(directory)
@@ -170,7 +176,6 @@ class _Run:
         self._out.say(_banner(self._settings, making))
         if not options.dry_run:
             stack.callback(practice.stop_child, draw(making.directory / "snapshot", others))
-        settle(NonceKeeper(making.account.signers), self._out.say, wants_performance=False)
         if options.duration_s is not None:
             asyncio.get_running_loop().call_later(options.duration_s, stop.set)
         if options.reread is not None:

@@ -46,13 +46,27 @@ def quiet_collector() -> None:
     gc.freeze()
 
 
-def enter(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> Sweeper:
-    """Take effect on this process, from its event loop; `say` gets one line for each thing that stands in the way."""
+def spin(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> None:
+    """Lock memory, and read the sockets that are opened from now on again and again: before the first is.
+
+    With something always ready, the loop never sleeps in the kernel; between two of its turns we read ourselves. `say`
+    gets one line for each thing that stands in the way.
+    """
     for line in [*lock_memory(), *machine_warnings(os.sched_getaffinity(0))]:
         say(f"performance mode: {line}")
+    spinner = websocket.spinner = Spinner()
+
+    def again() -> None:
+        loop.call_soon(again)
+        spinner.spin(SPINS)
+
+    again()
+
+
+def hold_collector(loop: asyncio.AbstractEventLoop) -> Sweeper:
+    """Sweep by our own timer only, and nothing that is alive now: once everything is there that stays."""
     quiet_collector()
     gc.disable()
-    _spin(loop)
     sweeper = Sweeper()
     _repeat(loop, sweeper.sweep)
     return sweeper
@@ -84,17 +98,6 @@ def machine_warnings(cpus: set[int], root: Path = CPUS) -> list[str]:
         if cpu not in isolated:
             found.append(f"CPU {cpu} is open to other processes: isolcpus={cpu} keeps them away")
     return found
-
-
-def _spin(loop: asyncio.AbstractEventLoop) -> None:
-    """With something always ready, the loop never sleeps in the kernel; between two of its turns we read ourselves."""
-    spinner = websocket.spinner = Spinner()
-
-    def again() -> None:
-        loop.call_soon(again)
-        spinner.spin(SPINS)
-
-    again()
 
 
 def _repeat(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:

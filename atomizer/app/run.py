@@ -121,11 +121,11 @@ async def _run(
     sweeper = None
     keeper = NonceKeeper([*access.source.signers, *access.venue.signers])
     try:
-        await unless(stop, trader.start())
+        await unless(stop, _start(trader, keeper, options, say))
         if trader.phase == "quoting":
             say(_banner(settings, access, options))
             stack.callback(practice.stop_child, draw(directory / "snapshot", others))
-            sweeper = settle(keeper, say, wants_performance=options.performance)
+            sweeper = settle(wants_performance=options.performance)
             if options.duration_s is not None:
                 asyncio.get_running_loop().call_later(options.duration_s, stop.set)
             if options.reread is not None:
@@ -144,6 +144,11 @@ async def _run(
     if not (trader.has_connected or live_orders):
         return None
     return Report(trader, live_orders, tie, time.time_ns(), sweeper, keeper.missed_count)
+
+
+async def _start(trader: Trader, keeper: NonceKeeper, options: Options, say: Callable[[str], None]) -> None:
+    prepare(keeper, say, wants_performance=options.performance)
+    await trader.start()
 
 
 async def _end(trader: Trader, writer: SnapshotWriter, stack: ExitStack) -> int:
@@ -236,13 +241,19 @@ def draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:
     return practice.start_child([sys.executable, "-m", "atomizer.desk.picture", str(path)], cpus)
 
 
-def settle(keeper: NonceKeeper, say: Callable[[str], None], *, wants_performance: bool) -> performance.Sweeper | None:
-    """Nonces made ahead; garbage swept by ourselves, or left to a collector that is told to be quiet."""
+def prepare(keeper: NonceKeeper, say: Callable[[str], None], *, wants_performance: bool) -> None:
+    """Before anything is opened or sent: nonces made ahead, and who reads the sockets."""
     loop = asyncio.get_running_loop()
     keeper.fill()
     keeper.keep(loop)
     if wants_performance:
-        return performance.enter(loop, say)
+        performance.spin(loop, say)
+
+
+def settle(*, wants_performance: bool) -> performance.Sweeper | None:
+    """Once everything is there that stays: garbage swept by ourselves, or left to a collector with less to walk."""
+    if wants_performance:
+        return performance.hold_collector(asyncio.get_running_loop())
     performance.quiet_collector()
     return None
 

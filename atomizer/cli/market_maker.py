@@ -57,6 +57,7 @@ KEYS = {
 @click.option("--dry-run", is_flag=True, help="Show where each quote would sit, and send nothing.")
 @click.option("--debug", is_flag=True, help="Explain each decision in one line.")
 @click.option("--log-level", type=click.Choice(["trace", "debug", "info", "warning", "error"]), help="Default info.")
+@click.option("--performance-mode", is_flag=True, help="Spin on the sockets, hold the collector, lock memory.")
 @click.option("--config", "file", type=click.Path(path_type=Path, exists=True), help="Another file than config.yaml.")
 def command(
     paper: bool,
@@ -70,6 +71,7 @@ def command(
     dry_run: bool,
     debug: bool,
     log_level: str | None,
+    performance_mode: bool,
     file: Path | None,
     **flags: Any,
 ) -> None:
@@ -102,6 +104,7 @@ def command(
         dry_run=dry_run,
         log_level="debug" if level == "trace" else level,
         log_console=debug,
+        performance=performance_mode,
         reread=read_settings,
         config=file or config_path(),
     )

@@ -6,7 +6,7 @@ from atomizer._core.fixed import format_nanos
 from atomizer._core.histogram import Histogram
 from atomizer.app.market_making_run import MakerReport
 from atomizer.cli.inventory_view import render_summary
-from atomizer.cli.report import orders_line, tie_line
+from atomizer.cli.report import orders_line, pauses_lines, tie_line, unprepared_lines
 from atomizer.desk.snapshot import QuoteRow
 from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 
@@ -64,6 +64,8 @@ def render_maker_report(report: MakerReport) -> str:
         f"quotes    {len(list(making.lane))} instruments, {counts}; refused: {refused or 'none'}",
         *([f"tick      {_times(making.lane.written)} to its orders, signed and in the journal"] * has_pen),
         f"tick      {_times(making.lane.latency)} to its orders, sent",
+        *pauses_lines(report.sweeper),
+        *unprepared_lines(report.unprepared),
         f"orders    {orders_line(report.live_orders)}",
         f"ledger    {tie_line(report.tie)}",
         "",

@@ -1,5 +1,6 @@
 """What a run says when it ends: RFQs, latency, hedges, positions, and whether the books tie with the venue's."""
 
+from atomizer.app.performance import Sweeper
 from atomizer.app.run import Report
 from atomizer.app.tie import Tie
 from atomizer.cli.inventory_view import render_summary
@@ -21,8 +22,8 @@ def render_report(report: Report) -> str:
     lines = [
         f"RFQs      {counts}, {quoting.declines.total()} declined{f' ({why})' if why else ''}",
         f"answer    {percentiles}, max {milliseconds(latency.maximum_ns)}, of {latency.count}",
-        *_pauses(report),
-        *_unprepared(report),
+        *pauses_lines(report.sweeper),
+        *unprepared_lines(report.unprepared),
         f"hedges    {hedged} done, {len(state.open_hedges())} open",
         f"orders    {orders_line(report.live_orders)}",
         f"ledger    {tie_line(report.tie)}",
@@ -32,17 +33,17 @@ def render_report(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _pauses(report: Report) -> list[str]:
-    if report.sweeper is None:
+def pauses_lines(sweeper: Sweeper | None) -> list[str]:
+    if sweeper is None:
         return []
-    pauses, found = report.sweeper.pauses, report.sweeper.found
+    pauses, found = sweeper.pauses, sweeper.found
     return [
         f"collector p99 {milliseconds(pauses.percentile(99))}, max {milliseconds(pauses.maximum_ns)}, found {found}"
     ]
 
 
-def _unprepared(report: Report) -> list[str]:
-    return [f"nonces    {report.unprepared} signatures found none ready"] if report.unprepared else []
+def unprepared_lines(count: int) -> list[str]:
+    return [f"nonces    {count} signatures found none ready"] if count else []
 
 
 def milliseconds(nanoseconds: int) -> str:

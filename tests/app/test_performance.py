@@ -70,9 +70,10 @@ def test_a_spinning_loop_still_runs_its_timers():
     """In performance mode timers fire and the process ends when told, with the collector held."""
     program = (
         "import asyncio, gc, uvloop\n"
-        "from atomizer.app.performance import enter\n"
+        "from atomizer.app.performance import hold_collector, spin\n"
         "async def main():\n"
-        "    enter(asyncio.get_running_loop(), print)\n"
+        "    spin(asyncio.get_running_loop(), print)\n"
+        "    hold_collector(asyncio.get_running_loop())\n"
         "    await asyncio.sleep(0.05)\n"
         "    print('held' if not gc.isenabled() and gc.get_freeze_count() else 'running')\n"
         "uvloop.run(main())\n"
