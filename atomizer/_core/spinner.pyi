@@ -5,7 +5,7 @@ from typing import Self, final
 
 @final
 class Spinner:
-    """Up to 16 stream sockets and who reads them. One thread, which is the event loop's."""
+    """Up to 64 stream sockets and who reads them. One thread, which is the event loop's."""
 
     def __new__(cls) -> Self: ...
     def add(self, descriptor: int, reader: BufferedProtocol) -> bool:
@@ -15,8 +15,10 @@ class Spinner:
         """No longer; nothing for a reader that is not known."""
 
     def __len__(self) -> int: ...
-    def spin(self, turns: int) -> bool:
-        """Ask each socket so many times, until one has something: that is given to its reader. Whether there was any.
+    def spin(self, looks: int) -> bool:
+        """Ask the sockets by turns, so often in all, until one has something: that is given to its reader.
+
+        Whether there was any. The next call begins with the next socket, so none waits for a busy one.
 
         Raises:
             Exception: what the reader raised.

@@ -41,17 +41,18 @@ cdef class Spinner:
     def __len__(self):
         return self.count
 
-    def spin(self, int turns):
-        cdef int _turn, at = 0
+    def spin(self, int looks):
+        cdef int _look, at = self.next_at
         cdef Py_ssize_t size = 0
+        if not self.count:
+            return False
         with nogil:
-            for _turn in range(turns):
-                for at in range(self.count):
-                    size = recv(self.descriptors[at], self.bytes_read, READ_SIZE, MSG_DONTWAIT)
-                    if size > 0:
-                        break
+            for _look in range(looks):
+                at = at + 1 if at + 1 < self.count else 0
+                size = recv(self.descriptors[at], self.bytes_read, READ_SIZE, MSG_DONTWAIT)
                 if size > 0:
                     break
+        self.next_at = at
         if size > 0:
             self.deliver(at, size)
         return size > 0

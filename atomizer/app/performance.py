@@ -22,7 +22,7 @@ from atomizer._core.spinner import Spinner
 from atomizer.net import websocket
 
 SWEEP_EVERY_S = 1.0
-SPINS = 96  # looks at each socket between two turns of the loop: some thirty microseconds
+SPINS = 96  # looks at sockets between two turns of the loop: some thirty microseconds
 MCL_CURRENT, MCL_FUTURE = 1, 2  # <sys/mman.h>
 CPUS = Path("/sys/devices/system/cpu")
 
