@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from atomizer._core.gate import Gate, InstrumentLimits
+from atomizer._core.room import RoomLimits
 from atomizer.config.settings import Settings
 from atomizer.domain.instruments import NANOS, Instrument
 from atomizer.domain.trading import Protection, TimeInForce
 from atomizer.errors import ConfigError
 from atomizer.strategies.market_maker import BPS, MakerParams, share_of_bps
-from atomizer.strategies.market_maker_room import RoomLimits
 from atomizer.strategies.market_maker_skew import SkewParams
 from atomizer.strategies.market_maker_spread import WIDEST, SpreadParams
 
@@ -130,16 +130,19 @@ def build_params(settings: Settings) -> MakerParams:
 
 def build_room_limits(settings: Settings) -> RoomLimits:
     risk = settings.risk
-    return RoomLimits(
-        max_position_nanos=_max_position_nanos(settings),
-        max_exposure_nanos=min(settings.market_maker.max_exposure.nanos, risk.max_exposure.nanos),
-        max_delta_nanos=risk.max_delta.nanos,
-        max_gamma_nanos=risk.max_gamma.nanos,
-        max_vega_nanos=risk.max_vega.nanos,
-        max_order_notional_e18=risk.max_order_notional.nanos * NANOS,
-        max_open_orders=risk.max_open_orders,
-        max_open_notional_e18=risk.max_open_notional.nanos * NANOS,
-    )
+    try:
+        return RoomLimits(
+            max_position_nanos=_max_position_nanos(settings),
+            max_exposure_nanos=min(settings.market_maker.max_exposure.nanos, risk.max_exposure.nanos),
+            max_delta_nanos=risk.max_delta.nanos,
+            max_gamma_nanos=risk.max_gamma.nanos,
+            max_vega_nanos=risk.max_vega.nanos,
+            max_order_notional_nanos=risk.max_order_notional.nanos,
+            max_open_notional_nanos=risk.max_open_notional.nanos,
+            max_open_orders=risk.max_open_orders,
+        )
+    except OverflowError as error:
+        raise ConfigError(f"risk: {error}") from None
 
 
 def build_limits(settings: Settings, instrument: Instrument) -> InstrumentLimits:

@@ -1,10 +1,11 @@
 """Asks the strategy what to show, cuts it to the room that the limits leave, and tells the lane what changed."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from atomizer._core.room import Line, RoomLimits, share_room
 from atomizer.app.market_making_lane import QuoteLane
 from atomizer.app.market_making_quoted import Quoted, params_of
 from atomizer.domain.instruments import NANOS
@@ -18,9 +19,10 @@ from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 from atomizer.risk.rules import Proposal, check_signature, lost_beyond
 from atomizer.strategies.market_maker import Rule, Seen, Strategy, View
-from atomizer.strategies.market_maker_room import Held, Line, RoomLimits, share_room
 from atomizer.strategies.market_maker_skew import NetGreeks
 from atomizer.strategies.market_maker_spread import Moves
+
+Room = tuple[int, str]  # size, and which limit keeps it below what is wanted
 
 
 class Rules:
@@ -75,33 +77,61 @@ class Rules:
         silent = {each.name: Reason.PROTECTION for each in quoted if each.instrument.contract.underlying in paused}
         silent |= self.unpriced(now_ns)
         silent |= {each.name: why for each in quoted if (why := self._unsigned(each.name, marks[each.name]))}
-        lines = [
-            Line(
-                name=each.name,
-                instrument=each.instrument,
-                position_nanos=positions[each.name],
-                units=units_of(marks[each.name]),
-                price_nanos={side: self._price_nanos(each, side, marks[each.name]) for side in Side},
-                living_nanos={side: self._lane.sides.living_nanos(each, side is Side.BUY) for side in Side},
-                wanted_nanos=_sizes(None if each.name in silent else wanted.get(each.name)),
-            )
-            for each in quoted
-        ]
-        rooms = share_room(lines, self._held(set(positions), now_ns), self._room)
-        self.why = {key: room.reason for key, room in rooms.items() if room.reason is not Reason.OK}
+        wants = {name: rule for name, rule in wanted.items() if name not in silent}
+        rooms = self._share(quoted, marks, positions, wants, now_ns)
+        self.why = {
+            (each.name, side): Reason[reason]
+            for each, sides in zip(quoted, rooms, strict=True)
+            for side, (_, reason) in zip((Side.BUY, Side.SELL), sides, strict=True)
+            if reason != "OK"
+        }
         self.why |= {(name, side): reason for name, reason in silent.items() for side in Side}
         changed = []
-        for each in quoted:
+        for each, ((bid_nanos, _), (ask_nanos, _)) in zip(quoted, rooms, strict=True):
             self._lane.fit(each)
             self._lane.set_position(each.name, positions[each.name])
             is_doubted = bool(self._doubting(each.name))
             if is_doubted:
                 self.why |= {(each.name, side): Reason.POSITION_MISMATCH for side in Side}
             rule = None if is_doubted else wanted.get(each.name)
-            bid, ask = rooms[each.name, Side.BUY].size_nanos, rooms[each.name, Side.SELL].size_nanos
-            if self._lane.set_rule(each, None if rule is None else _sized(rule, bid, ask)):
+            if self._lane.set_rule(each, None if rule is None else _sized(rule, bid_nanos, ask_nanos)):
                 changed.append(each)
         return changed
+
+    def _share(
+        self,
+        quoted: Sequence[Quoted],
+        marks: Mapping[str, Mark | None],
+        positions: Mapping[str, int],
+        wanted: Mapping[str, Rule],
+        now_ns: int,
+    ) -> Sequence[tuple[Room, Room]]:
+        """Room of each bid and ask."""
+        exposure_nanos, greeks = self._held(set(positions), now_ns)
+        try:
+            return share_room(
+                [self._line(each, marks[each.name], positions[each.name], wanted.get(each.name)) for each in quoted],
+                self._room,
+                exposure_nanos=exposure_nanos,
+                greeks_nanos=greeks,
+                lost=self.lost.name,
+            )
+        except OverflowError as error:
+            raise AtomizerError(f"nothing is quoted without knowing the room for it: {error}") from None
+
+    def _line(self, quoted: Quoted, mark: Mark | None, position_nanos: int, rule: Rule | None) -> Line:
+        instrument, sides = quoted.instrument, self._lane.sides
+        return Line(
+            underlying=instrument.contract.underlying,
+            greeks_nanos=units_of(mark),
+            position_nanos=position_nanos,
+            lot_nanos=instrument.lot_nanos,
+            min_amount_nanos=instrument.min_amount_nanos,
+            max_amount_nanos=instrument.max_amount_nanos,
+            price_nanos=(self._price_nanos(quoted, Side.BUY, mark), self._price_nanos(quoted, Side.SELL, mark)),
+            living_nanos=(sides.living_nanos(quoted, is_bid=True), sides.living_nanos(quoted, is_bid=False)),
+            wanted_nanos=(rule.bid_size_nanos, rule.ask_size_nanos) if rule is not None else (0, 0),
+        )
 
     def _unsigned(self, name: str, mark: Mark | None) -> Reason | None:
         """Why no order of this instrument may be signed, if one may not: the venue asks for more than is allowed."""
@@ -137,8 +167,8 @@ class Rules:
                 net[underlying] = NetGreeks(before.delta + amount * delta, before.vega + amount * vega)
         return {underlying: greeks for underlying, greeks in net.items() if underlying not in unknown}
 
-    def _held(self, quoted: Iterable[str], now_ns: int) -> Held:
-        """Everything that is held and not quoted; a perpetual is no exposure, and its delta is one."""
+    def _held(self, quoted: Iterable[str], now_ns: int) -> tuple[int, dict[str, Units | None]]:
+        """Exposure and net Greeks of what is held and not quoted; a perpetual is no exposure, and its delta is one."""
         exposure = 0
         greeks: dict[str, Units | None] = {}
         for name in {each.instrument for each in self._portfolio.positions()} - set(quoted):
@@ -150,7 +180,7 @@ class Rules:
             units = units_of(self._fresh(name, now_ns)) if is_option else (NANOS, 0, 0)
             net = greeks.get(underlying, (0, 0, 0))
             greeks[underlying] = None if units is None or net is None else _added(net, amount, units)
-        return Held(exposure, greeks, self.lost)
+        return exposure, greeks
 
     def _price_nanos(self, quoted: Quoted, side: Side, mark: Mark | None) -> int:
         """USD at which a side's orders count towards the notional: the highest of what lives, is next, and the mark."""
@@ -176,10 +206,6 @@ def _all_priced(_now_ns: int) -> Mapping[str, Reason]:
 def _added(net: Units, amount_nanos: int, units: Units) -> Units:
     delta, gamma, vega = (before + scaled(amount_nanos, unit) for before, unit in zip(net, units, strict=True))
     return delta, gamma, vega
-
-
-def _sizes(rule: Rule | None) -> dict[Side, int]:
-    return {Side.BUY: rule.bid_size_nanos if rule else 0, Side.SELL: rule.ask_size_nanos if rule else 0}
 
 
 def _sized(rule: Rule, bid_nanos: int, ask_nanos: int) -> Rule:
