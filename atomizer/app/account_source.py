@@ -97,6 +97,9 @@ class _Printer:
         self._method = method
         self.signed = maker.signed
 
+    def barred(self) -> str:
+        return ""
+
     def send_quote(self, request: Any, quote: QuoteSent) -> None:
         message = {"method": self._method, "params": self._maker.prepare(request, quote)}
         sys.stdout.write(f"would send: {orjson.dumps(message).decode()}\n")

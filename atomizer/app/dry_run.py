@@ -18,6 +18,9 @@ class PrintingSender:
     def signed(self, _leg: QuoteLeg, valid_for_s: int) -> Signed:
         return Signed(life_ns=valid_for_s * NANOS)
 
+    def barred(self) -> str:
+        return ""
+
     def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None:
         self._print(codec.build_quote(request, quote, self._maker.maker, self._maker.sign(request, quote)))
 

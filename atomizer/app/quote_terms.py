@@ -12,14 +12,6 @@ from atomizer.errors import BadFrame
 from atomizer.strategies.rfq_responder import QuotePlan
 
 
-class InPlay(msgspec.Struct):
-    """Our last quote for an RFQ, while it may still be taken, and the legs of it that are no position yet."""
-
-    quote: QuoteSent
-    legs: tuple[QuoteLeg, ...]
-    is_leaving: bool = False
-
-
 def fit(plan: QuotePlan, request: RfqRequest, market: MarketView, *, pays_coin: bool) -> QuotePlan:
     """Each leg's price in what the source pays in, where its grid allows one, to our good."""
     legs = [_coined(leg, market) for leg in plan.legs] if pays_coin else plan.legs

@@ -1,7 +1,7 @@
 """RFQ in, signed quote out: decision, gate, journal, send, in that order, and what is counted on the way.
 
 Where quotes stand until they are taken, they are held against the books that they were priced from, again and again:
-`look` prices them anew, or has them taken back.
+`look` prices them anew, or has them taken back. So is what was declined for a reason that may pass, while it goes on.
 """
 
 import logging
@@ -11,16 +11,18 @@ from typing import Final, Generic
 
 from atomizer._core.histogram import Histogram
 from atomizer.app.fused import FusedQuotes
+from atomizer.app.in_play import InPlay, QuotesInPlay
 from atomizer.app.ledger import Ledger
 from atomizer.app.own_prices import OwnPrices
-from atomizer.app.quote_terms import InPlay, fit, told, verify_fill
+from atomizer.app.quote_terms import fit, told, verify_fill
 from atomizer.app.rfq_source import Nonces, Request, StandingQuotes, Ways
+from atomizer.app.unquoted import PASSING, Case, Unquoted
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.ports import MarketView
 from atomizer.domain.reasons import ALLOWED, Reason, Verdict
 from atomizer.domain.trading import Fill, Mark, QuoteAnswered, QuoteLeg, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import BadFrame, Disconnected, JournalError
-from atomizer.risk.exposure import Exposure, RunningExposure, as_flight
+from atomizer.risk.exposure import Exposure, RunningExposure
 from atomizer.risk.gate import Gate
 from atomizer.risk.rules import Proposal
 from atomizer.risk.structure import StructureLeg
@@ -59,7 +61,6 @@ class Quoting(Generic[Request]):
         self._responder = responder
         self._fused = fused
         self._settled: tuple[QuotePlan, Verdict] | None = None  # of the frame that waits for `on_settled`
-        self._exposure = exposure
         self._market = market
         self._source = source
         self._pays_coin = pays_coin
@@ -69,20 +70,21 @@ class Quoting(Generic[Request]):
         self._at_once = at_once
         self._clock_ns = clock_ns
         self._requests: OrderedDict[str, Request] = OrderedDict()
-        self._in_play: dict[str, InPlay] = {}  # by RFQ, oldest first
-        self._turns: deque[str] = deque()  # RFQs whose quotes stand, the one to be looked at next first
+        self._in_play = QuotesInPlay(exposure, self._mark)
+        self._unquoted: Unquoted[Request] = Unquoted()
+        self._turns: OrderedDict[str, None] = OrderedDict()  # RFQs whose quotes stand, the next to be looked at first
         self._waiting: deque[Request] | None = deque(maxlen=KEPT_REQUESTS)  # None once there is no waiting any more
         self._ways: Ways | None = None  # None: not quoting, every RFQ is declined
         self.measure: Callable[[str, int], Exposure | Verdict] = _unmeasured
         self.on_won: Callable[[Fill], None] = _unheard
         self.on_maker_open: Callable[[], None] = _unnoticed
         self.hedges_back_to_back = False  # then a quote is only given when its hedge would pass the gate
-        self.seen = 0
+        self.seen = 0  # RFQs, each once; of them:
         self.quoted = 0
         self.quoted_fused = 0  # of `quoted`: answered by the compiled path
         self.requotes = 0  # quotes that took the place of an earlier one of ours
         self.won = 0
-        self.declines: Counter[str] = Counter()
+        self.declines: Counter[str] = Counter()  # by the last reason
         self.latency = Histogram()
 
     def begin(self, ways: Ways) -> None:
@@ -103,14 +105,18 @@ class Quoting(Generic[Request]):
             self._answer(self._waiting.popleft())
         if not self._waiting:
             self._waiting = None
-        standing = self._ways.standing
-        if standing is None:
-            return
-        for _ in range(min(left, len(self._turns))):
-            rfq_id = self._turns.popleft()
-            if rfq_id in self._in_play:
-                self._turns.append(rfq_id)
-                self._look_at(rfq_id, standing, now_ns)
+        if (standing := self._ways.standing) is not None:
+            for _ in range(min(left, len(self._turns))):
+                rfq_id, _ = self._turns.popitem(last=False)
+                if rfq_id in self._in_play:
+                    self._turns[rfq_id] = None
+                    self._look_at(rfq_id, standing, now_ns)
+        if not self._ways.quotes.barred():
+            for case in self._unquoted.due(self._at_once, now_ns):
+                if standing is None or standing.is_open(case.request):
+                    self._look_again(case, now_ns)
+                else:
+                    self._unquoted.drop(case.request)
 
     def on_rfq_frame(self, frame: memoryview, now_ns: int) -> bool:
         """A new RFQ as it came: the same quote or counted reason as `on_request` gives, where the fused path knows it.
@@ -173,6 +179,22 @@ class Quoting(Generic[Request]):
             self.requotes += 1
             self._tell(rfq_id)
 
+    def _look_again(self, case: Case[Request], now_ns: int) -> None:
+        """A quote for what has none, or another last word on it."""
+        request, rfq_id = case.request, case.request.rfq.rfq_id
+        plan = self._responder.on_look(rfq_id, now_ns, is_due=True)
+        verdict = plan if isinstance(plan, Verdict) else self._offer(plan, request, now_ns)
+        if case.declined is None and verdict.allowed:
+            self.requotes += 1
+            self._tell(rfq_id)
+        elif case.declined not in {None, verdict.reason}:
+            self.declines -= Counter([case.declined])
+            self._decide(request, verdict)
+        if verdict.reason in PASSING:
+            self._unquoted.keep(request, verdict.reason if case.declined else None, now_ns)
+        else:
+            self._unquoted.drop(request)
+
     def on_answer(self, answer: QuoteAnswered) -> None:
         """The venue's word on a quote of ours: re-quote while the edge allows, or leave it."""
         request = self._requests.get(answer.rfq_id)
@@ -180,19 +202,19 @@ class Quoting(Generic[Request]):
             log.info("rfq %s: answer %s to a quote that is not in play", answer.rfq_id, answer.outcome)
             return
         self._ledger.learn(answer)
-        if answer.outcome is QuoteOutcome.REFUSED:
-            self._withdraw(answer.rfq_id)
-            log.warning("rfq %s: quote failed: %s", answer.rfq_id, answer.detail)
-            return
-        if answer.outcome is QuoteOutcome.ENDED:
-            self._withdraw(answer.rfq_id)
-            log.info("rfq %s: quote ended: %s", answer.rfq_id, answer.detail)
-            return
         now_ns = self._clock_ns()
+        if answer.outcome in {QuoteOutcome.REFUSED, QuoteOutcome.ENDED}:
+            is_refused = answer.outcome is QuoteOutcome.REFUSED
+            level, what = (logging.WARNING, "failed") if is_refused else (logging.INFO, "ended")
+            log.log(level, "rfq %s: quote %s: %s", answer.rfq_id, what, answer.detail)
+            self._in_play.drop(answer.rfq_id)
+            if self._ways is not None and self._ways.standing is not None and self._ways.standing.is_open(request):
+                self._unquoted.keep(request, None, now_ns)
+            return
         plan = self._responder.on_answer(answer, now_ns)
         if isinstance(plan, Verdict):
             if not plan.allowed:
-                self._withdraw(answer.rfq_id)
+                self._in_play.drop(answer.rfq_id)
                 log.info("rfq %s: not re-quoted: %s: %s", answer.rfq_id, plan.reason, plan.detail)
             return
         verdict = self._offer(plan, request, now_ns)
@@ -215,7 +237,7 @@ class Quoting(Generic[Request]):
             return
         if self._ledger.learn(fill):
             self.won += fill.instrument == quote.instrument  # once for a structure
-            self._book(quote.rfq_id, fill.instrument)
+            self._in_play.book(quote.rfq_id, fill.instrument)
             self.on_won(fill)
 
     def on_bad_frame(self, error: BadFrame) -> None:
@@ -225,12 +247,7 @@ class Quoting(Generic[Request]):
 
     def forget_expired(self, now_ns: int) -> None:
         """Quotes that cannot be taken any more no longer weigh in the exposure."""
-        now_s = now_ns // NANOS
-        while self._in_play:
-            rfq_id, in_play = next(iter(self._in_play.items()))
-            if in_play.quote.valid_until_s >= now_s:
-                return
-            self._withdraw(rfq_id)
+        self._in_play.forget_expired(now_ns)
 
     def auctions_open(self, now_ns: int, settling_ns: int) -> int:
         """Quotes of ours whose auction has not ended, or ended less than `settling_ns` ago."""
@@ -251,6 +268,12 @@ class Quoting(Generic[Request]):
     def _conclude(self, request: Request, verdict: Verdict) -> None:
         """Count and keep what became of a new RFQ."""
         self.seen += 1
+        self._decide(request, verdict)
+        if verdict.reason in PASSING:
+            self._unquoted.keep(request, verdict.reason, self._clock_ns())
+
+    def _decide(self, request: Request, verdict: Verdict) -> None:
+        """The last word on an RFQ, so far."""
         rfq_id = request.rfq.rfq_id
         if not verdict.allowed:
             self._decline(rfq_id, verdict)
@@ -265,6 +288,8 @@ class Quoting(Generic[Request]):
     def _send(self, plan: QuotePlan, now_ns: int, leave: Leave) -> Verdict:
         if self._ways is None:
             return Verdict(Reason.GATE_SHUT, "not quoting")
+        if why := self._ways.quotes.barred():
+            return Verdict(Reason.NOT_CONNECTED, f"{why}: nothing was sent")
         legs = plan.legs
         for leg in legs:
             if venue := self._ledger.state.doubting(leg.instrument):
@@ -272,10 +297,9 @@ class Quoting(Generic[Request]):
                 return Verdict(Reason.POSITION_MISMATCH, detail)
             if self.hedges_back_to_back and not (verdict := self._check_hedge(leg, now_ns)).allowed:
                 return verdict
-        self._exposure.drop_quote(plan.rfq_id)  # the new quote stands instead of an earlier one, not beside it
+        self._in_play.set_aside(plan.rfq_id)
         verdict = self._check(legs, self._ways, now_ns)
-        if (in_play := self._in_play.get(plan.rfq_id)) is not None:
-            self._weigh(in_play)
+        self._in_play.weigh(plan.rfq_id)
         if not verdict.allowed:
             return verdict
         quote = QuoteSent(
@@ -336,44 +360,17 @@ class Quoting(Generic[Request]):
             self._gate.shut(str(error))
             return Verdict(Reason.JOURNAL_FAILED, str(error))
         self._own_prices.note(quote)
-        earlier = self._in_play.pop(quote.rfq_id, None)  # so that the oldest stands first
-        self._in_play[quote.rfq_id] = in_play
-        self._weigh(in_play)
+        earlier = self._in_play.put(in_play)
         try:
             leave(ways, quote)
         except Disconnected as error:
-            self._withdraw(quote.rfq_id)
+            self._in_play.drop(quote.rfq_id)
             if earlier is not None:  # it may be taken as before
-                self._in_play[quote.rfq_id] = earlier
-                self._weigh(earlier)
+                self._in_play.put(earlier)
             return Verdict(Reason.NOT_CONNECTED, str(error))
         if earlier is None and ways.standing is not None:
-            self._turns.append(quote.rfq_id)
+            self._turns[quote.rfq_id] = None
         return ALLOWED
-
-    def _weigh(self, in_play: InPlay) -> None:
-        flights = [
-            as_flight(leg.instrument, leg.side, leg.quantity_nanos, leg.price_nanos, self._mark(leg.instrument))
-            for leg in in_play.legs
-        ]
-        self._exposure.put_quote(in_play.quote.rfq_id, *flights)
-
-    def _book(self, rfq_id: str, instrument: str) -> None:
-        """A leg of our quote has become a position; its other legs are about to."""
-        in_play = self._in_play.get(rfq_id)
-        if in_play is None:
-            return
-        in_play.legs = tuple(leg for leg in in_play.legs if leg.instrument != instrument)
-        in_play.is_leaving = True
-        if in_play.legs:
-            self._weigh(in_play)
-        else:
-            self._withdraw(rfq_id)
-
-    def _withdraw(self, rfq_id: str) -> None:
-        """Our last quote for this RFQ cannot be taken any more."""
-        if self._in_play.pop(rfq_id, None) is not None:
-            self._exposure.drop_quote(rfq_id)
 
     def _leave_fused(self, ways: Ways, quote: QuoteSent) -> None:
         assert self._fused is not None and ways.frames is not None  # noqa: S101, PT018  it gave the plan

@@ -41,6 +41,9 @@ class QuoteSender(Protocol[Answered_contra]):
     def signed(self, leg: QuoteLeg, valid_for_s: int) -> Signed:
         """What the signature of a quote with this leg would allow, for the gate to judge before there is one."""
 
+    def barred(self) -> str:
+        """Why no quote could leave now, in words; empty when one could."""
+
     def send_quote(self, request: Answered_contra, quote: QuoteSent) -> None:
         """Where quotes stand, instead of the one that stands for this request.
 
@@ -60,6 +63,9 @@ class StandingQuotes(Protocol[Answered_contra]):
 
     def take_back(self, request: Answered_contra) -> None:
         """Have our quote for this request gone; an answer says when it is. What cannot be sent now is sent later."""
+
+    def is_open(self, request: Answered_contra) -> bool:
+        """Whether another quote for this request may be shown: its RFQ goes on, and none of ours has ended for good."""
 
 
 class Ways(msgspec.Struct, frozen=True):

@@ -73,21 +73,23 @@ class RfqResponder:
         """Whether a quote that stands may stay: ALLOWED, the quote to show instead, or why there must be none.
 
         It stays while what its legs are worth has moved by no more than the threshold, all moves added up, and is shown
-        anew when it `is_due`, because its life ends.
+        anew when it `is_due`, because its life ends, or because there is none.
         """
         auction = self._auctions.get(rfq_id)
-        if auction is None or not auction.fairs_nanos:
-            return Verdict(Reason.EXPIRED, f"rfq {rfq_id} is not one that was priced here")
+        if auction is None:
+            return Verdict(Reason.EXPIRED, f"rfq {rfq_id} is not one that is remembered here")
         prices = self._prices(auction, now_ns)
         if isinstance(prices, Verdict):
             return prices
+        if is_due or not auction.fairs_nanos:
+            return _plan(auction, prices, prices[0].target_nanos)
         quantities = [leg.quantity_nanos for leg in auction.rfq.legs]
         fairs = auction.fairs_nanos
         moved = sum(
             abs(price.hedge_nanos - fair) * size for price, fair, size in zip(prices, fairs, quantities, strict=True)
         )
         worth = sum(fair * size for fair, size in zip(fairs, quantities, strict=True))
-        if moved * _BPS <= worth * self._params.reprice_bps and not is_due:
+        if moved * _BPS <= worth * self._params.reprice_bps:
             return ALLOWED
         return _plan(auction, prices, prices[0].target_nanos)
 

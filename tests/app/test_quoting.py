@@ -40,10 +40,18 @@ class Venue:
         self.quotes = []
         self.taken_back = []
         self.is_down = False
+        self.bars = ""
+        self.closed = set()
         self.lives = 1
 
     def signed(self, _leg, valid_for_s):
         return Signed(life_ns=valid_for_s * SECOND * self.lives)
+
+    def barred(self):
+        return self.bars
+
+    def is_open(self, request):
+        return request.rfq.rfq_id not in self.closed
 
     def send_quote(self, _request, quote):
         if self.is_down:
@@ -175,6 +183,116 @@ def test_so_many_are_priced_at_once(tmp_path):
     assert floor.quoting.requotes == 3
 
 
+def counts(floor):
+    quoting = floor.quoting
+    return quoting.seen, quoting.quoted, dict(quoting.declines)
+
+
+def test_what_was_declined_for_what_passes_is_quoted_once_it_has(floor):
+    """Seen once, and counted by its last word, however often it was looked at."""
+    floor.begin()
+    floor.market.books[CALL].darken()
+    floor.quoting.on_request(one())
+    floor.look()
+    assert counts(floor) == (1, 0, {Reason.NO_BOOK: 1})
+    floor.move(CALL, 0.5, 101)
+    floor.look()
+    assert counts(floor) == (1, 0, {Reason.UNPROFITABLE: 1})
+    floor.move(CALL, 99, 101)
+    floor.look()
+    floor.look()
+    assert counts(floor) == (1, 1, {})
+    assert floor.prices() == [98 * NANOS]
+    assert floor.ledger.state.has_rfq(one().rfq.source, "r-1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (Asked(rfq(NANOS, name="ETH-20250627-9000-C")), Reason.UNLISTED),
+        (Asked(rfq(10**6 * NANOS)), Reason.MAX_SIZE),
+        (Asked(rfq(NANOS), deadline_ns=NOW_NS), Reason.EXPIRED),
+    ],
+)
+def test_what_was_declined_for_good_is_not_looked_at_again(floor, asked, reason):
+    """Whatever the market does."""
+    floor.begin()
+    floor.market.books[CALL] = book([(99 * NANOS, 10**7 * NANOS)], [(101 * NANOS, 10**7 * NANOS)])
+    floor.quoting.on_request(asked)
+    floor.quoting.measure = pytest.fail
+    floor.look()
+    assert counts(floor) == (1, 0, {reason: 1})
+
+
+def test_room_that_other_quotes_took_is_used_when_they_give_it_back(tmp_path):
+    """A limit that a quote in play fills declines the next RFQ for as long as that quote may be taken."""
+    floor = Floor(tmp_path, at_once=1)
+    floor.quoting._gate.use(limits(max_mark_age_ns=10**15, max_position_nanos=NANOS))
+    floor.begin()
+    for rfq_id in ("r-1", "r-2", "r-3"):
+        floor.quoting.on_request(one(rfq_id))
+    floor.look()
+    assert counts(floor) == (3, 1, {Reason.MAX_POSITION: 2})
+    floor.venue.closed.add("r-1")
+    floor.quoting.on_answer(QuoteAnswered(now_ns=NOW_NS, source="derive", rfq_id="r-1", outcome=QuoteOutcome.ENDED))
+    for _ in range(3):
+        floor.look()
+    assert [quote.rfq_id for quote in floor.venue.quotes] == ["r-1", "r-3"]  # in turns, one a look
+    assert counts(floor) == (3, 2, {Reason.MAX_POSITION: 1})
+
+
+def test_nothing_is_looked_at_again_once_its_time_is_over_or_the_source_says_so(floor):
+    """The last word stays."""
+    floor.begin()
+    floor.market.books[CALL].darken()
+    floor.quoting.on_request(Asked(rfq(NANOS), deadline_ns=NOW_NS + SECOND))
+    floor.quoting.on_request(one("r-2"))
+    floor.now_ns += SECOND
+    floor.venue.closed.add("r-2")
+    floor.move(CALL, 99, 101)
+    floor.look()
+    assert (floor.venue.quotes, counts(floor)) == ([], (2, 0, {Reason.NO_BOOK: 2}))
+
+
+def test_a_way_out_that_is_barred_leaves_nothing_in_the_journal(floor):
+    """It is asked before the intent is written; what was to go out goes once there is a way, after a rest."""
+    floor.begin()
+    floor.venue.bars = "rate budget is used up"
+    floor.quoting.on_request(one())
+    floor.look()
+    assert counts(floor) == (1, 0, {Reason.NOT_CONNECTED: 1})
+    assert list(floor.ledger.state.quotes("derive")) == []
+    floor.venue.bars = ""
+    floor.look()
+    assert floor.venue.quotes == []
+    floor.now_ns += 2 * SECOND
+    floor.look()
+    assert counts(floor) == (1, 1, {})
+
+
+def test_a_quote_that_cannot_be_sent_is_not_written_again_at_every_look(floor):
+    """What the source turns away after the intent was written rests, so that the journal does not fill with it."""
+    floor.begin()
+    floor.venue.is_down = True
+    floor.quoting.on_request(one())
+    for _ in range(40):  # of 100 ms each
+        floor.now_ns += SECOND // 10
+        floor.look()
+    assert len(list(floor.ledger.state.quotes("derive"))) == 3
+    assert counts(floor) == (1, 0, {Reason.NOT_CONNECTED: 1})
+
+
+def test_the_same_rfq_heard_twice_is_a_duplicate_and_is_still_quoted(floor):
+    """That it came again does not end it."""
+    floor.begin()
+    floor.market.books[CALL].darken()
+    floor.quoting.on_request(one())
+    floor.quoting.on_request(one())
+    floor.move(CALL, 99, 101)
+    floor.look()
+    assert counts(floor) == (2, 1, {Reason.DUPLICATE: 1})
+
+
 def test_after_the_end_everything_is_declined(floor):
     """And what waited is forgotten."""
     floor.quoting.on_request(one())
@@ -218,6 +336,13 @@ def test_a_quote_that_cannot_be_priced_any_more_is_taken_back_once(floor):
     assert floor.exposure.premium_e18 == 98 * 10**18
     floor.quoting.on_answer(QuoteAnswered(now_ns=NOW_NS, source="derive", rfq_id="r-1", outcome=QuoteOutcome.ENDED))
     assert floor.exposure.premium_e18 == 0
+    floor.move(CALL, 99, 101)
+    floor.look()
+    assert len(floor.venue.quotes) == 1
+    floor.now_ns += 2 * SECOND  # of rest
+    floor.look()
+    assert len(floor.venue.quotes) == 2
+    assert (counts(floor), floor.quoting.requotes) == ((1, 1, {}), 1)
 
 
 def test_a_quote_that_cannot_be_replaced_is_taken_back(floor):

@@ -113,6 +113,56 @@ def venues_rows(venues):
     return json.loads(venues.command("inventory", "--exchange", "sim:deribit", "--format", "json"))["positions"]
 
 
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.1)
+
+
+async def ask_twice(url, declined):
+    """Ask for one call two times over; withdraw the first once the second was `declined`, and wait for its quotes."""
+    async with taker(url) as session:
+        _, name = deep_calls(session)
+        leg = {"instrument_name": to_deribit(session.instrument(name).contract), "direction": "buy", "amount": SIZE}
+
+        async def ask(method, params):
+            return orjson.loads(await session._rpc.ask(method, params))
+
+        async def is_quoted(rfq):
+            [seen] = (await ask("private/get_block_rfqs", {"block_rfq_id": rfq["block_rfq_id"]}))["block_rfqs"]
+            return bool(seen["asks"] and seen["bids"])
+
+        async def is_declined():
+            return declined() == 2
+
+        first = await ask("private/create_block_rfq", {"legs": [leg]})
+        await until(lambda: is_quoted(first))
+        second = await ask("private/create_block_rfq", {"legs": [leg]})
+        await until(is_declined)
+        assert not await is_quoted(second)
+        await ask("private/cancel_block_rfq", {"block_rfq_id": first["block_rfq_id"]})
+        await until(lambda: is_quoted(second))
+
+
+def test_what_there_was_no_room_for_is_quoted_once_there_is(tmp_path):
+    """The quotes of one RFQ take the position limit; the next is declined for that, and quoted when the first has gone.
+    Each side of both is seen once, told once why not, and its last word is that it was quoted.
+    """
+    roomy = ROOMY | {"ATOMIZER__RISK__MAX_POSITION": str(SIZE * 1.5)}
+    with desk(tmp_path, rfq_interval="1h") as venues:
+        running = trader(tmp_path, *FLAGS, **roomy)
+
+        def declined():
+            return venues.log("quotes.log").count("declined: max_position")
+
+        asyncio.run(ask_twice(venues.endpoints["deribit"]["ws"], declined))
+        running.send_signal(signal.SIGINT)
+        code, out, err = finish(running)
+        assert code == 0, err
+        line = next(line for line in out.splitlines() if line.startswith("RFQs"))
+        assert ("4 seen, 4 quoted" in line, "0 declined" in line, declined()) == (True, True, 2), line
+
+
 def test_a_dry_run_prints_what_it_would_quote(tmp_path):
     """Nothing leaves, and the account's protection stays as it is."""
     with desk(tmp_path, rfq_interval="100ms"):

@@ -121,8 +121,7 @@ async def test_a_new_price_is_a_new_quote_behind_the_cancel_of_the_old_one(tradi
     trading.maker.take_back(request)
     await eventually(lambda: trading.heard.outcomes() == [QuoteOutcome.STANDS] * 2 + [QuoteOutcome.ENDED])
     assert await standing(trading, request) == []
-    await eventually(lambda: len(requests(trading)) == 3)  # its side is offered again, to be priced anew
-    assert requests(trading)[2].side is Side.SELL
+    assert trading.maker.is_open(request)
 
 
 async def test_a_trade_that_does_not_say_our_label_goes_by_the_nonce_of_its_quote(trading):
@@ -145,15 +144,18 @@ async def test_a_trade_that_does_not_say_our_label_goes_by_the_nonce_of_its_quot
     assert (fill.client_id, fill.side, fill.price_nanos) == (str(sent.nonce), Side.SELL, sent.price_nanos)
 
 
-async def test_after_a_loss_quotes_are_cancelled_and_open_rfqs_come_again(trading):
-    """Nobody says that they went with the connection, so the next one cancels them first."""
+async def test_after_a_loss_quotes_are_cancelled_and_what_is_still_asked_is_open(trading):
+    """Nobody says that they went with the connection, so the next one cancels them first. No RFQ is heard twice."""
     request = (await ask(trading, "buy"))[Side.BUY]
     quote(trading, request)
     await eventually(lambda: trading.heard.answers)
     trading.wire.cut()
-    await eventually(lambda: len(requests(trading)) == 4)
-    assert trading.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED]
+    await eventually(lambda: trading.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED])
     assert await standing(trading, request) == []
+    assert (len(requests(trading)), trading.maker.is_open(request)) == (2, True)
+    second = quote(trading, request)
+    await eventually(lambda: trading.heard.outcomes()[2:] == [QuoteOutcome.STANDS])
+    assert [label for label, _ in await standing(trading, request)] == [str(second.nonce)]
 
 
 async def test_a_session_that_cancels_all_takes_quotes_back_too(trading):

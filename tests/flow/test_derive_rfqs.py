@@ -186,17 +186,18 @@ async def test_a_quote_is_taken_and_booked_on_both_sides(floor, side):
     assert [fill.trade_id for fill in await floor.session.fills_since(rfq.created_ns // 10**6 - 1)] == [ours.trade_id]
 
 
-async def test_a_quote_ends_when_it_should_and_the_request_comes_again(floor):
-    """Taken back at its own end, not the RFQ's; then the same side is asked for anew under another id."""
-    await floor.other.taker.ask(floor.legs())
+async def test_a_quote_ends_when_it_should_and_its_side_may_be_quoted_again(floor):
+    """Taken back at its own end, not the RFQ's; once the RFQ has ended it is over."""
+    rfq = await floor.other.taker.ask(floor.legs())
     await eventually(lambda: len(floor.heard.requests) == 2)
     first = floor.heard.requests[0]
     floor.quote(first, valid_for_s=1)
-    await eventually(lambda: len(floor.heard.requests) == 3)
-    assert floor.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED]
-    again = floor.heard.requests[2]
-    assert (again.rfq.side, again.structure) == (first.rfq.side, first.structure)
-    assert again.rfq.rfq_id != first.rfq.rfq_id
+    await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED])
+    assert floor.maker.is_open(first)
+    floor.quote(first)
+    await eventually(lambda: floor.heard.outcomes()[2:] == [QuoteOutcome.STANDS])
+    await floor.other.taker.withdraw(rfq)
+    await eventually(lambda: not floor.maker.is_open(first))
 
 
 @pytest.mark.parametrize("by", ["the maker", "a kill"])
@@ -272,7 +273,7 @@ async def test_another_quote_takes_the_place_of_the_first_in_one_message(floor):
 
 
 async def test_a_replacement_that_is_half_done_ends_in_no_quote(floor):
-    """The old quote went and the new one was refused: that is told, nothing stands, and the side comes again."""
+    """The old quote went and the new one was refused: that is told, nothing stands, and the side is still open."""
     rfq = await floor.other.taker.ask(floor.legs())
     await eventually(lambda: len(floor.heard.requests) == 2)
     request = floor.heard.requests[0]
@@ -282,8 +283,7 @@ async def test_a_replacement_that_is_half_done_ends_in_no_quote(floor):
     floor.quote(request)
     await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.REFUSED])
     assert await floor.other.taker.quotes(rfq) == []
-    await eventually(lambda: len(floor.heard.requests) >= 3)
-    assert floor.heard.requests[2].side is request.side
+    assert floor.maker.is_open(request)
 
 
 async def test_a_replacement_that_was_not_done_takes_the_old_quote_back(floor):
@@ -313,7 +313,7 @@ async def test_a_replacement_whose_answer_was_lost_ends_in_no_quote(floor, monke
 
 async def test_the_protection_is_there_before_the_first_quote_and_pulls_what_it_must(floor):
     """Set and read back; too much taken pulls the quotes that count towards it, none leaves while it lasts, and then
-    the sides come again.
+    the sides are open again.
     """
     assert [state.protection for state in await floor.session.protections()] == [PROTECTION]
     await floor.session.protect(msgspec.structs.replace(PROTECTION, amount_limit_nanos=SECOND // 2))
@@ -327,21 +327,29 @@ async def test_the_protection_is_there_before_the_first_quote_and_pulls_what_it_
     await eventually(lambda: "mmp_trigger" in [answer.detail for answer in floor.heard.answers])
     with pytest.raises(Disconnected, match="protection has tripped"):
         floor.quote(floor.heard.requests[2])
-    await eventually(lambda: len(floor.heard.requests) >= 6)
-    floor.quote(floor.heard.requests[4])
+    assert floor.maker.barred() == "the protection has tripped"
+    assert [floor.maker.is_open(request) for request in floor.heard.requests] == [False, False, True, True]
+    await eventually(lambda: not floor.maker.barred())
+    floor.quote(floor.heard.requests[2])
     await eventually(lambda: floor.heard.answers[-1].outcome is QuoteOutcome.STANDS)
 
 
-async def test_after_a_loss_quotes_are_gone_and_open_rfqs_come_again(floor):
-    """Cancel on disconnect takes the quotes; the session returns, and what is still asked is heard again."""
+async def test_after_a_loss_quotes_are_gone_and_what_is_still_asked_is_open(floor):
+    """Cancel on disconnect takes the quotes; nothing leaves until the session is back, and no RFQ is heard twice."""
     rfq = await floor.other.taker.ask(floor.legs())
     await eventually(lambda: len(floor.heard.requests) == 2)
     floor.quote(floor.heard.requests[0])
-    await eventually(lambda: floor.heard.answers)
+    other = await floor.other.taker.ask([Leg(max(floor.two_sided()), Side.BUY, SECOND)])
+    await eventually(lambda: floor.heard.answers and len(floor.heard.requests) == 4)
     floor.wire.cut()
-    await eventually(lambda: floor.connected == 3 and len(floor.heard.requests) == 4)
+    await eventually(lambda: floor.maker.barred() == "not connected")
+    await floor.other.taker.withdraw(other)
+    await eventually(lambda: floor.connected == 3 and not floor.maker.barred())
     assert floor.heard.outcomes() == [QuoteOutcome.STANDS, QuoteOutcome.ENDED]
     assert await floor.other.taker.quotes(rfq) == []
+    assert [floor.maker.is_open(request) for request in floor.heard.requests] == [True, True, False, False]
+    floor.quote(floor.heard.requests[0])
+    await eventually(lambda: floor.heard.outcomes()[2:] == [QuoteOutcome.STANDS])
 
 
 async def test_a_quote_whose_answer_was_lost_is_taken_back(floor, monkeypatch):

@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 NANOS_PER_S: Final = 1_000_000_000
 MS_PER_S: Final = 1_000
-SHORTEST_REST_NS: Final = 2 * NANOS_PER_S  # a block RFQ that ends sooner is not worth another quote
-OFFER_AGAIN_NS: Final = 2 * NANOS_PER_S  # after a quote was taken back
 KEPT_QUOTES: Final = 4_096
 MMP_TRIGGER: Final = "mmp_trigger"  # as the venue says why a quote ended
 ADD: Final = "private/add_block_rfq_quote"
@@ -69,10 +67,11 @@ class BlockMaker:
         self._now_ns = now_ns
         self._pause_ns = pause_ns
         self._frozen_until_ns = 0
-        self._open: dict[int, BlockRfq] = {}
+        self._is_listening = False
+        self._open: dict[int, BlockRfq] = {}  # as far as we know: over a loss they stay, until we have asked again
+        self._done: set[tuple[int, Side]] = set()  # sides of these where a quote has ended for good
         self._standing: dict[str, _Standing] = {}  # by label
         self._current: dict[str, str] = {}  # by request: the label of the quote that stands for it
-        self._again: dict[tuple[int, Side], int] = {}  # when to offer a side again that had a quote
         self._orphans: list[_Standing] = []  # of a connection that is gone: they stand until they were cancelled
         self._sent: OrderedDict[str, tuple[int, QuoteSent]] = OrderedDict()  # by label, with the RFQ's id
 
@@ -80,14 +79,18 @@ class BlockMaker:
 
     def hear(self, rfq: BlockRfq) -> None:
         if rfq.state != "open":
-            self._open.pop(rfq.rfq_id, None)
+            self._close(rfq.rfq_id)
         elif rfq.rfq_id not in self._open:
             self._open[rfq.rfq_id] = rfq
-            self._offer(rfq, (Side.BUY, Side.SELL))
+            self._offer(rfq)
 
-    def _offer(self, rfq: BlockRfq, sides: tuple[Side, ...]) -> None:
+    def _close(self, rfq_id: int) -> None:
+        self._open.pop(rfq_id, None)
+        self._done -= {(rfq_id, Side.BUY), (rfq_id, Side.SELL)}
+
+    def _offer(self, rfq: BlockRfq) -> None:
         try:
-            requests = [sided(rfq, side, self._market, self._now_ns()) for side in sides]
+            requests = [sided(rfq, side, self._market, self._now_ns()) for side in (Side.BUY, Side.SELL)]
         except BadFrame as error:
             self._events.on_bad_frame(error)
             return
@@ -129,14 +132,13 @@ class BlockMaker:
             del self._current[request_id]
 
     def _end(self, standing: _Standing, outcome: QuoteOutcome, detail: str) -> None:
-        """It cannot be taken; while its RFQ goes on, its side is offered again after a rest."""
+        """It cannot be taken. Unless we wanted it so, or the protection did, nor can another in its place."""
         self._drop(standing)
         if standing.is_replaced:
             return
+        if not standing.must_go and detail != MMP_TRIGGER:
+            self._done.add((standing.request.structure.rfq_id, standing.request.side))
         self._answer(standing, outcome, detail)
-        if standing.must_go or detail == MMP_TRIGGER:
-            key = standing.request.structure.rfq_id, standing.request.side
-            self._again[key] = self._now_ns() + OFFER_AGAIN_NS
 
     def _answer(self, standing: _Standing, outcome: QuoteOutcome, detail: str) -> None:
         rfq_id, now_ns = standing.request.rfq.rfq_id, self._now_ns()
@@ -170,6 +172,19 @@ class BlockMaker:
         """Nothing is signed here."""
         return Signed()
 
+    def barred(self) -> str:
+        """Why no quote could leave now, in words; empty when one could."""
+        if not self._is_listening:
+            return "not connected"
+        if self._now_ns() < self._frozen_until_ns:
+            return "the protection has tripped"
+        return "" if self._rpc.allowance(ADD) else "rate budget is used up"
+
+    def is_open(self, request: BlockRequest) -> bool:
+        """Whether another quote for this request may be shown."""
+        structure = request.structure
+        return structure.rfq_id in self._open and (structure.rfq_id, request.side) not in self._done
+
     def send_quote(self, request: BlockRequest, quote: QuoteSent) -> None:
         """Send, behind the cancel of the quote that stands for this request.
 
@@ -179,10 +194,9 @@ class BlockMaker:
             Disconnected: nothing was sent, and why; what stood stands.
         """
         label, old = _label(quote), self._standing.get(self._current.get(request.rfq.rfq_id, ""))
-        if self._now_ns() < self._frozen_until_ns:
-            raise Disconnected(VENUE, "the protection has tripped: nothing was sent", request=ADD)
-        if not self._rpc.may_send(ADD):
-            raise Disconnected(VENUE, "rate budget is used up: nothing was sent", request=ADD)
+        if why := self.barred():
+            raise Disconnected(VENUE, f"{why}: nothing was sent", request=ADD)
+        self._rpc.may_send(ADD)  # there is room, and this takes it
         if old is not None:
             self._send_away(old)
             if not old.is_leaving:
@@ -208,7 +222,7 @@ class BlockMaker:
         elif fault.is_unknown:
             self._send_away(standing)
         else:
-            standing.must_go = True  # so that the side is offered again
+            standing.must_go = True  # so that the side may be quoted again
             self._end(standing, QuoteOutcome.REFUSED, fault.words)
 
     async def withdraw(self) -> None:
@@ -246,30 +260,24 @@ class BlockMaker:
     # --- as time goes
 
     def tick(self, now_ns: int) -> None:
-        """Take back what must go or has stood for as long as it should, and offer what has rested."""
+        """Take back what must go or has stood for as long as it should."""
         for standing in list(self._standing.values()):
             if standing.must_go or standing.quote.valid_until_s * NANOS_PER_S <= now_ns:
                 self._send_away(standing)
-        for (rfq_id, side), due_ns in list(self._again.items()):
-            rfq = self._open.get(rfq_id)
-            if rfq is None or rfq.expires_ns - now_ns < SHORTEST_REST_NS:
-                del self._again[rfq_id, side]
-            elif max(due_ns, self._frozen_until_ns) <= now_ns:
-                self._again[rfq_id, side] = now_ns + OFFER_AGAIN_NS  # until it has a quote again
-                self._offer(rfq, (side,))
-                if any(each.request.structure is rfq and each.request.side is side for each in self._standing.values()):
-                    self._again.pop((rfq_id, side), None)
 
     def forget(self) -> None:
         """The connection is gone. Whether our quotes went with it nobody says: they are cancelled by the next one."""
-        self._open.clear()
-        self._again.clear()
+        self._is_listening = False
         self._orphans += [each for each in self._standing.values() if not each.is_replaced]
         self._standing.clear()
         self._current.clear()
 
     def catch_up(self, rfqs: Iterable[BlockRfq]) -> None:
         """Every quote of ours was cancelled, and this is what is asked."""
+        rfqs = list(rfqs)
+        for rfq_id in self._open.keys() - {rfq.rfq_id for rfq in rfqs}:
+            self._close(rfq_id)
+        self._is_listening = True
         while self._orphans:
             self._answer(self._orphans.pop(0), QuoteOutcome.ENDED, "the connection was lost")
         for rfq in rfqs:

@@ -1,7 +1,7 @@
 """The maker's side of RFQs: what is asked comes out as requests, quotes go in, and what becomes of each is told.
 
-A quote stands until it is replaced, in one message, or taken back; then, while the RFQ goes on, its side is offered
-again a little later, to be priced anew.
+A quote stands until it is replaced, in one message, or taken back. While the RFQ goes on its side may be quoted again,
+unless the venue has ended a quote of ours there for good.
 """
 
 import logging
@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 NANOS_PER_S: Final = 1_000_000_000
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 20
-SHORTEST_REST_NS: Final = 2 * NANOS_PER_S  # an RFQ that ends sooner is not worth another quote
-OFFER_AGAIN_NS: Final = 2 * NANOS_PER_S  # after a quote was taken back
 MMP_TRIGGER: Final = "mmp_trigger"  # as the venue says why a quote ended
 
 
@@ -88,10 +86,11 @@ class Maker:
         self._is_protected = pause_ns is not None
         self._pause_ns = pause_ns or 0
         self._frozen_until_ns = 0
-        self._open: dict[str, DeriveRfq] = {}
+        self._is_listening = False
+        self._open: dict[str, DeriveRfq] = {}  # as far as we know: over a loss they stay, until we have asked again
+        self._done: set[tuple[str, Side]] = set()  # sides of these where a quote has ended for good
         self._standing: dict[int, _Standing] = {}
         self._current: dict[str, int] = {}  # by request: the nonce of the quote that stands for it
-        self._again: dict[tuple[str, Side], int] = {}  # when to offer a side again that had a quote
         self._untold: deque[QuoteAnswered] = deque()
 
     @property
@@ -105,20 +104,25 @@ class Maker:
         return f"{self._credentials.subaccount_id}.quotes"
 
     async def catch_up(self) -> None:
-        """What was asked before we listened. Raises VenueError or BadFrame."""
+        """What was asked while we did not listen, and what of before is over. Raises VenueError or BadFrame."""
         self._tell_untold()
+        before, found = list(self._open), dict[str, DeriveRfq]()
         params = self._subject() | {"status": "open", "page_size": PAGE_SIZE}
         page, page_count = 1, 1
         while page <= min(page_count, MOST_PAGES):
             rfqs, page_count = parse_rfqs(await self._rpc.ask("private/poll_rfqs", params | {"page": page}))
-            for rfq in rfqs:
-                self._hear(rfq)
+            found.update((rfq.rfq_id, rfq) for rfq in rfqs)
             page += 1
+        for rfq_id in before:
+            if rfq_id not in found:
+                self._close(rfq_id)
+        self._is_listening = True
+        for rfq in found.values():
+            self._hear(rfq)
 
     def forget(self) -> None:
         """The connection is gone, and our quotes with it (cancel on disconnect)."""
-        self._open.clear()
-        self._again.clear()
+        self._is_listening = False
         for standing in self._standing.values():
             if not standing.is_replaced:
                 self._untold.append(_answer(standing, QuoteOutcome.ENDED, self._now_ns(), "the connection was lost"))
@@ -134,15 +138,19 @@ class Maker:
 
     def _hear(self, rfq: DeriveRfq) -> None:
         if rfq.state is not OrderState.OPEN:
-            self._open.pop(rfq.rfq_id, None)
+            self._close(rfq.rfq_id)
         elif rfq.rfq_id not in self._open:
             self._open[rfq.rfq_id] = rfq
-            self._offer(rfq, (Side.BUY, Side.SELL))
+            self._offer(rfq)
 
-    def _offer(self, rfq: DeriveRfq, sides: tuple[Side, ...]) -> None:
-        """Ask whoever listens for a price on these sides of ours of the structure."""
+    def _close(self, rfq_id: str) -> None:
+        self._open.pop(rfq_id, None)
+        self._done -= {(rfq_id, Side.BUY), (rfq_id, Side.SELL)}
+
+    def _offer(self, rfq: DeriveRfq) -> None:
+        """Ask whoever listens for a price on either side of ours of the structure."""
         try:
-            requests = [sided(rfq, side, self._market, self._now_ns()) for side in sides]
+            requests = [sided(rfq, side, self._market, self._now_ns()) for side in (Side.BUY, Side.SELL)]
         except BadFrame as error:
             self._events.on_bad_frame(error)
             return
@@ -178,13 +186,13 @@ class Maker:
             del self._current[standing.request.rfq.rfq_id]
 
     def _end(self, standing: _Standing, outcome: QuoteOutcome, now_ns: int, detail: str) -> None:
-        """It cannot be taken; while its RFQ goes on, its side is offered again after a rest."""
+        """It cannot be taken. Unless we wanted it so, or the protection did, nor can another in its place."""
         self._drop(standing)
         if standing.is_replaced:
             return
+        if not standing.must_go and detail != MMP_TRIGGER:
+            self._done.add((standing.request.structure.rfq_id, standing.request.side))
         self._events.on_answer(_answer(standing, outcome, now_ns, detail))
-        if standing.must_go or detail == MMP_TRIGGER:
-            self._again[standing.request.structure.rfq_id, standing.request.side] = now_ns + OFFER_AGAIN_NS
 
     def _freeze(self, now_ns: int) -> None:
         if now_ns >= self._frozen_until_ns:
@@ -222,6 +230,19 @@ class Maker:
         """What the signature of a quote with this leg would allow."""
         return self._terms.signed(leg, valid_for_s=valid_for_s, now_ns=self._now_ns())
 
+    def barred(self) -> str:
+        """Why no quote could leave now, in words; empty when one could."""
+        if not self._is_listening:
+            return "not connected"
+        if self._now_ns() < self._frozen_until_ns:
+            return "the protection has tripped"
+        return "" if self._rpc.allowance("private/send_quote") else "rate budget is used up"
+
+    def is_open(self, request: DeriveRequest) -> bool:
+        """Whether another quote for this request may be shown."""
+        structure = request.structure
+        return structure.rfq_id in self._open and (structure.rfq_id, request.side) not in self._done
+
     def send_quote(self, request: DeriveRequest, quote: QuoteSent) -> None:
         """Sign and send, in place of the quote that stands for this request, in one message.
 
@@ -236,10 +257,9 @@ class Maker:
         if old is not None:
             params["nonce_to_cancel"] = old.quote.nonce
             method, on_word = "private/replace_quote", partial(self._on_replaced, old, nonce)
-        if self._now_ns() < self._frozen_until_ns:
-            raise Disconnected(VENUE, "the protection has tripped: nothing was sent", request=method)
-        if not self._rpc.may_send(method):
-            raise Disconnected(VENUE, "rate budget is used up: nothing was sent", request=method)
+        if why := self.barred():
+            raise Disconnected(VENUE, f"{why}: nothing was sent", request=method)
+        self._rpc.may_send(method)  # there is room, and this takes it
         self._rpc.send(method, params, on_word)
         self._standing[nonce] = _Standing(request, quote)
         self._current[request.rfq.rfq_id] = nonce
@@ -273,7 +293,7 @@ class Maker:
                 if replaced.quote is not None:
                     self._learn(replaced.quote, now_ns)
                 elif new is not None and replaced.fault is not None:
-                    new.must_go = True  # so that the side is offered again
+                    new.must_go = True  # so that the side may be quoted again
                     self._refuse(new, replaced.fault)
                 return
         if new is None:
@@ -294,6 +314,8 @@ class Maker:
         now_ns = self._now_ns()
         if fault.code == MMP_FROZEN:
             self._freeze(now_ns)
+        if fault.code == MMP_FROZEN or fault.hold_ms:
+            standing.must_go = True  # it is no answer to this quote: another may be shown later
         self._end(standing, QuoteOutcome.REFUSED, now_ns, fault.words)
 
     async def withdraw(self) -> None:
@@ -307,20 +329,11 @@ class Maker:
             self._send_away(standing)
 
     def tick(self, now_ns: int) -> None:
-        """Tell what a loss ended, take back what has stood for as long as it should, and offer what has rested."""
+        """Tell what a loss ended, and take back what has stood for as long as it should."""
         self._tell_untold()
         for standing in list(self._standing.values()):
             if standing.quote.valid_until_s * NANOS_PER_S <= now_ns or standing.must_go:
                 self._send_away(standing)
-        for (rfq_id, side), due_ns in list(self._again.items()):
-            rfq = self._open.get(rfq_id)
-            if rfq is None or rfq.valid_until_ns - now_ns < SHORTEST_REST_NS:
-                del self._again[rfq_id, side]
-            elif max(due_ns, self._frozen_until_ns) <= now_ns:
-                self._again[rfq_id, side] = now_ns + OFFER_AGAIN_NS  # until it has a quote again
-                self._offer(rfq, (side,))
-                if any(each.request.structure is rfq and each.request.side is side for each in self._standing.values()):
-                    self._again.pop((rfq_id, side), None)
 
     def _tell_untold(self) -> None:
         while self._untold:

@@ -136,6 +136,10 @@ class RyskSession:
         """What the signature of a quote allows: no fee, for as long as it is valid."""
         return Signed(life_ns=valid_for_s * NANOS)
 
+    def barred(self) -> str:
+        """Why no quote could leave now, in words; empty when one could."""
+        return "" if self._maker.is_open else "the maker socket is down"
+
     def send_quote(self, request: RyskRequest, quote: QuoteSent) -> None:
         """Sign and send. The intent must be in the journal before.
 
