@@ -92,6 +92,7 @@ class QuoteLane:
         self._by_name: dict[str, Quoted] = {}
         self._by_channel: dict[str, Quoted] = {}
         self.sides = Sides(ledger.state.orders, venue.name)
+        ledger.state.portfolio.watch(self._on_position)
         self._is_on = False
         self.sent: Counter[str] = Counter()  # messages by kind
         self.waits = 0  # orders that the rate budget had no room for
@@ -109,6 +110,7 @@ class QuoteLane:
             keep_size_nanos=instrument.min_amount_nanos,
             book=book,
         )
+        slot.set_position(self._ledger.state.portfolio.amount_nanos(instrument.name), 0, 0)
         quoted = Quoted(instrument, slot)
         self._quoted.append(quoted)
         self._by_name[instrument.name] = self._by_channel[channel] = quoted
@@ -140,14 +142,12 @@ class QuoteLane:
         self._gate.shut()
         self.look(now_ns)
 
-    def fit(self, quoted: Quoted) -> None:
-        """Let the lane write the instrument's orders itself, by what the venue wants now."""
+    def fit(self, quoted: Quoted) -> Signed:
+        """Let the lane write the instrument's orders itself, and answer what their signatures let the venue do now."""
+        signed = self._venue.signed(quoted.name)
         if self._pen is not None:
-            self._pen.fit(quoted.slot, quoted.name, self._time_in_force)
-
-    def signed(self, name: str) -> Signed:
-        """What the signature of an order would let the venue do."""
-        return self._venue.signed(name)
+            self._pen.fit(quoted.slot, quoted.name, self._time_in_force, signed)
+        return signed
 
     def set_rule(self, quoted: Quoted, rule: Rule | None) -> bool:
         """From the next decision on; None shows nothing. False when it is the same as before."""
@@ -193,7 +193,7 @@ class QuoteLane:
         elif self.sides.tell(quoted, is_bid, now_ns):
             self.decide(quoted, now_ns)
 
-    def set_position(self, name: str, position_nanos: int) -> None:
+    def _on_position(self, name: str, position_nanos: int) -> None:
         """What we hold; every order of ours there is the lane's own."""
         quoted = self._by_name.get(name)
         if quoted is not None:

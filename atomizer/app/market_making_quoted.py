@@ -1,7 +1,7 @@
 """One instrument that we quote: its slot, its rule, the orders that may live there, and how long a side must wait."""
 
 import logging
-from typing import Final
+from typing import Final, NamedTuple
 
 from atomizer._core.fixed import format_nanos
 from atomizer._core.quote import QuoteParams
@@ -16,6 +16,13 @@ FIRST_HOLD_NS: Final = 250_000_000
 LONGEST_HOLD_NS: Final = 60_000_000_000
 
 
+class Living(NamedTuple):
+    """What may still trade on a side."""
+
+    nanos: int  # at most: a replacement comes instead of what it replaces
+    highest_nanos: int  # price; 0 where nothing lives
+
+
 class Quoted:
     """One instrument that we quote: its slot, its rule, and the orders that may live on each side."""
 
@@ -25,6 +32,7 @@ class Quoted:
         self.slot = slot
         self.rule: Rule | None = None
         self.orders: dict[bool, list[str]] = {True: [], False: []}  # client ids by `is_bid`, oldest first
+        self.living: dict[bool, Living | None] = {True: None, False: None}  # None: to be looked up anew
         self.leaving: set[str] = set()  # of these, what another order is to replace
         self.refused = {True: 0, False: 0}  # orders that the venue refused, one after the other
         self.held_until_ns = {True: 0, False: 0}  # after which a side may be tried again

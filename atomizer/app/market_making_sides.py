@@ -1,6 +1,6 @@
 """Which orders of ours may live on which side of which instrument, and when all is known of a side."""
 
-from atomizer.app.market_making_quoted import Quoted
+from atomizer.app.market_making_quoted import Living, Quoted
 from atomizer.domain.trading import OrderPlaced, OrderState, Side
 from atomizer.orders.table import Order, OrderTable
 
@@ -12,6 +12,7 @@ class Sides:
         self._table = table
         self._venue = venue
         self._owners: dict[str, tuple[Quoted, bool]] = {}  # by client id, while the order may live
+        table.watch(self._on_open)
 
     def own(self, quoted: Quoted, order: OrderPlaced) -> None:
         """A new order of a side, in place of the one that it replaces if it does."""
@@ -37,14 +38,16 @@ class Sides:
             (o for o in self.live(quoted, is_bid) if o.state is OrderState.OPEN and not quoted.is_leaving(o)), None
         )
 
-    def living_nanos(self, quoted: Quoted, is_bid: bool) -> int:
-        """The most that can still fill on a side: a replacement comes instead of what it replaces."""
-        return max((order.open_nanos for order in self.live(quoted, is_bid)), default=0)
-
-    def highest_nanos(self, quoted: Quoted, is_bid: bool) -> int:
-        """The highest price of what lives on a side and of what it would show now; below 1 when there is neither."""
-        living = [order.placed.price_nanos for order in self.live(quoted, is_bid) if order.placed is not None]
-        return max(quoted.slot.wanted()[0 if is_bid else 1], *living, 0)
+    def living(self, quoted: Quoted, is_bid: bool) -> Living:
+        """What may still trade on a side. Looked up once, and again when the table has news of an order there."""
+        found = quoted.living[is_bid]
+        if found is None:
+            live = self.live(quoted, is_bid)
+            found = quoted.living[is_bid] = Living(
+                max((order.open_nanos for order in live), default=0),
+                max((order.placed.price_nanos for order in live if order.placed is not None), default=0),
+            )
+        return found
 
     def tell(self, quoted: Quoted, is_bid: bool, now_ns: int) -> bool:
         """Settle a side if all is known of it: also the fill behind each amount that the venue reported as filled.
@@ -76,6 +79,11 @@ class Sides:
         else:
             quoted.slot.settle(is_bid, 0, 0, now_ns=now_ns)
         return True
+
+    def _on_open(self, order: Order) -> None:
+        if (owner := self._owners.get(order.client_id)) is not None:
+            quoted, is_bid = owner
+            quoted.living[is_bid] = None
 
     def _all(self, quoted: Quoted, is_bid: bool) -> list[Order]:
         found = (self.order(client_id) for client_id in quoted.orders[is_bid])

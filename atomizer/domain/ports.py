@@ -91,8 +91,8 @@ class OrderPen(Protocol):
 
     nonces: Nonces  # what they are named from, as all orders of the account
 
-    def fit(self, slot: Slot, name: str, life: TimeInForce) -> None:
-        """Let a slot write its orders, as the venue wants them now, if that is known."""
+    def fit(self, slot: Slot, name: str, life: TimeInForce, signed: Signed) -> None:
+        """Let a slot write its orders, with what the venue wants signed now, if that is known."""
 
     def allowance(self) -> int:
         """How many orders the connection and the rate budget let leave now."""

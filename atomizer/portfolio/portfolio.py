@@ -1,6 +1,6 @@
 """All positions of one book of account with the latest marks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.trading import Fill, FundingPaid, Mark, Record, Settled
@@ -72,6 +72,10 @@ class Portfolio:
     def amount_nanos(self, instrument: str) -> int:
         """Net signed amount of a contract over all venues, in coins."""
         return self._amounts.get(instrument, 0)
+
+    def amounts(self) -> Mapping[str, int]:
+        """The same of every contract that was ever traded."""
+        return self._amounts
 
     def has_payment(self, venue: str, payment_id: str) -> bool:
         """Whether this funding is booked."""

@@ -46,7 +46,14 @@ def as_flight(instrument: str, side: Side, amount_nanos: int, price_nanos: int, 
         return InFlight(instrument, side, amount_nanos, price_nanos)
     if mark.is_amount_usd:
         return InFlight(instrument, side, -(-amount_nanos * NANOS // max(mark.mark_nanos, 1)), price_nanos)
-    return InFlight(instrument, side, amount_nanos, price_nanos * mark.index_nanos // NANOS)
+    return InFlight(instrument, side, amount_nanos, usd_nanos(price_nanos, mark))
+
+
+def usd_nanos(price_nanos: int, mark: Mark | None) -> int:
+    """A price in USD, as the mark of its instrument makes it; without one it is USD."""
+    if mark is None or mark.currency == USD or mark.is_amount_usd:
+        return price_nanos
+    return price_nanos * mark.index_nanos // NANOS
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -19,7 +19,6 @@ from atomizer.risk.limits import Limits
 from atomizer.risk.losses import Losses
 
 BAND_TICKS: Final = 5  # the price band is never narrower: a share of a tiny premium is less than a tick
-_NOTHING_SIGNED: Final = Signed()
 
 
 class Fair(msgspec.Struct, frozen=True):
@@ -121,23 +120,29 @@ def check_fair(limits: Limits, proposal: Proposal, least_nanos: int, now_ns: int
 
 def check_signature(limits: Limits, proposal: Proposal, mark: Mark | None) -> Verdict | None:
     """Not more for the venue, and not longer, than limits allow, whatever becomes of us."""
-    if proposal.signed == _NOTHING_SIGNED:
-        return None
     index_nanos = mark.index_nanos if mark is not None else 0
-    allowed_nanos = index_nanos * limits.max_fee_nanos // NANOS
-    if proposal.signed.max_fee_nanos > allowed_nanos:
+    reason = signed_beyond(limits, proposal.signed, index_nanos)
+    if reason is Reason.OK:
+        return None
+    if reason is Reason.MAX_FEE:
+        allowed_nanos = index_nanos * limits.max_fee_nanos // NANOS
         return Verdict(
             Reason.MAX_FEE,
             f"max_fee_bps allows {shown(allowed_nanos)} USD per unit at index {shown(index_nanos)}, signed would be "
             f"{shown(proposal.signed.max_fee_nanos)} ({proposal}): check the venue's fees or raise risk.max_fee_bps",
         )
-    if proposal.signed.life_ns > limits.max_signature_life_ns:
-        return Verdict(
-            Reason.MAX_LIFE,
-            f"max_signature_life {_seconds(limits.max_signature_life_ns)} s exceeded, would be "
-            f"{_seconds(proposal.signed.life_ns)} s ({proposal}): sign for less or raise risk.max_signature_life",
-        )
-    return None
+    return Verdict(
+        Reason.MAX_LIFE,
+        f"max_signature_life {_seconds(limits.max_signature_life_ns)} s exceeded, would be "
+        f"{_seconds(proposal.signed.life_ns)} s ({proposal}): sign for less or raise risk.max_signature_life",
+    )
+
+
+def signed_beyond(limits: Limits, signed: Signed, index_nanos: int) -> Reason:
+    """Which limit on signatures it passes at this index price; OK when it passes none."""
+    if signed.max_fee_nanos > index_nanos * limits.max_fee_nanos // NANOS:
+        return Reason.MAX_FEE
+    return Reason.MAX_LIFE if signed.life_ns > limits.max_signature_life_ns else Reason.OK
 
 
 def check_exposure(limits: Limits, proposal: Proposal, flight: Flight, exposure: Exposure) -> Verdict | None:

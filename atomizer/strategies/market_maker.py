@@ -107,15 +107,16 @@ class MarketMaker:
         left_s = contract.expiry_s - view.now_ns / NANOS if contract.is_option else self._spread.near_s
         move = view.moves.get(contract.underlying, 0.0)
         factor = widening(self._spread, Conditions(max(mark.iv, seen.index_iv), move, seen.depth_nanos, left_s))
-        net = view.net.get(contract.underlying, NetGreeks())
-        bid_nanos, ask_nanos = (self._size(seen, side) for side in (Side.BUY, Side.SELL))
+        skew = 0
+        if self._skew.aversion:
+            skew = skew_nanos(self._skew, view.net.get(contract.underlying, NetGreeks()), mark)
         return msgspec.structs.replace(
             self._plain,
             improvement_nanos=_in_currency(self._plain.improvement_nanos, seen.instrument, mark),
             widen_nanos=round(factor * NANOS),
-            skew_nanos=skew_nanos(self._skew, net, mark) if self._skew.aversion else 0,
-            bid_size_nanos=bid_nanos,
-            ask_size_nanos=ask_nanos,
+            skew_nanos=skew,
+            bid_size_nanos=self._size(seen, Side.BUY),
+            ask_size_nanos=self._size(seen, Side.SELL),
         )
 
     def _size(self, seen: Seen, side: Side) -> int:

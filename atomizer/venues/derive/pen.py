@@ -10,9 +10,9 @@ from typing import Final
 from atomizer._core import frame
 from atomizer._core.outbox import Nonces
 from atomizer._core.slot import Slot
-from atomizer.domain.trading import OrderPlaced, TimeInForce
+from atomizer.domain.trading import OrderPlaced, Signed, TimeInForce
 from atomizer.net.rpc import Rpc
-from atomizer.venues.derive.auth import Credentials, fee_cap_nanos, order_actions
+from atomizer.venues.derive.auth import Credentials, order_actions
 from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.orders import OrderDesk
 from atomizer.venues.derive.profile import Profile, Version
@@ -53,30 +53,24 @@ class Pen:
         self._numbers: dict[str, int] = {}
         self._fees_nanos: dict[str, int] = {}
 
-    def fit(self, slot: Slot, name: str, life: TimeInForce) -> None:
+    def fit(self, slot: Slot, name: str, life: TimeInForce, signed: Signed) -> None:
         """Let a slot write its orders, with the fee that the present index asks for, once that is known."""
         listing = self._market.listing(name)
-        if listing is None:
+        if listing is None or not signed.max_fee_nanos or self._fees_nanos.get(name) == signed.max_fee_nanos:
             return
         contract = listing.instrument.contract
-        index_nanos = self._market.index_nanos(contract.underlying)
-        if index_nanos is None:
-            return
-        last_s = contract.expiry_s if contract.is_option else FOREVER_S
-        fee_nanos = fee_cap_nanos(listing.instrument, index_nanos)
-        if self._fees_nanos.get(name) != fee_nanos:
-            if name not in self._numbers:
-                self._numbers[name] = self._writer.add_instrument(name, listing.asset, listing.sub_id)
-            slot.write_with(
-                self._writer,
-                self._numbers[name],
-                life=_LIVES[life],
-                max_fee_nanos=fee_nanos,
-                order_life_s=self._profile.order_life_s,
-                least_life_s=self._profile.minimum_life_s,
-                last_s=last_s,
-            )
-            self._fees_nanos[name] = fee_nanos
+        if name not in self._numbers:
+            self._numbers[name] = self._writer.add_instrument(name, listing.asset, listing.sub_id)
+        slot.write_with(
+            self._writer,
+            self._numbers[name],
+            life=_LIVES[life],
+            max_fee_nanos=signed.max_fee_nanos,
+            order_life_s=self._profile.order_life_s,
+            least_life_s=self._profile.minimum_life_s,
+            last_s=contract.expiry_s if contract.is_option else FOREVER_S,
+        )
+        self._fees_nanos[name] = signed.max_fee_nanos
 
     def allowance(self) -> int:
         """How many orders the connection and the rate budget let leave now."""

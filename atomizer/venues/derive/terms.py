@@ -11,6 +11,7 @@ from atomizer.venues.derive.market import MarketData
 from atomizer.venues.derive.profile import Profile
 
 NANOS_PER_S: Final = 1_000_000_000
+_NOTHING: Final = Signed()
 
 
 class Terms:
@@ -20,6 +21,7 @@ class Terms:
         self._profile = profile
         self._signer = OrderSigner(profile, credentials)
         self._market = market
+        self._signed: dict[str, tuple[Instrument, int, Signed]] = {}  # by name, and at which index price
 
     def sign(self, order: OrderPlaced, now_ns: int) -> SignedTerms | str:
         """What we sign, or in words why it would be refused."""
@@ -45,8 +47,13 @@ class Terms:
         listing = self._market.listing(name)
         index_nanos = self._market.index_nanos(listing.instrument.contract.underlying) if listing is not None else None
         if listing is None or index_nanos is None:
-            return Signed()
-        return Signed(fee_cap_nanos(listing.instrument, index_nanos), self._profile.order_life_s * NANOS_PER_S)
+            return _NOTHING
+        instrument, known = listing.instrument, self._signed.get(name)
+        if known is not None and known[0] is instrument and known[1] == index_nanos:
+            return known[2]
+        signed = Signed(fee_cap_nanos(instrument, index_nanos), self._profile.order_life_s * NANOS_PER_S)
+        self._signed[name] = instrument, index_nanos, signed
+        return signed
 
 
 def _off_terms(order: OrderPlaced, instrument: Instrument) -> str:
