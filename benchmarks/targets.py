@@ -151,6 +151,7 @@ ROWS: tuple[Row, ...] = (
         "test_reprice::test_reprice[atomizer]",
         {"best libraries": f"test_reprice::test_reprice[{LIBRARIES}]"},
     ),
+    Row("rules of 200 instruments, renewed after a fill", 3_000_000, "test_rules::test_rules_renewed"),
     Row(
         "RFQ to signed quote, p50",
         6_000,
