@@ -15,6 +15,7 @@ from pathlib import Path
 TICKER_S = 1.5
 MAKER = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"  # of the public test key that the practice venue knows
 COMMAND = [sys.executable, "-m", "atomizer"]
+_started: list[subprocess.Popen] = []
 
 
 def bare(**environment: str) -> dict[str, str]:
@@ -33,7 +34,7 @@ def maker(directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
 
 
 def run(command: str, directory: Path, *flags: str, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*COMMAND, command, *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,6 +42,18 @@ def run(command: str, directory: Path, *flags: str, **environment: str) -> subpr
         cwd=directory,
         env=bare(**environment),
     )
+    _started.append(process)
+    return process
+
+
+def end_what_runs() -> None:
+    """A test that failed leaves its commands behind: end them, and tell what they had to say."""
+    for process in _started:
+        if not process.stdout.closed:
+            process.kill()
+            out, err = process.communicate()
+            print(" ".join(process.args), process.returncode, out, err, sep="\n")  # noqa: T201  pytest shows it
+    _started.clear()
 
 
 class Desk:
