@@ -223,9 +223,11 @@ class MarketMaking:
         self.accounts.on_fill(fill)
         log.info("fill %s: %s %s", fill.client_id, fill.side.word, fill.instrument)
         now_ns = self._clock_ns()
-        for quoted in self.rules.renew(now_ns):
-            self.lane.decide(quoted, now_ns)
+        changed = self.rules.renew(now_ns)
+        # Settled first: a replacement must name what has filled, or the venue ends the old order and refuses the new.
         self.lane.settle(fill.client_id, now_ns)
+        for quoted in changed:
+            self.lane.decide(quoted, now_ns)
 
     # the life of a run
 

@@ -5,7 +5,7 @@ import time
 from decimal import Decimal
 
 import pytest
-from flow.running import desk, finish, maker, wait_for
+from flow.running import desk, finish, held, maker, wait_for
 
 
 def sides(orders) -> set[tuple[str, str]]:
@@ -96,6 +96,21 @@ def test_limits_hold_at_the_venue_whatever_fills(tmp_path):
         assert code == 0, err
         assert "ties with the venue's own" in out
         assert venues.derive_ledger()["open_orders"] == []
+
+
+def test_what_is_left_of_an_order_stays_where_it_rests(tmp_path):
+    """A trade of a part neither moves nor ends the rest, where the limit on the position leaves room for just that."""
+    with desk(tmp_path) as venues:
+        running = maker(tmp_path, "--paper", "--size", "0.5", "--max-position", "0.5", "--improvement", "2")
+        wait_for(lambda: len(sides(venues.derive_ledger()["open_orders"])) == 8)
+        venues.freeze()
+        bid = next(each for each in venues.derive_ledger()["open_orders"] if each["direction"] == "buy")
+        venues.take(bid["instrument_name"], "sell", "0.2")
+        wait_for(lambda: bid["instrument_name"] in held(venues.inventory()["positions"], "derive"))
+        assert bid["order_id"] in {each["order_id"] for each in venues.derive_ledger()["open_orders"]}
+        running.send_signal(signal.SIGINT)
+        code, _, err = finish(running)
+        assert code == 0, err
 
 
 def test_limits_change_while_quotes_rest(tmp_path):
