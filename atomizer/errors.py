@@ -53,9 +53,18 @@ class VenueError(AtomizerError):
         self.request = request
         self.retryable = retryable
 
+    @property
+    def is_final(self) -> bool:
+        """Whether no repetition repairs it: a no that the venue itself does not call passing."""
+        return False
+
 
 class Refused(VenueError):
     """The venue said no."""
+
+    @property
+    def is_final(self) -> bool:
+        return not self.retryable
 
 
 class Disconnected(VenueError):

@@ -1,6 +1,7 @@
 """Which venues an RFQ responder reaches, as whom, and where its books lie. Opens nothing but what it must read."""
 
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from atomizer.app import practice, reach_rysk
 from atomizer.app.account_source import account_source
 from atomizer.app.cross import cross_account
+from atomizer.app.persistence import persist
 from atomizer.app.rfq_source import SourceAccess
 from atomizer.app.rysk_source import RyskSourceAccess
 from atomizer.app.venues import VenueAccount, account_at, missing_at, require
@@ -27,7 +29,9 @@ class Access(msgspec.Struct, frozen=True):
     directory: Path
 
 
-async def responder_access(settings: Settings, endpoints: practice.Endpoints | None) -> Access:
+async def responder_access(
+    settings: Settings, endpoints: practice.Endpoints | None, say: Callable[[str], None]
+) -> Access:
     """Access of an RFQ responder: to the practice venues at `endpoints`, else by the credentials of the environment.
 
     Raises:
@@ -44,7 +48,11 @@ async def responder_access(settings: Settings, endpoints: practice.Endpoints | N
     venue = account_at(name, settings, endpoints)
     source: SourceAccess
     if wants_rysk:
-        source = RyskSourceAccess(await reach_rysk.maker_access(settings, endpoints))
+
+        def get(url: str) -> Awaitable[bytes]:
+            return persist(lambda: reach_rysk.get_once(url), say)
+
+        source = RyskSourceAccess(await reach_rysk.maker_access(settings, endpoints, get))
     else:
         owner, hedges_elsewhere = "the same account as RFQ maker", hedge_name is not None
         source = account_source(rfq_source, settings, owner, hedges_elsewhere=hedges_elsewhere)

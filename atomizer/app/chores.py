@@ -3,10 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from atomizer.errors import BadFrame, VenueError
 
 log = logging.getLogger("atomizer")
+
+T = TypeVar("T")
 
 
 class Chores:
@@ -40,3 +43,14 @@ async def attempt(work: Awaitable[object]) -> None:
         await work
     except (VenueError, BadFrame) as error:
         log.warning("%s", error)
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work answers; None when the stop came first and it was given up."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+    return None if task.cancelled() else task.result()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from atomizer._core.book import Book
-from atomizer.app.chores import Chores
+from atomizer.app.chores import Chores, unless
 from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.funding import Funding
@@ -33,6 +33,7 @@ from atomizer.app.market_making_protection import Shield
 from atomizer.app.market_making_rules import Rules
 from atomizer.app.parts import build_breaker
 from atomizer.app.parts import build_limits as build_risk_limits
+from atomizer.app.persistence import persist
 from atomizer.app.settling import Settling
 from atomizer.app.venues import VenueAccount
 from atomizer.config.settings import Chain, Settings
@@ -40,7 +41,7 @@ from atomizer.domain.instruments import Instrument
 from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected, Event, Lost, PublicTrade, QuoteSession, Wiring
 from atomizer.domain.trading import Fill, Mark, OrderState, OrderUpdate, RunStarted, RunStopped
-from atomizer.errors import BadFrame, VenueError
+from atomizer.errors import BadFrame, OutcomeUnknown, VenueError
 from atomizer.risk.latch import KillLatch
 from atomizer.strategies.market_maker import Strategy
 
@@ -231,8 +232,8 @@ class MarketMaking:
 
     # the life of a run
 
-    async def start(self) -> None:
-        """Connect, cancel what an earlier run left, choose the instruments, and quote.
+    async def start(self, say: Callable[[str], None]) -> None:
+        """Connect, cancel what an earlier run left, choose the instruments, and quote. What is tried again is said.
 
         Raises:
             AtomizerError: why this run cannot begin; `drain` and `close` all the same.
@@ -243,13 +244,7 @@ class MarketMaking:
         self._chores.every(WATCH_EVERY_S, self._watch)
         self._chores.every(PUMP_EVERY_S, self._pump)
         self._chores.every(self.settings.journal.sync_every, self._sync)
-        await self.venue.start()
-        self.has_connected = True
-        if not self.is_dry:
-            await self.custody.cancel_own()
-            await self.custody.reconcile()
-            await self.shield.set()
-        self.choice.begin(self._clock_ns())
+        await unless(self.emergency.halted, self._prepare(say))
         if self.emergency.killed:
             return
         if self.fairs is not None:
@@ -267,6 +262,22 @@ class MarketMaking:
             self._chores.errand(self.funding.look())
             self._chores.every(RECONCILE_EVERY_S, self.funding.look)
         self._chores.every(RECONCILE_EVERY_S, self.settling.look)
+
+    async def _prepare(self, say: Callable[[str], None]) -> None:
+        await persist(self.venue.start, say)
+        self.has_connected = True
+        for step in (self._choose,) if self.is_dry else (self._secure, self._choose):
+            await persist(step, say, lambda: self.venue.is_open)
+
+    async def _secure(self) -> None:
+        """Nothing of an earlier run rests, both accounts agree, and the venue's protection is read back."""
+        if await self.custody.cancel_own():
+            raise OutcomeUnknown(self.venue.name, "what an earlier run left could not be proven gone")
+        await self.custody.reconcile()
+        await self.shield.set()
+
+    async def _choose(self) -> None:
+        self.choice.begin(self._clock_ns())
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""

@@ -9,7 +9,7 @@ from atomizer.app.market_making_selection import near_the_money, refresh, select
 from atomizer.config.settings import Chain, Settings
 from atomizer.domain.instruments import NANOS, Instrument
 from atomizer.domain.session import QuoteSession
-from atomizer.errors import UsageError
+from atomizer.errors import UsageError, VenueError
 
 
 class Choice:
@@ -43,6 +43,7 @@ class Choice:
 
         Raises:
             UsageError: what was asked for is not listed, or the size is below what the venue takes.
+            VenueError: the venue has not told what is near the money.
         """
         listed = [found for name in self._venue.names if (found := self._venue.instrument(name)) is not None]
         now_s = now_ns // NANOS
@@ -76,7 +77,8 @@ class Choice:
         marks = (self._venue.mark(name) for name in self._venue.names if name.startswith(f"{self._underlying}-"))
         found = next((mark.index_nanos for mark in marks if mark is not None), 0)
         if not found:
-            raise UsageError(f"the venue gives no index of {self._underlying}: name --expiry and --strikes")
+            words = f"no index of {self._underlying} is known: name --expiry and --strikes"
+            raise VenueError(self._venue.name, words, retryable=True)
         return found
 
     def _take_in(self, instruments: Iterable[Instrument], books: Mapping[str, Book]) -> None:

@@ -14,6 +14,7 @@ import uvloop
 
 from atomizer.app import performance, practice
 from atomizer.app.access import book_directory, identity_of
+from atomizer.app.chores import unless
 from atomizer.app.control import Control
 from atomizer.app.feed import Tape
 from atomizer.app.ledger import Ledger
@@ -24,7 +25,7 @@ from atomizer.app.market_making_picture import build_making_snapshot, wanted_row
 from atomizer.app.market_making_strategies import strategy_named
 from atomizer.app.nonces import NonceKeeper
 from atomizer.app.reload import AT_START_ONLY, Reload
-from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, prepare, settle, unless
+from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, prepare, settle
 from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S
@@ -131,7 +132,7 @@ class _Run:
         keeper, sweeper = NonceKeeper(making.account.signers), None
         try:
             prepare(keeper, self._out.say, wants_performance=self._options.performance)
-            await unless(stop, making.start())
+            await unless(stop, making.start(self._out.say))
             if making.phase == "quoting":
                 sweeper = settle(wants_performance=self._options.performance)
                 await self._quote(making, stop, stack, others)

@@ -1,6 +1,8 @@
 """Rysk by name, as the source of RFQs: its address, the maker's key, and whose RFQs are answered."""
 
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +21,9 @@ from atomizer.venues.rysk.profile import HOSTS, Hosts
 
 KEY = "PRIVATE_KEY"
 DERIVE_HOSTS = ("lyra.finance", "derive.xyz")
+
+Get = Callable[[str], Awaitable[bytes]]  # what stands at an address
+get_once: Get = partial(http.get, "rysk")
 
 
 class RyskAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +69,7 @@ def rest_url(settings: Settings, endpoints: practice.Endpoints | None) -> str:
     return endpoints.rysk.http.rstrip("/") if endpoints is not None else _hosts(mode_of(settings)).rest
 
 
-async def maker_access(settings: Settings, endpoints: practice.Endpoints | None) -> RyskAccess:
+async def maker_access(settings: Settings, endpoints: practice.Endpoints | None, get: Get = get_once) -> RyskAccess:
     """A maker's access, by the credentials of the environment or, at the practice venue, by its public test key.
 
     Raises:
@@ -72,7 +77,7 @@ async def maker_access(settings: Settings, endpoints: practice.Endpoints | None)
     """
     url = websocket_url(settings, endpoints)
     if endpoints is not None:
-        assets = await _listed(rest_url(settings, endpoints))
+        assets = await _listed(rest_url(settings, endpoints), get)
         return RyskAccess(
             url=url,
             maker=MakerKey(practice.RYSK_KEY, checksum_address(Signer(practice.RYSK_KEY).address)),
@@ -86,7 +91,7 @@ async def maker_access(settings: Settings, endpoints: practice.Endpoints | None)
         maker = MakerKey(key, settings.rfq.maker_address)
     finally:
         wipe(key)
-    assets = await _asset_map(settings.rfq.asset_mapping, rest_url(settings, None))
+    assets = await _asset_map(settings.rfq.asset_mapping, rest_url(settings, None), get)
     return RyskAccess(url=url, maker=maker, assets=assets, rfq_assets=settings.rfq.assets)
 
 
@@ -103,18 +108,18 @@ def _check_host(url: str, mode: Mode) -> None:
         raise ConfigError(f"WS_URL {url} is the main network, and test mode may not reach it: drop WS_URL")
 
 
-async def _asset_map(file: str, rest: str) -> AssetMap:
+async def _asset_map(file: str, rest: str, get: Get) -> AssetMap:
     """What the operator mapped, or when there is no such file, what the venue lists."""
     try:
         return parse_mapping(_read(file))
     except FileNotFoundError:
-        return await _listed(rest)
+        return await _listed(rest, get)
 
 
 def _read(file: str) -> bytes:
     return Path(file).read_bytes()
 
 
-async def _listed(rest: str) -> AssetMap:
-    rows = parse_assets(await http.get("rysk", f"{rest}/api/assets"))
+async def _listed(rest: str, get: Get) -> AssetMap:
+    rows = parse_assets(await get(f"{rest}/api/assets"))
     return AssetMap({row.address: row.underlying for row in rows if row.is_active})

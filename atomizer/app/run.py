@@ -7,16 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
 import uvloop
 
 from atomizer.app import performance, practice
 from atomizer.app.access import Access, identity_of, responder_access
+from atomizer.app.chores import unless
 from atomizer.app.control import Control
 from atomizer.app.ledger import Ledger
 from atomizer.app.logs import Logs
@@ -35,8 +35,6 @@ from atomizer.risk.latch import KillLatch
 log = logging.getLogger("atomizer")
 
 END_WITHIN_S = 40.0  # from the end of trading to the end of the process, whatever hangs
-
-T = TypeVar("T")
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -148,7 +146,7 @@ async def _run(
 
 async def _start(trader: Trader, keeper: NonceKeeper, options: Options, say: Callable[[str], None]) -> None:
     prepare(keeper, say, wants_performance=options.performance)
-    await trader.start()
+    await trader.start(say)
 
 
 async def _end(trader: Trader, writer: SnapshotWriter, stack: ExitStack) -> int:
@@ -176,19 +174,8 @@ def end_within(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What the work answers; None when the stop came first and it was given up."""
-    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
-    return None if task.cancelled() else task.result()
-
-
 async def _reach(settings: Settings, venues: practice.PracticeVenues | None, say: Callable[[str], None]) -> Access:
-    return await responder_access(settings, await find_practice(settings, venues, say))
+    return await responder_access(settings, await find_practice(settings, venues, say), say)
 
 
 async def find_practice(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from atomizer.app.access import Access
-from atomizer.app.chores import Chores, attempt
+from atomizer.app.chores import Chores, attempt, unless
 from atomizer.app.custody import Custody
 from atomizer.app.emergency import WATCH_EVERY_S, Emergency
 from atomizer.app.feed import Tape, build_snapshot, market_marks
@@ -23,6 +23,7 @@ from atomizer.app.hedging import Hedging
 from atomizer.app.ledger import Ledger
 from atomizer.app.own_prices import OwnPrices
 from atomizer.app.parts import build_breaker, build_hedger, build_limits, build_responder
+from atomizer.app.persistence import persist
 from atomizer.app.quoting import Quoting
 from atomizer.app.rfq_source import SourceParts
 from atomizer.app.settling import Settling
@@ -186,8 +187,10 @@ class Trader:
 
     # the life of a run
 
-    async def start(self) -> None:
+    async def start(self, say: Callable[[str], None]) -> None:
         """Connect, make both accounts agree, then take RFQs, those first that are open already.
+
+        What is tried again is said.
 
         Raises:
             AtomizerError: why this run cannot begin; `drain` and `close` all the same.
@@ -198,11 +201,7 @@ class Trader:
         self._chores.every(WATCH_EVERY_S, self._watch)
         self._chores.every(PUMP_EVERY_S, self._pump)
         self._chores.every(self.settings.journal.sync_every, self._sync)
-        await self.venue.start()
-        self.has_connected = True
-        await self.custody.reconcile()
-        await self.source.start()
-        await self.source.reconcile()
+        await unless(self.emergency.halted, self._prepare(say))
         if self.emergency.killed:
             return
         self.quoting.begin(self.source.ways)
@@ -221,6 +220,12 @@ class Trader:
         if not self.custody.only_looks:
             self._chores.errand(self.funding.look())
             self._chores.every(RECONCILE_EVERY_S, self.funding.look)
+
+    async def _prepare(self, say: Callable[[str], None]) -> None:
+        await persist(self.venue.start, say)
+        self.has_connected = True
+        for step in (self.custody.reconcile, self.source.start, self.source.reconcile):
+            await persist(step, say, lambda: self.venue.is_open)
 
     async def trade(self, stop: asyncio.Event) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""

@@ -28,3 +28,4 @@ class Chores:
             chore.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._tasks.clear()

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from atomizer.errors import BadFrame, Disconnected, Refused, VenueError
+from atomizer.errors import BadFrame, Disconnected, VenueError
 from atomizer.net.backoff import Backoff
 from atomizer.net.websocket import CloseReason, OnText, WebSocket, connect
 
@@ -128,6 +128,6 @@ class Connection:
             try:
                 return await self._open()
             except (VenueError, BadFrame) as error:
-                if isinstance(error, Refused) and not error.retryable:
+                if isinstance(error, VenueError) and error.is_final:
                     raise
                 log.warning("%s: %s", self._name, error)

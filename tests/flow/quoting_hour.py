@@ -36,7 +36,6 @@ LONG_S = 600  # from this long on, memory is judged
 GROWTH_MOST = 0.03  # of memory, from the second quarter of a run to its last
 STOPS_WITHIN_NS = NANOS  # a stop is a signal: what was on its way then may still arrive
 QUOTING = "limits: "  # of the banner
-STARTS = 10
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -116,12 +115,9 @@ def run(directory, seconds, say, *, seed=1, fault="storm", flags=()):
 def quote(directory, seconds, say, flags):
     """(exit code, output, errors, memory, when it was told to stop) of a market maker."""
     out, err = directory / "maker.out", directory / "maker.err"
-    for _ in range(STARTS):  # a venue that refuses its first questions ends a start, as its operator is told
-        maker = start(directory, out, err, flags)
-        wait_for(lambda: maker.poll() is not None or QUOTING in err.read_text())  # noqa: B023  it is awaited here
-        if maker.poll() is None:
-            break
+    maker = start(directory, out, err, flags)
     try:
+        wait_for(lambda: maker.poll() is not None or QUOTING in err.read_text())
         memory = watch(maker, seconds, say)
     finally:
         stopped_ns = time.time_ns()
