@@ -1,12 +1,17 @@
 """How far a venue's clock is from ours, from request and answer stamps."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from atomizer.errors import ConfigError
+from atomizer.errors import BadFrame, ConfigError, VenueError
+
+log = logging.getLogger(__name__)
 
 CLOCK_SAMPLES: Final = 3
 ATTEMPTS_A_SAMPLE: Final = 3
+CHECK_EVERY_S: Final = 10.0  # while trading
 NANOS_PER_S: Final = 1_000_000_000
 
 
@@ -75,3 +80,21 @@ async def check_offset(
             f" {limit_ns / NANOS_PER_S:g} s allowed: run a time service such as chrony"
         )
     return offset
+
+
+async def keep_checking(venue: str, check: Callable[[], Awaitable[None]], is_open: Callable[[], bool]) -> None:
+    """Check again and again while the connection is open: clocks run apart.
+
+    Raises:
+        ConfigError: they have. What we sign and what we believe to be fresh is wrong then, whatever is connected.
+    """
+    while True:
+        await asyncio.sleep(CHECK_EVERY_S)
+        if is_open():
+            try:
+                await check()
+            except (VenueError, BadFrame) as error:
+                log.warning("%s: the clocks could not be compared: %s", venue, error)
+            except ConfigError as error:
+                log.error("%s", error)  # noqa: TRY400  one line, no trace
+                raise

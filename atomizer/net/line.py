@@ -12,6 +12,7 @@ from atomizer.net.backoff import ORDERS_CEILING_NS, Backoff
 from atomizer.net.channels import Feed
 from atomizer.net.chores import Chores
 from atomizer.net.connection import Connection
+from atomizer.net.echoes import Echoes
 from atomizer.net.rate import RateBudget
 from atomizer.net.rpc import Rpc
 from atomizer.net.websocket import CloseReason, OnText
@@ -47,6 +48,7 @@ class Line:
         )
         self.chores = Chores()
         self.rpc = Rpc(venue, self._connection.send_text, build_request, budget_of)
+        self.echoes = Echoes()
         self.send_frames = self._connection.send_frames  # of requests that are written elsewhere
         self.bad_frames: Counter[str] = Counter()
 
@@ -102,3 +104,7 @@ class Line:
             wake.clear()
             self.rpc.expire()
             flush()
+            if client_id := self.echoes.take_overdue():
+                words = "%s: order %s rests, and its private channel does not say so: connecting again"
+                log.error(words, self._venue, client_id)
+                self.drop()

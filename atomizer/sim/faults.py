@@ -14,6 +14,7 @@ k-th connection the same draws, whatever it carries.
     reorder      the frame comes late, and what is behind it overtakes
     gap          a change of a book never arrives
     freeze       the frame's channel falls silent for a while; the others go on
+    mute         the same, of a private channel: what answers say of our orders is not told there
     cut          the connection breaks without a word
     half-close   the venue's side of the connection ends; what the client still sends is heard, and never answered
     reject       a request is refused before the venue sees it
@@ -37,6 +38,7 @@ _UNITS_NS: Final = {"ms": NS_PER_MS, "s": 1000 * NS_PER_MS, "m": 60_000 * NS_PER
 _RULE = re.compile(r"(?:(\w+)/)?([a-z-]+)=([0-9]+(?:\.[0-9]+)?)%(?::([0-9]+)(ms|s|m))?", re.ASCII)
 _CHANNEL = re.compile(r'"channel":"([^"]+)"')
 _BOOKS = ("book.", "orderbook.")
+_PRIVATE = re.compile(r"[0-9]+\.|0x|user\.|block_rfq\.", re.ASCII)
 _SNAPSHOT = '"type":"snapshot"'
 VENUES: Final = ("derive", "deribit", "rysk")
 
@@ -53,6 +55,7 @@ class Kind(StrEnum):
     REJECT = "reject"
     RATE_LIMIT = "rate-limit"
     MAINTENANCE = "maintenance"
+    MUTE = "mute"
 
 
 _KINDS: Final = tuple(kind.value for kind in Kind)
@@ -62,6 +65,7 @@ _DURATIONS_NS: Final = {
     Kind.REORDER: 50 * NS_PER_MS,
     Kind.FREEZE: 3000 * NS_PER_MS,
     Kind.MAINTENANCE: 5000 * NS_PER_MS,
+    Kind.MUTE: 10_000 * NS_PER_MS,
 }
 NAMED: Final = {
     "calm": "",
@@ -184,7 +188,17 @@ class Outcome:
 
 _ON = Outcome()
 _GONE = Outcome(copies=0)
-_LEAVING = (Kind.DROP, Kind.DELAY, Kind.DUPLICATE, Kind.REORDER, Kind.GAP, Kind.FREEZE, Kind.CUT, Kind.HALF_CLOSE)
+_LEAVING = (
+    Kind.DROP,
+    Kind.DELAY,
+    Kind.DUPLICATE,
+    Kind.REORDER,
+    Kind.GAP,
+    Kind.FREEZE,
+    Kind.MUTE,
+    Kind.CUT,
+    Kind.HALF_CLOSE,
+)
 _ARRIVING = (Kind.DROP, Kind.CUT, Kind.REJECT, Kind.RATE_LIMIT, Kind.MAINTENANCE)
 
 
@@ -225,12 +239,14 @@ class Stream:
     def leaving(self, text: str, now_ns: int) -> Outcome:
         """A frame from the venue."""
         channel = _channel_of(text)
-        is_change = _is_book_change(channel, text)
+        special = {
+            Kind.GAP: _is_book_change(channel, text),
+            Kind.FREEZE: bool(channel),
+            Kind.MUTE: _PRIVATE.match(channel) is not None,
+        }
 
         def fits(kind: Kind) -> bool:
-            return (
-                kind in _LEAVING and (is_change or kind is not Kind.GAP) and (bool(channel) or kind is not Kind.FREEZE)
-            )
+            return kind in _LEAVING and special.get(kind, True)
 
         struck = self._leaving.draw(fits)
         if self.weather.is_down(now_ns):
@@ -240,7 +256,7 @@ class Stream:
         if struck is None:
             return _ON
         self._tell(struck.kind, self._leaving, channel or "answer")
-        if struck.kind is Kind.FREEZE:
+        if struck.kind in {Kind.FREEZE, Kind.MUTE}:
             self._frozen[channel] = now_ns + struck.duration_ns
         return {
             Kind.DELAY: Outcome(delay_ns=struck.duration_ns, holds_up=True),

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from flow.running import Desk, bare, wait_for
+from flow.running import HURRIED, Desk, bare, wait_for
 from flow.witness import ORDERS_FILE
 
 from atomizer.app.ledger import read_state
@@ -23,7 +23,6 @@ from atomizer.domain.trading import Fill
 from atomizer.journal.reader import JournalReader
 from atomizer.sim.market.board import expiries
 
-HURRIED = Path(__file__).with_name("hurried.py")
 WITNESS = Path(__file__).with_name("witness.py")
 NANOS = 10**9
 SIZE, POSITION, EXPOSURE = "0.5", "2", "12"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 TICKER_S = 1.5
 MAKER = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"  # of the public test key that the practice venue knows
+HURRIED = Path(__file__).with_name("hurried.py")
 COMMAND = [sys.executable, "-m", "atomizer"]
 _started: list[subprocess.Popen] = []
 
@@ -54,6 +55,18 @@ def end_what_runs() -> None:
             out, err = process.communicate()
             print(" ".join(process.args), process.returncode, out, err, sep="\n")  # noqa: T201  pytest shows it
     _started.clear()
+
+
+def hurried(command: str, directory: Path, *flags: str) -> subprocess.Popen:
+    """The same in a hurry: see `hurried.py`."""
+    return subprocess.Popen(
+        [sys.executable, str(HURRIED), command, *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=directory,
+        env=bare(),
+    )
 
 
 class Desk:
@@ -113,6 +126,10 @@ class Desk:
     def pay_funding(self, venue: str) -> None:
         """What is pending there, now."""
         _post(self._root(venue) + "/practice/funding", b"")
+
+    def set_clock(self, venue: str, ahead_ms: int) -> None:
+        """So far from ours is what it tells of the time from now on."""
+        _post(self._root(venue) + "/practice/clock", json.dumps({"ahead_ms": ahead_ms}).encode())
 
     def take(self, instrument: str, direction: str, amount: str) -> None:
         """A taker of practice Derive's own market comes by."""

@@ -1,20 +1,16 @@
 """Instruments that appear, expire or change their tick while they are quoted."""
 
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 from flow.quoting_hour import Watched
 from flow.resting import Rest
-from flow.running import bare, finish, wait_for
+from flow.running import finish, hurried, wait_for
 
 from atomizer.sim.market.board import expiries
 
-HURRIED = Path(__file__).with_name("hurried.py")
 COARSE_NANOS, COARSE = 500_000_000, Decimal("0.5")
 
 
@@ -41,14 +37,7 @@ def test_what_is_listed_may_change_while_it_is_quoted(tmp_path):
         venues.tell(["hide", appears, None])
         strikes = ",".join(str(strike_of(name)) for name in (appears, expires, coarser))
         flags = ("--paper", "--expiry", day, "--strikes", strikes, "--option-type", "C", "--aggression", "0.5")
-        running = subprocess.Popen(
-            [sys.executable, str(HURRIED), "market-maker", *flags, "--size", "0.5"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-            env=bare(),
-        )
+        running = hurried("market-maker", tmp_path, *flags, "--size", "0.5")
 
         def quoted():
             return sorted(

@@ -98,6 +98,14 @@ def test_each_fault_strikes_what_it_may():
     assert [reject.arriving(text, 0).copies for text in ("ping", "[]", '{"method":"x"}')] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("channel", ["user.changes.any.any.raw", "block_rfq.maker.any", "30769.orders", "0xabc.rfqs"])
+def test_only_private_channels_fall_mute(channel):
+    """What is ours alone is not told; books, tickers and answers are."""
+    stream = weather("mute=100%").stream()
+    private = f'{{"method":"subscription","params":{{"channel":"{channel}","data":[]}}}}'
+    assert [stream.leaving(text, 0).copies for text in (private, CHANGE, TICKER, ANSWER)] == [0, 1, 1, 1]
+
+
 def test_a_frozen_channel_speaks_again():
     """A freeze is over after its time, and only of its channel."""
     told = []

@@ -18,10 +18,6 @@ _COIN_TYPES = {"BTC": "BITCOIN", "ETH": "ETHER", "USDC": "USDC"}
 _CURRENCY_NAMES = {"BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin"}
 
 
-def get_time(call: Call) -> int:
-    return call.now_ms
-
-
 def status(call: Call) -> dict[str, Any]:
     return call.engine.platform.status()
 
@@ -228,7 +224,6 @@ def get_combos(_call: Call) -> list[Any]:
 
 
 PUBLIC_METHODS: dict[str, Method] = {
-    "public/get_time": Method(get_time),
     "public/status": Method(status),
     "public/get_currencies": Method(get_currencies),
     "public/get_instruments": Method(get_instruments, Rate.INSTRUMENTS),

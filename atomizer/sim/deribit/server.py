@@ -38,6 +38,7 @@ async def serve(
     app.router.add_get("/practice/books", shell.on_books)
     app.router.add_post("/practice/funding", shell.on_funding)
     app.router.add_post("/practice/freeze", shell.on_freeze)
+    app.router.add_post("/practice/clock", shell.on_clock)
     app.router.add_post("/practice/platform", shell.on_platform)
     app.router.add_post("/practice/calm", wire.on_calm)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -111,6 +112,17 @@ class _Shell:
             is_set = False
         status = web.HTTPOk.status_code if is_set else web.HTTPBadRequest.status_code
         return web.json_response({"set": is_set}, status=status)
+
+    async def on_clock(self, request: web.Request) -> web.StreamResponse:
+        """{"ahead_ms": 3000}: who asks the venue for the time hears one that is so far from ours."""
+        try:
+            wanted = parse_json(await request.read())
+        except Rejection as rejection:
+            return web.json_response({"error": str(rejection)}, status=web.HTTPBadRequest.status_code)
+        if not isinstance(wanted, dict) or type(wanted.get("ahead_ms")) is not int:
+            return web.json_response({"error": "expected ahead_ms"}, status=web.HTTPBadRequest.status_code)
+        self._venue.clock_ahead_ms = wanted["ahead_ms"]
+        return web.json_response({"ahead_ms": self._venue.clock_ahead_ms})
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

@@ -80,6 +80,7 @@ class Venue:
         seed: int = 0,
     ) -> None:
         self.frozen = False
+        self.clock_ahead_ms = 0  # of the time that it lives by, when it is asked for the time
         self._engine = Engine(market, accounts, seed=seed, now_ns=market.now_ns)
         self._sessions = Sessions(self._engine.holders, Random(seed))  # noqa: S311  tokens of practice accounts
         self._limits = limits or RateLimits()
@@ -88,6 +89,7 @@ class Venue:
         self._rfq_methods = RfqMethods(self._desk)
         self._methods = PUBLIC_METHODS | SESSION_METHODS | ORDER_METHODS | QUOTE_METHODS | ACCOUNT_METHODS
         self._methods |= Subscriptions(self._channels).methods() | self._rfq_methods.methods()
+        self._methods["public/get_time"] = Method(self._get_time)
         self._credits: dict[str, Credits] = {}
         self._connections: dict[int, Connection] = {}
         self._remotes: Counter[str] = Counter()
@@ -220,6 +222,9 @@ class Venue:
         self._tell(now_ns)
 
     # Inside
+
+    def _get_time(self, call: Call) -> int:
+        return call.now_ms + self.clock_ahead_ms
 
     def _method(self, name: str) -> Method:
         method = self._methods.get(name)

@@ -10,14 +10,9 @@ from atomizer.sim.derive.ethereum import keccak
 from atomizer.sim.derive.instruments import Instrument
 from atomizer.sim.derive.methods import Call, Method
 from atomizer.sim.derive.params import Params, paged
-from atomizer.sim.derive.units import NS_PER_MS
 from atomizer.sim.derive.verify import Action, Leg, digests, encode_execute, encode_legs, encode_quote
 
 _KINDS = ("erc20", "option", "perp")
-
-
-def get_time(call: Call) -> int:
-    return call.now_ns // NS_PER_MS
 
 
 def _listed(call: Call) -> list[Instrument]:
@@ -150,7 +145,6 @@ def _max_fee(call: Call) -> int:
 
 
 PUBLIC_METHODS: dict[str, Method] = {
-    "public/get_time": Method(get_time),
     "public/get_instruments": Method(get_instruments, dialects=("v2",)),
     "public/get_all_instruments": Method(get_all_instruments),
     "public/get_all_live_instruments": Method(get_all_live_instruments, dialects=("v3",)),

@@ -69,6 +69,7 @@ class Venue:
         seed: int = 0,
     ) -> None:
         self.frozen = False
+        self.clock_ahead_ms = 0  # of the time that it lives by, when it is asked for the time
         self._engine = Engine(market, accounts, fees or FeeSchedule(), seed=seed, now_ns=market.now_ns)
         self._rfqs = Rfqs(self._engine)
         self._takers = RfqTakers(self._engine, self._rfqs)
@@ -76,6 +77,7 @@ class Venue:
         self._channels = Channels(self._engine)
         self._methods = PUBLIC_METHODS | HISTORY_METHODS | ORDER_METHODS | ACCOUNT_METHODS | RFQ_METHODS
         self._methods |= Subscriptions(self._channels).methods()
+        self._methods["public/get_time"] = Method(self._get_time)
         self._wallet_windows: dict[str, Windows] = {}
         self._remote_windows: dict[str, Windows] = {}
         self._sockets: Counter[str] = Counter()
@@ -213,6 +215,9 @@ class Venue:
         self._tell(now_ns)
 
     # Inside
+
+    def _get_time(self, call: Call) -> int:
+        return call.now_ns // NS_PER_MS + self.clock_ahead_ms
 
     def _sweep(self, now_ns: int) -> None:
         self._engine.sweep(now_ns)

@@ -25,6 +25,7 @@ from atomizer.venues.deribit.wire import (
     Millis,
     Name,
     Word,
+    account_currency,
     contract_of,
     currency_of,
     e18,
@@ -228,6 +229,12 @@ def build_order(order: OrderPlaced, contract: Contract, now_ms: int) -> dict[str
     if is_post_only:
         params["reject_post_only"] = True
     return params
+
+
+def build_label(label: str, contract: Contract | None) -> dict[str, object]:
+    """Parameters of a cancel by label; with its currency, it counts as an ordinary one (protocol sheet §4)."""
+    subject: dict[str, object] = {"label": label}
+    return subject | {"currency": account_currency(contract)} if contract is not None else subject
 
 
 def build_edit(price_nanos: int, amount_nanos: int) -> dict[str, object]:

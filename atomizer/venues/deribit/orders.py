@@ -13,10 +13,12 @@ from atomizer._core.fixed import format_nanos
 from atomizer.domain.instruments import Contract, parse_name
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate
 from atomizer.errors import BadFrame, Disconnected, Refused, VenueError
+from atomizer.net.echoes import Echoes
 from atomizer.net.rpc import NANOS_PER_S, Fault, Rpc
 from atomizer.venues.deribit.codec import (
     VenueOrder,
     build_edit,
+    build_label,
     build_order,
     method_of,
     parse_changes,
@@ -30,7 +32,6 @@ from atomizer.venues.deribit.market import MarketData
 from atomizer.venues.deribit.names import to_deribit
 from atomizer.venues.deribit.profile import NANOS_PER_MS, ORDER_VALID_MS, VENUE
 from atomizer.venues.deribit.terms import off_terms
-from atomizer.venues.deribit.wire import account_currency
 
 PAGE_SIZE: Final = 1_000
 MOST_PAGES: Final = 200
@@ -62,8 +63,9 @@ class _Successor(NamedTuple):
 class OrderDesk:
     """Orders of one account. `emit` is never called from within `place` or `cancel`: see `flush`."""
 
-    def __init__(self, rpc: Rpc, market: MarketData, *, emit: Emit, now_ns: Callable[[], int]) -> None:
+    def __init__(self, rpc: Rpc, market: MarketData, echoes: Echoes, *, emit: Emit, now_ns: Callable[[], int]) -> None:
         self._rpc = rpc
+        self._echoes = echoes
         self._market = market
         self._emit = emit
         self._now_ns = now_ns
@@ -78,6 +80,7 @@ class OrderDesk:
         """The connection is gone, and with it what rested; `open_orders` learns it anew."""
         self.is_open = False
         self._known.clear()
+        self._echoes.forget()
         self._waiting_cancels.clear()
         for client_id in list(self._successors):
             self._drop_successor(client_id, "the connection was lost: nothing was sent")
@@ -173,7 +176,7 @@ class OrderDesk:
         if known is not None and known.order_id:
             subject: dict[str, object] = {"order_id": known.order_id}
         else:
-            subject = _label_subject(client_id, known.contract if known is not None else None)
+            subject = build_label(client_id, known.contract if known is not None else None)
         try:
             self._rpc.send(_cancel_method(known), subject, partial(self._on_cancelled, client_id, known))
         except Disconnected as error:
@@ -216,6 +219,7 @@ class OrderDesk:
         for fill in fills:
             self._emit(fill)
         for order in orders:
+            self._echoes.hear(order.client_id)
             self._hear(order, now_ns)
 
     def _on_placed(self, client_id: str, result: Any, fault: Fault | None) -> None:
@@ -232,6 +236,9 @@ class OrderDesk:
         except BadFrame as error:
             self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, f"unreadable answer: {error}"))
             return
+        known = self._known.get(client_id)
+        if order.state is OrderState.OPEN and known is not None and not known.order_id:
+            self._echoes.owe(client_id)  # unless the channel has told of it before
         for fill in fills:
             self._emit(fill)
         self._hear(order, now_ns)
@@ -326,8 +333,7 @@ class OrderDesk:
 
     async def cancel_label(self, label: str, instrument: str) -> int:
         """Cancel what rests under a label in the currency of that instrument; how many."""
-        subject = _label_subject(label, parse_name(instrument))
-        return parse_count(await self._rpc.ask("private/cancel_by_label", subject))
+        return parse_count(await self._rpc.ask("private/cancel_by_label", build_label(label, parse_name(instrument))))
 
     async def edit(self, label: str, price_nanos: int, amount_nanos: int) -> VenueOrder:
         """Give an order that rests another price and whole amount, the filled part included. Emits what it is now.
@@ -362,7 +368,7 @@ class OrderDesk:
         Raises:
             VenueError, BadFrame: the venue could not be asked; the outcome stays unknown.
         """
-        subject = _label_subject(order.client_id, parse_name(order.instrument))
+        subject = build_label(order.client_id, parse_name(order.instrument))
         late_ns = order.now_ns + ORDER_VALID_MS * NANOS_PER_MS + CLOCKS_APART_NS
         looks = 0
         while True:
@@ -388,12 +394,6 @@ def _known(order: VenueOrder) -> _Known:
 
 def _cancel_method(known: _Known | None) -> str:
     return "private/cancel" if known is not None and known.order_id else "private/cancel_by_label"
-
-
-def _label_subject(label: str, contract: Contract | None) -> dict[str, object]:
-    """With its currency, a cancel by label counts as an ordinary one (protocol sheet §4)."""
-    subject: dict[str, object] = {"label": label}
-    return subject | {"currency": account_currency(contract)} if contract is not None else subject
 
 
 def _update(now_ns: int, client_id: str, state: OrderState, words: str, code: int | None = None) -> OrderUpdate:

@@ -20,6 +20,7 @@ from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPl
 from atomizer.errors import BadFrame, ConfigError, Refused
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
+from atomizer.net.echoes import Echoes
 from atomizer.net.http_rpc import HttpRpc
 from atomizer.net.rpc import Answer
 from atomizer.venues.deribit.account_codec import parse_positions
@@ -73,7 +74,8 @@ class DeribitRest:
         self._market = MarketData(_unheard, wiring.listeners, BookKind.GROUPED)
         self._http = HttpRpc(VENUE, build_request, Budgets().of, self._post)
         self._rpc = self._http.rpc
-        self._orders = OrderDesk(self._rpc, self._market, emit=wiring.emit, now_ns=wiring.now_ns)
+        unheard = Echoes()  # there is no channel that could owe any
+        self._orders = OrderDesk(self._rpc, self._market, unheard, emit=wiring.emit, now_ns=wiring.now_ns)
         self.clock_offset: ClockOffset | None = None
 
     async def start(self) -> None:

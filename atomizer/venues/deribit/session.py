@@ -29,7 +29,7 @@ from atomizer.domain.trading import (
 )
 from atomizer.errors import BadFrame, ConfigError, VenueError
 from atomizer.net.channels import Feed, Notice
-from atomizer.net.clock import ClockOffset
+from atomizer.net.clock import ClockOffset, keep_checking
 from atomizer.net.line import Line
 from atomizer.net.rpc import NANOS_PER_S, Answer
 from atomizer.net.websocket import CloseReason
@@ -113,7 +113,7 @@ class DeribitSession:
         self._reader = reader
         self._listening = Listening(self._rpc, self._underlyings, listeners, books, on_trade)
         self._market, self._channels = self._listening.market, self._listening.channels
-        self._orders = OrderDesk(self._rpc, self._market, emit=self._tell, now_ns=now_ns)
+        self._orders = OrderDesk(self._rpc, self._market, self.line.echoes, emit=self._tell, now_ns=now_ns)
         self._login: Login | None = None
         self._renew_at_s = 0.0
         self.quotes = QuoteDesk(self._rpc, emit=emit, now_ns=now_ns)
@@ -134,6 +134,7 @@ class DeribitSession:
         self.line.chores.do(self._listening.keep_listings(lambda: self.is_open))
         self.line.chores.do(self._listening.keep_books(self.line.drop))
         self.line.chores.do(self._keep_login())
+        self.line.chores.do(keep_checking(VENUE, self._check_clock, lambda: self.is_open))
 
     async def wait(self) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
@@ -266,7 +267,7 @@ class DeribitSession:
 
     async def _on_open(self) -> None:
         await introduce(self._rpc)
-        self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
+        await self._check_clock()
         login = await log_in(self._rpc, self._profile, self._credentials, self._now_ns())
         self._keep(login)
         await protect(self._rpc)
@@ -278,6 +279,9 @@ class DeribitSession:
         await self.blocks.on_open()
         self._orders.is_open = True
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
+
+    async def _check_clock(self) -> None:
+        self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
 
     async def _listen(self, login: Login) -> None:
         feeds: dict[str, Feed] = {

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from atomizer.domain.instruments import parse_name
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Signed
 from atomizer.errors import BadFrame, Disconnected, Refused
+from atomizer.net.echoes import Echoes
 from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.codec import (
@@ -58,6 +59,7 @@ class OrderDesk:
         credentials: Credentials,
         rpc: Rpc,
         market: MarketData,
+        echoes: Echoes,
         *,
         emit: Emit,
         now_ns: Callable[[], int],
@@ -66,6 +68,7 @@ class OrderDesk:
         self._credentials = credentials
         self._terms = Terms(profile, credentials, market)
         self._rpc = rpc
+        self._echoes = echoes
         self._emit = emit
         self._now_ns = now_ns
         self._known: dict[str, _Known] = {}
@@ -83,6 +86,7 @@ class OrderDesk:
         """The connection is gone, and with it what rested; `open_orders` learns it anew."""
         self.is_open = False
         self._known.clear()
+        self._echoes.forget()
         self._waiting_cancels.clear()
 
     # --- what we send
@@ -193,6 +197,7 @@ class OrderDesk:
     def on_orders(self, data: Any, now_ns: int) -> None:
         """Data of our orders channel. Raises BadFrame."""
         for order in parse_order_notice(data):
+            self._echoes.hear(order.client_id)
             self._hear(order, now_ns)
 
     def on_trades(self, data: Any, now_ns: int) -> None:
@@ -214,7 +219,7 @@ class OrderDesk:
         except BadFrame as error:
             self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, f"unreadable answer: {error}"))
             return
-        self._hear(order, now_ns)
+        self._hear_answer(order, now_ns)
         for fill in fills:
             self._emit(fill)
 
@@ -229,7 +234,7 @@ class OrderDesk:
             else:
                 self._hear(done.cancelled, now_ns)
                 if done.order is not None:
-                    self._hear(done.order, now_ns)
+                    self._hear_answer(done.order, now_ns)
                     for fill in done.fills:
                         self._emit(fill)
                 else:
@@ -264,6 +269,13 @@ class OrderDesk:
         except BadFrame as error:
             words = f"cancel: unreadable answer: {error}"
             self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, words))
+
+    def _hear_answer(self, order: VenueOrder, now_ns: int) -> None:
+        """Of a new order; the channel may have told of it before."""
+        known = self._known.get(order.client_id)
+        if order.state is OrderState.OPEN and known is not None and not known.order_id:
+            self._echoes.owe(order.client_id)
+        self._hear(order, now_ns)
 
     def _hear(self, order: VenueOrder, now_ns: int) -> None:
         if order.state.is_final:

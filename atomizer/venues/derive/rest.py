@@ -20,6 +20,7 @@ from atomizer.domain.trading import CancelSent, Fill, FundingPaid, Mark, OrderPl
 from atomizer.errors import ConfigError, Refused
 from atomizer.net import http
 from atomizer.net.clock import ClockOffset
+from atomizer.net.echoes import Echoes
 from atomizer.net.http_rpc import HttpRpc
 from atomizer.net.rpc import Answer
 from atomizer.venues.derive.account_codec import parse_positions
@@ -85,9 +86,9 @@ class DeriveRest:
         self._publish_ids = count(1)
         self._orders: OrderDesk | None = None
         if credentials is not None:
-            self._orders = OrderDesk(
-                profile, credentials, self._rpc, self._market, emit=wiring.emit, now_ns=wiring.now_ns
-            )
+            unheard = Echoes()  # there is no channel that could owe any
+            desk = profile, credentials, self._rpc, self._market, unheard
+            self._orders = OrderDesk(*desk, emit=wiring.emit, now_ns=wiring.now_ns)
         self.clock_offset: ClockOffset | None = None
 
     async def start(self) -> None:

@@ -28,7 +28,7 @@ from atomizer.domain.trading import (
 )
 from atomizer.errors import BadFrame, ConfigError, Refused, VenueError
 from atomizer.net.channels import Channels, Feed, Notice
-from atomizer.net.clock import ClockOffset
+from atomizer.net.clock import ClockOffset, keep_checking
 from atomizer.net.line import Line
 from atomizer.net.rpc import NANOS_PER_S
 from atomizer.net.websocket import CloseReason
@@ -115,7 +115,8 @@ class DeriveSession:
             random=random,
         )
         self._rpc = self.line.rpc
-        self._orders = OrderDesk(profile, credentials, self._rpc, self._market, emit=emit, now_ns=now_ns)
+        desk = profile, credentials, self._rpc, self._market, self.line.echoes
+        self._orders = OrderDesk(*desk, emit=emit, now_ns=now_ns)
         terms = RfqTerms(profile, credentials, self._market)
         self._rfqs = RfqSide(
             profile, credentials, self._rpc, self._market, terms, listen=self._listen_for_rfqs, now_ns=now_ns
@@ -135,6 +136,7 @@ class DeriveSession:
         """
         await self.line.start(self._orders.wake, self._flush)
         self.line.chores.do(self._keep_listings())
+        self.line.chores.do(keep_checking(VENUE, self._check_clock, lambda: self.is_open))
 
     async def wait(self) -> None:
         """Until `stop`, or until something broke that no reconnect repairs: that is raised here."""
@@ -262,7 +264,7 @@ class DeriveSession:
     # --- opening
 
     async def _on_open(self) -> None:
-        self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
+        await self._check_clock()
         await log_in(self._rpc, self._profile, self._credentials, self._now_ns())
         await check_key(self._rpc, self._credentials, self._now_ns())
         self._budgets.adopt(await protect(self._rpc, self._profile, self._credentials, self._now_ns))
@@ -281,6 +283,9 @@ class DeriveSession:
         await self._rfqs.on_open()
         self._orders.is_open = True
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
+
+    async def _check_clock(self) -> None:
+        self.clock_offset = await check_clock(self._rpc, self._now_ns, self._max_clock_offset_ns)
 
     async def _listen_to_tape(self) -> None:
         """Only where somebody hears it; without it nothing is missing that we trade by."""

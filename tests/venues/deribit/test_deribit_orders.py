@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from atomizer.domain.instruments import NANOS
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.errors import Disconnected
+from atomizer.net.echoes import WITHIN_NS, Echoes
 from atomizer.net.rpc import ANSWER_WITHIN_NS, Rpc
 from atomizer.venues.deribit.account_codec import Limit, Limits
 from atomizer.venues.deribit.budgets import CANCEL_SHARE, MATCHING, Budgets
@@ -38,7 +39,9 @@ class Floor:
         self.rpc = Rpc("deribit", self.send_text, build_request, self.budgets.of, lambda: self.clock_ns)
         self.market = MarketData(print)
         self.market.replace_listings(parse_instruments((FREE / "instruments_future.json").read_bytes()).listings)
-        self.desk = OrderDesk(self.rpc, self.market, emit=self.told.append, now_ns=lambda: NOW_NS + self.clock_ns)
+        self.echoes = Echoes(lambda: self.clock_ns)
+        desk = self.rpc, self.market, self.echoes
+        self.desk = OrderDesk(*desk, emit=self.told.append, now_ns=lambda: NOW_NS + self.clock_ns)
         self.desk.is_open = True
         self.count = 0
 
@@ -101,6 +104,23 @@ def resting(floor, filled=0):
     order = floor.place()
     floor.acknowledge(floor.sent[-1], filled=filled)
     return order
+
+
+@pytest.mark.parametrize(("words", "is_overdue"), [("an", False), ("na", False), ("n", False), ("a", True)])
+def test_an_order_that_only_its_answer_told_of_shows_that_the_channel_is_dead(words, is_overdue):
+    """Answer and notice come in either order; where an answer stays alone the order is named, once, in time."""
+    floor = Floor()
+    order = floor.place()
+    for word in words:
+        if word == "a":
+            floor.acknowledge(floor.sent[0])
+        else:
+            floor.notify(order, "open")
+    floor.clock_ns += WITHIN_NS - 1
+    assert floor.echoes.take_overdue() == ""
+    floor.clock_ns += 1
+    assert floor.echoes.take_overdue() == (order.client_id if is_overdue else "")
+    assert floor.echoes.take_overdue() == ""
 
 
 def test_what_the_venue_says_of_an_order_may_come_before_its_answer():

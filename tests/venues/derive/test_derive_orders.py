@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from atomizer._core.ecdsa import Signer
 from atomizer.domain.trading import CancelSent, Fill, OrderPlaced, OrderState, OrderUpdate, Side, TimeInForce
 from atomizer.errors import Disconnected, OutcomeUnknown, Refused
+from atomizer.net.echoes import WITHIN_NS, Echoes
 from atomizer.net.rpc import ANSWER_WITHIN_NS, READ_ATTEMPTS, Rpc
 from atomizer.venues.derive import orders as orders_module
 from atomizer.venues.derive.auth import Credentials
@@ -48,9 +49,9 @@ class Floor:
         self.market.replace_listings([parse_instrument(samples.PERPETUAL), parse_instrument(samples.OPTION)])
         self.market.feeds()[ticker_channel("ETH-PERP")](PERPETUAL_TICKER, NOW_NS)
         credentials = Credentials("0x8772185a1516f0d61fC1c2524926BfC69F95d698", Signer(KEY), 30769)
-        self.desk = OrderDesk(
-            profile, credentials, self.rpc, self.market, emit=self.told.append, now_ns=lambda: NOW_NS + self.clock_ns
-        )
+        self.echoes = Echoes(lambda: self.clock_ns)
+        desk = profile, credentials, self.rpc, self.market, self.echoes
+        self.desk = OrderDesk(*desk, emit=self.told.append, now_ns=lambda: NOW_NS + self.clock_ns)
         self.desk.is_open = True
         self.count = 0
 
@@ -97,6 +98,11 @@ class Floor:
         params = request["params"]
         order = samples.ORDER | {"label": params["label"], "nonce": params["nonce"], "filled_amount": "0"} | changes
         self.answer(request, result={"order": order, "trades": []})
+
+    def notify(self, request, **changes):
+        params = request["params"]
+        order = samples.ORDER | {"label": params["label"], "nonce": params["nonce"], "filled_amount": "0"} | changes
+        self.desk.on_orders([order], NOW_NS)
 
     def refuse(self, request, code, data="because"):
         self.answer(request, error={"code": code, "message": "words", "data": data})
@@ -145,6 +151,30 @@ def test_an_option_that_expires_too_soon_is_refused():
     floor.desk.flush()
     assert len(floor.sent) == 1
     assert "expires within" in floor.told[0].detail
+
+
+@pytest.mark.parametrize(("words", "is_overdue"), [("an", False), ("na", False), ("n", False), ("a", True)])
+def test_an_order_that_only_its_answer_told_of_shows_that_the_channel_is_dead(words, is_overdue):
+    """Answer and notice come in either order; where an answer stays alone the order is named, once, in time."""
+    floor = Floor()
+    order = floor.place()
+    for word in words:
+        (floor.acknowledge if word == "a" else floor.notify)(floor.sent[0], order_status="open")
+    floor.clock_ns += WITHIN_NS - 1
+    assert floor.echoes.take_overdue() == ""
+    floor.clock_ns += 1
+    assert floor.echoes.take_overdue() == (order.client_id if is_overdue else "")
+    assert floor.echoes.take_overdue() == ""
+
+
+@pytest.mark.parametrize("status", ["filled", "cancelled"])
+def test_an_order_that_ended_with_its_answer_owes_nothing(status):
+    """Only what rests must be heard of: a venue need not tell of what has come and gone."""
+    floor = Floor()
+    floor.place()
+    floor.acknowledge(floor.sent[0], order_status=status)
+    floor.clock_ns += WITHIN_NS
+    assert floor.echoes.take_overdue() == ""
 
 
 def test_nothing_leaves_while_not_open():
