@@ -96,6 +96,10 @@ class MarketMaker:
             ask_size_nanos=params.size_nanos if params.shows_asks else 0,
             is_round_fair=params.is_round_fair,
         )
+        spread = params.spread
+        self._is_adjusted = (
+            any((spread.iv, spread.move, spread.thin, spread.short, params.skew.aversion)) or params.taper_from < 1.0
+        )
 
     def __call__(self, view: View) -> Mapping[str, Rule]:
         return {name: self._adjusted(view, seen) for name, seen in view.seen.items()}
@@ -104,6 +108,8 @@ class MarketMaker:
         mark, contract = seen.mark, seen.instrument.contract
         if mark is None:
             return self._plain  # the gate lets nothing out without a mark
+        if not self._is_adjusted and not seen.instrument.is_inverse:
+            return self._plain
         left_s = contract.expiry_s - view.now_ns / NANOS if contract.is_option else self._spread.near_s
         move = view.moves.get(contract.underlying, 0.0)
         factor = widening(self._spread, Conditions(max(mark.iv, seen.index_iv), move, seen.depth_nanos, left_s))
