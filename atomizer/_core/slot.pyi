@@ -75,7 +75,7 @@ class Slot:
         """
 
     def hold(self, is_bid: bool, until_ns: int) -> None:
-        """Write no order of that side here before then; rows come out as ever.
+        """Write no order of that side here before then, nor before an earlier hold ends; rows come out as ever.
 
         Raises:
             ValueError: not a time.

@@ -319,7 +319,7 @@ cdef class Slot:
         self.unsettled = True
 
     def hold(self, bint is_bid, int64_t until_ns):
-        self.held_until_ns[is_bid] = check_time(until_ns)
+        self.held_until_ns[is_bid] = max(self.held_until_ns[is_bid], check_time(until_ns))
 
     def write_with(
         self,

@@ -281,7 +281,7 @@ class QuoteLane:
         quoted, is_bid = self._quoted[row.slot], bool(row.is_bid)
         if not self.is_on or now_ns < quoted.held_until_ns[is_bid]:
             self.sides.tell(quoted, is_bid, 0)
-        elif self._pen is not None and not self._pen.allowance():
+        elif self._pen is not None and not self._pen.allowance(quoted.name):
             self._wait(row, now_ns)
         else:
             order = self._order_of(

@@ -24,7 +24,7 @@ class Speech(msgspec.Struct, frozen=True):
     url: str
     build_request: Callable[[int, str, dict[str, object]], bytes]
     parse_message: Callable[[bytes | memoryview], Any]
-    budget_of: Callable[[str], RateBudget]
+    budget_of: Callable[[str, str], RateBudget]
     subscribe: Callable[[Rpc, list[str]], Awaitable[dict[str, str]]]
     ticker_channel: Callable[[str], str]  # of an instrument by our name
     ping: str  # a request that costs the venue nothing

@@ -94,8 +94,8 @@ class OrderPen(Protocol):
     def fit(self, slot: Slot, name: str, life: TimeInForce, signed: Signed) -> None:
         """Let a slot write its orders, with what the venue wants signed now, if that is known."""
 
-    def allowance(self) -> int:
-        """How many orders the connection and the rate budget let leave now."""
+    def allowance(self, instrument: str = "") -> int:
+        """How many orders, of this instrument or of any, the connection and the rate budgets let leave now."""
 
     def send(self, frames: memoryview) -> None:
         """Send WebSocket frames, whole and masked. What they say must be in the journal.

@@ -24,7 +24,7 @@ class HttpRpc:
         self,
         venue: str,
         build_request: Callable[[int, str, dict[str, object]], bytes],
-        budget_of: Callable[[str], RateBudget],
+        budget_of: Callable[[str, str], RateBudget],
         post: Post,
     ) -> None:
         self._post = post

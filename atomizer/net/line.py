@@ -31,7 +31,7 @@ class Line:
         url: str,
         *,
         build_request: Callable[[int, str, dict[str, object]], bytes],
-        budget_of: Callable[[str], RateBudget],
+        budget_of: Callable[[str, str], RateBudget],
         on_open: Callable[[], Awaitable[None]],
         on_text: OnText,
         on_lost: Callable[[CloseReason], None],

@@ -50,8 +50,8 @@ OnWord = Callable[[Any, Fault | None], None]
 
 
 class _Asked(NamedTuple):
+    method: str
     on_word: OnWord
-    budget: RateBudget
 
 
 class Rpc:
@@ -65,10 +65,13 @@ class Rpc:
         venue: str,
         send_text: Callable[[bytes | memoryview], None],
         build_request: Callable[[int, str, dict[str, object]], bytes],
-        budget_of: Callable[[str], RateBudget],
+        budget_of: Callable[[str, str], RateBudget],
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`budget_of` a method; `clock_ns` runs deadlines and budgets, so it must not be one that people set."""
+        """`budget_of` a method, and of the instrument that it is about, empty for none or any.
+
+        `clock_ns` runs deadlines and budgets, so it must not be one that people set.
+        """
         self._venue = venue
         self._send_text = send_text
         self._build_request = build_request
@@ -77,13 +80,18 @@ class Rpc:
         self._pending: Pending[_Asked] = Pending()
         self.unasked = 0  # answers to requests that we do not know
 
-    def may_send(self, method: str, *, is_cancel: bool = False) -> bool:
+    def may_send(self, method: str, instrument: str = "", *, is_cancel: bool = False) -> bool:
         """Take one request out of the method's budget, or say no. Only cancels may use its reserve."""
-        return self._budget_of(method).try_take(self._clock_ns(), is_cancel=is_cancel)
+        return self._budget_of(method, instrument).try_take(self._clock_ns(), is_cancel=is_cancel)
 
-    def allowance(self, method: str) -> int:
+    def allowance(self, method: str, instrument: str = "") -> int:
         """How many requests the method's budget has room for now."""
-        return self._budget_of(method).allowance(self._clock_ns())
+        return self._budget_of(method, instrument).allowance(self._clock_ns())
+
+    def wait_ns(self, method: str, instrument: str, count: int) -> int:
+        """How long until there is room for so many at once; 0 when there is."""
+        now_ns = self._clock_ns()
+        return self._budget_of(method, instrument).free_at_ns(now_ns, count=count) - now_ns
 
     def send(self, method: str, params: dict[str, object], on_word: OnWord) -> None:
         """Send a request now; `may_send` has said yes.
@@ -91,21 +99,20 @@ class Rpc:
         Raises:
             Disconnected: nothing was sent, and `on_word` will not be called.
         """
-        budget = self._budget_of(method)
-        request_id = self._pending.add(_Asked(on_word, budget), self._clock_ns() + ANSWER_WITHIN_NS)
+        request_id = self._pending.add(_Asked(method, on_word), self._clock_ns() + ANSWER_WITHIN_NS)
         try:
             self._send_text(self._build_request(request_id, method, params))
         except Disconnected:
             self._pending.take(request_id)
             raise
 
-    def expect(self, request_id: int, method: str, on_word: OnWord) -> None:
+    def expect(self, request_id: int, method: str, on_word: OnWord, instrument: str = "") -> None:
         """A request has just left that was written and sent elsewhere: take it out of the budget, and wait for it."""
-        budget, now_ns = self._budget_of(method), self._clock_ns()
-        budget.take(now_ns)
-        self._pending.put(request_id, _Asked(on_word, budget), now_ns + ANSWER_WITHIN_NS)
+        now_ns = self._clock_ns()
+        self._budget_of(method, instrument).take(now_ns)
+        self._pending.put(request_id, _Asked(method, on_word), now_ns + ANSWER_WITHIN_NS)
 
-    async def ask(self, method: str, params: dict[str, object], *, request: str = "") -> Any:
+    async def ask(self, method: str, params: dict[str, object], *, request: str = "", instrument: str = "") -> Any:
         """Ask and wait for the result. A no that may be a yes the next time is asked again, a few times.
 
         So is an answer without meaning to what changes nothing at the venue. `request` is what errors call it, if not
@@ -116,7 +123,7 @@ class Rpc:
             OutcomeUnknown: no answer, or an answer that says as little.
             Disconnected: nothing was sent.
         """
-        budget = self._budget_of(method)
+        budget = self._budget_of(method, instrument)
         attempts_left = READ_ATTEMPTS
         while True:
             while not budget.try_take(now_ns := self._clock_ns(), is_cancel=True):
@@ -147,9 +154,10 @@ class Rpc:
         if asked is None:
             self.unasked += 1
             return
-        if answer.fault is not None and answer.fault.hold_ms:
-            asked.budget.hold_until(self._clock_ns() + answer.fault.hold_ms * NANOS_PER_MS)
-        asked.on_word(answer.result, answer.fault)
+        fault = answer.fault
+        if fault is not None and fault.hold_ms:
+            self._budget_of(asked.method, "").hold_until(self._clock_ns() + fault.hold_ms * NANOS_PER_MS)
+        asked.on_word(answer.result, fault)
 
     def expire(self) -> None:
         """Tell those who have waited too long."""

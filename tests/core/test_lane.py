@@ -339,6 +339,7 @@ def test_what_may_not_leave_is_a_row_and_nothing_else():
         if reason == "held":
             slot.hold(True, NOW_NS + 1)
             slot.hold(False, NOW_NS + 1)
+            slot.hold(False, NOW_NS)  # which does not shorten the other
         journal = Appender(HeadMemory(bytearray(9_999), 0), 1)
         if reason == "shut":
             journal.is_shut = True

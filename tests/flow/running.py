@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -80,15 +81,16 @@ class Desk:
         rfq_interval: str = "400ms",
         fault: str = "calm",
         errors: Path | None = None,
+        command: Sequence[str] = COMMAND,
     ) -> None:
-        """`errors` is where each fault that strikes is told."""
+        """`errors` is where each fault that strikes is told; `command` another way to start the venues."""
         self.directory = directory
         file = directory / "state" / "sim" / "endpoints.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         market = ("--seed", str(seed), "--rfq-interval", rfq_interval, "--fault", fault)
         with contextlib.nullcontext() if errors is None else errors.open("wb") as told:
             self._venues = subprocess.Popen(
-                [*COMMAND, "sim", "start", *market, "--endpoints", str(file)],
+                [*command, "sim", "start", *market, "--endpoints", str(file)],
                 stdout=subprocess.PIPE,
                 stderr=told,
                 cwd=directory,

@@ -19,7 +19,7 @@ class Venue:
     def __init__(self, *faults):
         self.faults = list(faults)
         self.asked = 0
-        self.rpc = Rpc("venue", self.on_text, build, lambda _method: RateBudget(100, 1))
+        self.rpc = Rpc("venue", self.on_text, build, lambda _method, _instrument: RateBudget(100, 1))
 
     def on_text(self, text):
         self.asked += 1

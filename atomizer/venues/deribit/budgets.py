@@ -70,7 +70,7 @@ class Budgets:
         if limits.other is not None:
             self._other = _budget(limits.other)
 
-    def of(self, method: str) -> RateBudget:
+    def of(self, method: str, _instrument: str = "") -> RateBudget:
         if method in _MATCHING:
             return self._matching
         if method in _QUOTES:

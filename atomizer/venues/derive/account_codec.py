@@ -18,6 +18,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     is_rfq_maker: bool
     matching_tps: int
     non_matching_tps: int
+    option_tps: int  # of matching requests for each option by itself
+    perpetual_tps: int  # and for each perpetual
     subaccount_ids: tuple[int, ...]
 
 
@@ -64,6 +66,8 @@ class _WireAccount(msgspec.Struct):
     cancel_on_disconnect: bool
     websocket_matching_tps: Count
     websocket_non_matching_tps: Count
+    websocket_option_tps: Count
+    websocket_perp_tps: Count
     subaccount_ids: tuple[Integer, ...]
     is_rfq_maker: bool = False
 
@@ -149,7 +153,8 @@ def parse_account(result: Any) -> Account:
     """Result of private/get_account.
 
     {"wallet":"0x8772185a1516f0d61fC1c2524926BfC69F95d698","cancel_on_disconnect":true,"is_rfq_maker":false,
-    "websocket_matching_tps":1,"websocket_non_matching_tps":5,"subaccount_ids":[30769],"fee_info":{…},…}
+    "websocket_matching_tps":1,"websocket_non_matching_tps":5,"websocket_option_tps":1,"websocket_perp_tps":1,
+    "subaccount_ids":[30769],"fee_info":{…},…}
     """
     wire = read(result, _WireAccount, "account")
     return Account(
@@ -157,6 +162,8 @@ def parse_account(result: Any) -> Account:
         is_rfq_maker=wire.is_rfq_maker,
         matching_tps=wire.websocket_matching_tps,
         non_matching_tps=wire.websocket_non_matching_tps,
+        option_tps=wire.websocket_option_tps,
+        perpetual_tps=wire.websocket_perp_tps,
         subaccount_ids=wire.subaccount_ids,
     )
 

@@ -140,7 +140,7 @@ class OrderDesk:
             heard, method = partial(self._on_replaced, order.client_id, order.replaces), "private/replace"
         else:
             heard, method = partial(self._on_placed, order.client_id), "private/order"
-        self._rpc.expect(request_id, method, heard)
+        self._rpc.expect(request_id, method, heard, order.instrument)
         self._known[order.client_id] = _Known(order.instrument, order.nonce, "", 0)
 
     def cancel(self, cancel: CancelSent) -> None:
@@ -153,20 +153,27 @@ class OrderDesk:
 
     def _cancel(self, client_id: str) -> None:
         known = self._known.get(client_id)
-        if self._waiting_cancels or not self._rpc.may_send("private/cancel", is_cancel=True):
+        if not self._try_cancel(client_id, known):
             self._waiting_cancels.append((client_id, known is not None))
-        else:
-            self._send_cancel(client_id, known)
 
     def flush(self) -> None:
-        """Tell what `place` and `cancel` found, and send the cancels that had to wait."""
+        """Tell what `place` and `cancel` found, and send the cancels that had to wait, each in its turn."""
         while self._untold:
             self._emit(self._untold.popleft())
-        while self._waiting_cancels and self._rpc.may_send("private/cancel", is_cancel=True):
+        for _ in range(len(self._waiting_cancels)):
             client_id, was_known = self._waiting_cancels.popleft()
             known = self._known.get(client_id)
-            if known is not None or not was_known:  # else it ended while its cancel waited
-                self._send_cancel(client_id, known)
+            has_ended = was_known and known is None  # while its cancel waited
+            if not has_ended and not self._try_cancel(client_id, known):
+                self._waiting_cancels.append((client_id, was_known))
+
+    def _try_cancel(self, client_id: str, known: _Known | None) -> bool:
+        """Whether the budgets let it leave: that of one instrument holds back no cancel of another."""
+        instrument = known.instrument if known is not None else ""
+        if not self._rpc.may_send("private/cancel", instrument, is_cancel=True):
+            return False
+        self._send_cancel(client_id, known)
+        return True
 
     def _send_cancel(self, client_id: str, known: _Known | None) -> None:
         if known is None:
@@ -187,7 +194,7 @@ class OrderDesk:
         signed = self._terms.sign(order, now_ns)
         if isinstance(signed, str):
             return signed
-        if not self._rpc.may_send("private/order"):
+        if not self._rpc.may_send("private/order", order.instrument):
             return "rate budget is used up: lower the number of orders or ask Derive for a market maker's limits"
         signer, subaccount_id = self._credentials.signer_address, self._credentials.subaccount_id
         return build_order(order, self._profile, subaccount_id, signer, signed)
@@ -316,7 +323,8 @@ class OrderDesk:
     async def cancel_all(self, instrument: str = "") -> None:
         """Cancel everything of this subaccount, or of one instrument. The outcomes come through the orders channel."""
         if instrument:
-            await self._rpc.ask("private/cancel_by_instrument", self._order_subject(instrument))
+            subject = self._order_subject(instrument)
+            await self._rpc.ask("private/cancel_by_instrument", subject, instrument=instrument)
         else:
             await self._rpc.ask("private/cancel_all", self._subject())
 
@@ -328,7 +336,7 @@ class OrderDesk:
         """
         params = self._nonce_subject(order.instrument, order.nonce)
         try:
-            result = await self._rpc.ask("private/cancel_by_nonce", params)
+            result = await self._rpc.ask("private/cancel_by_nonce", params, instrument=order.instrument)
             was_open = parse_cancelled_count(result) > 0
         except Refused as error:
             if error.code not in NOTHING_TO_CANCEL:

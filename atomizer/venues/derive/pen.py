@@ -18,6 +18,7 @@ from atomizer.venues.derive.orders import OrderDesk
 from atomizer.venues.derive.profile import Profile, Version
 
 FOREVER_S: Final = 1 << 33  # what does not expire
+AT_ONCE: Final = 2  # orders that one decision about a slot may write: a bid and an ask
 _LIVES: Final = {TimeInForce.GTC: frame.GTC, TimeInForce.POST_ONLY: frame.POST_ONLY, TimeInForce.IOC: frame.IOC}
 
 
@@ -33,6 +34,7 @@ class Pen:
         rpc: Rpc,
         *,
         send_frames: Callable[[memoryview], None],
+        now_ns: Callable[[], int],
         nonces: Nonces,
         label_prefix: str,
         is_protected: bool,
@@ -42,6 +44,7 @@ class Pen:
         self._desk = desk
         self._rpc = rpc
         self.send = send_frames
+        self._now_ns = now_ns
         self.nonces = nonces
         self._writer = frame.OrderWriter(
             credentials.signer,
@@ -50,6 +53,7 @@ class Pen:
             nonces_as_text=profile.version is Version.V3,
             is_protected=is_protected,
         )
+        self._slots: dict[str, Slot] = {}
         self._numbers: dict[str, int] = {}
         self._fees_nanos: dict[str, int] = {}
 
@@ -61,6 +65,7 @@ class Pen:
         contract = listing.instrument.contract
         if name not in self._numbers:
             self._numbers[name] = self._writer.add_instrument(name, listing.asset, listing.sub_id)
+        self._slots[name] = slot
         slot.write_with(
             self._writer,
             self._numbers[name],
@@ -72,9 +77,20 @@ class Pen:
         )
         self._fees_nanos[name] = signed.max_fee_nanos
 
-    def allowance(self) -> int:
-        """How many orders the connection and the rate budget let leave now."""
-        return self._rpc.allowance("private/order") if self._desk.is_open else 0
+    def allowance(self, instrument: str = "") -> int:
+        """How many orders, of this instrument or of any, the connection and the rate budgets let leave now."""
+        return self._rpc.allowance("private/order", instrument) if self._desk.is_open else 0
+
+    def pace(self, instrument: str) -> None:
+        """A request about this instrument has left: its slot writes nothing before there is room for both of its sides.
+
+        Until then the session writes what there is room for.
+        """
+        slot = self._slots.get(instrument)
+        if slot is not None and (wait_ns := self._rpc.wait_ns("private/order", instrument, AT_ONCE)):
+            until_ns = self._now_ns() + wait_ns
+            slot.hold(True, until_ns)
+            slot.hold(False, until_ns)
 
     def sent(self, order: OrderPlaced, request_id: int, unsent: str) -> None:
         """It has just left by `send`; or not, and why. Its outcome comes as `OrderUpdate`."""

@@ -166,8 +166,16 @@ class DeriveSession:
     def pen(self, label_prefix: str, *, is_protected: bool) -> Pen:
         """For orders that the compiled lane signs and writes."""
         parts = self._profile, self._credentials, self._market, self._orders, self._rpc
-        send, nonces = self.line.send_frames, self._nonces
-        return Pen(*parts, send_frames=send, nonces=nonces, label_prefix=label_prefix, is_protected=is_protected)
+        pen = Pen(
+            *parts,
+            send_frames=self.line.send_frames,
+            now_ns=self._now_ns,
+            nonces=self._nonces,
+            label_prefix=label_prefix,
+            is_protected=is_protected,
+        )
+        self._budgets.on_taken = pen.pace
+        return pen
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""

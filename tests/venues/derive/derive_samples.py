@@ -137,6 +137,8 @@ ACCOUNT = {
     "is_rfq_maker": False,
     "websocket_matching_tps": 1,
     "websocket_non_matching_tps": 5,
+    "websocket_option_tps": 1,
+    "websocket_perp_tps": 2,
     "subaccount_ids": [30769],
     "fee_info": {"base_fee_discount": "0"},
 }

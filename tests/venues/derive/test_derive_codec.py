@@ -181,6 +181,7 @@ def test_the_account_tells_its_protection_and_rates():
     account = account_codec.parse_account(samples.ACCOUNT)
     assert account.cancel_on_disconnect
     assert (account.matching_tps, account.non_matching_tps, account.subaccount_ids) == (1, 5, (30769,))
+    assert (account.option_tps, account.perpetual_tps) == (1, 2)
 
 
 def test_only_channels_marked_ok_are_subscribed():

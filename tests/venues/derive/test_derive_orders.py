@@ -18,6 +18,7 @@ from atomizer.errors import Disconnected, OutcomeUnknown, Refused
 from atomizer.net.echoes import WITHIN_NS, Echoes
 from atomizer.net.rpc import ANSWER_WITHIN_NS, READ_ATTEMPTS, Rpc
 from atomizer.venues.derive import orders as orders_module
+from atomizer.venues.derive.account_codec import Account
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.budgets import WINDOW_NS, Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
@@ -44,7 +45,8 @@ class Floor:
         self.told = []
         self.is_cut = False
         self.responder = None  # the wire's other end, when there is one
-        self.rpc = Rpc("derive", self.send_text, build_request, Budgets().of, clock or (lambda: self.clock_ns))
+        self.budgets = Budgets()
+        self.rpc = Rpc("derive", self.send_text, build_request, self.budgets.of, clock or (lambda: self.clock_ns))
         self.market = MarketData()
         self.market.replace_listings([parse_instrument(samples.PERPETUAL), parse_instrument(samples.OPTION)])
         self.market.feeds()[ticker_channel("ETH-PERP")](PERPETUAL_TICKER, NOW_NS)
@@ -502,6 +504,44 @@ def test_a_cancel_beyond_the_budget_waits_and_is_not_lost():
     floor.clock_ns = WINDOW_NS
     floor.desk.flush()
     assert [request["params"]["order_id"] for request in floor.sent[4:]] == [o.client_id for o in placed[:3]]
+
+
+def test_one_instruments_budget_holds_back_no_other(account):
+    """Orders and cancels of each are counted by itself, within the account's; what waits leaves as its own allows."""
+    floor = Floor()
+    floor.budgets.adopt(account)
+    bitcoin = samples.PERPETUAL | {"instrument_name": "BTC-PERP", "base_currency": "BTC"}
+    floor.market.replace_listings([parse_instrument(samples.PERPETUAL), parse_instrument(bitcoin)])
+    floor.market.feeds()[ticker_channel("ETH-PERP")](PERPETUAL_TICKER, NOW_NS)
+    floor.market.feeds()[ticker_channel("BTC-PERP")](PERPETUAL_TICKER, NOW_NS)
+    perpetuals = [floor.place() for _ in range(4)]
+    assert len(floor.sent) == 4
+    late = floor.place()
+    floor.desk.flush()
+    assert (len(floor.sent), floor.told[-1].client_id, floor.told[-1].state) == (4, late.client_id, OrderState.REFUSED)
+    other = floor.place(instrument="BTC-PERP")
+    for request in floor.sent[:5]:
+        floor.acknowledge(request, instrument_name=request["params"]["instrument_name"])
+    for order in (*perpetuals[:3], other):
+        floor.cancel(order)
+    cancelled = [request["params"]["instrument_name"] for request in floor.sent[5:]]
+    assert cancelled == ["ETH-PERP", "BTC-PERP"]
+    floor.clock_ns = WINDOW_NS
+    floor.desk.flush()
+    assert [request["params"]["instrument_name"] for request in floor.sent[7:]] == ["ETH-PERP"] * 2
+
+
+@pytest.fixture
+def account():
+    return Account(
+        cancel_on_disconnect=True,
+        is_rfq_maker=False,
+        matching_tps=100,
+        non_matching_tps=100,
+        option_tps=1,
+        perpetual_tps=1,
+        subaccount_ids=(30769,),
+    )
 
 
 def test_a_cancel_told_to_slow_down_leaves_again_after_the_hint():
