@@ -24,6 +24,7 @@ ROUNDS = 5
 ROUND_S = 0.5
 CANCEL_WITHIN_S = 15.0  # an answer that never comes and a reconnect included
 GRACE_NS = 2_000_000_000  # an order this young may still be on its way when the venue is asked
+FILLS_WITHIN_S = 3.0  # word of a filled amount and of its trades come on two ways
 OVERLAP_MS = 60_000  # fills are asked for from before our oldest doubt, since clocks differ
 LOOKS = 3  # at positions that differ; a trade between two answers is gone by the next
 LOOK_AGAIN_S = 1.0
@@ -65,6 +66,7 @@ class Custody:
         self._is_new = state.run is None and not any(each.venue == venue.name for each in state.portfolio.positions())
         begun_ns = state.run.now_ns if state.run is not None else clock_ns()
         self._agreed_ns = state.agreed_ns(venue.name, "") or begun_ns
+        self._awaiting: set[str] = set()  # orders whose trades are to come
         self._told: dict[str, str] = {}  # by instrument: what people were told, so that it is told once
         self.only_looks = False
 
@@ -181,6 +183,20 @@ class Custody:
                 if order.placed.replaces:
                     await self.reconcile()  # what became of the order before is as unknown
                 return
+
+    async def await_fills(self, client_id: str) -> None:
+        """A filled amount was reported: trades must tell of it, too, in a moment; if they do not, ask for them."""
+        if client_id in self._awaiting:
+            return
+        self._awaiting.add(client_id)
+        try:
+            await asyncio.sleep(FILLS_WITHIN_S)
+            order = self._ledger.state.orders.get(self._venue.name, client_id)
+            if order is not None and order.reported_nanos > order.booked_nanos:
+                log.error("order %s: filled further than any trade tells: asking for its trades", client_id)
+                await self.reconcile()
+        finally:
+            self._awaiting.remove(client_id)
 
     async def cancel_own(self) -> int:
         """Cancel what is ours until the venue shows none of it; answers how many orders may still live.

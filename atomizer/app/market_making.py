@@ -207,6 +207,8 @@ class MarketMaking:
     def on_order_update(self, update: OrderUpdate) -> None:
         self.ledger.learn(update)
         self.lane.settle(update.client_id, self._clock_ns())
+        if update.filled_nanos:
+            self._chores.errand(self.custody.await_fills(update.client_id))
         if update.state is OrderState.UNKNOWN:
             self._chores.errand(self.custody.resolve(update.client_id))
         elif update.state is OrderState.REFUSED and not (update.code is None or update.code in self.venue.would_take):

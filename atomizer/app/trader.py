@@ -162,6 +162,8 @@ class Trader:
             self.hedging.on_update(update)
         else:
             self.ledger.learn(update)
+        if update.filled_nanos:
+            self._chores.errand(self.custody.await_fills(update.client_id))
         if update.state is OrderState.UNKNOWN:
             self._chores.errand(self.custody.resolve(update.client_id))
         elif update.state is OrderState.REFUSED and update.code is not None:

@@ -118,6 +118,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(room, "FILLS_WITHIN_S", 0.0)
     made = Desk(tmp_path)
     yield made
     made.ledger.journal.close()
@@ -131,6 +132,32 @@ async def test_missed_trades_explain_a_position(desk):
     await desk.custody.reconcile()
     assert desk.amount() == 4
     assert desk.ledger.state.doubting(PERP) == ""
+
+
+async def test_a_trade_that_only_its_order_tells_of_is_asked_for(desk, caplog):
+    """An amount that an order is said to have filled, and no trade comes: it is told, asked for and booked once."""
+    await desk.custody.reconcile()
+    desk.place()
+    for amount in (4, 2):
+        fill, update = desk.venue.trade("hedge.r1.1", amount)
+        desk.ledger.learn(update)
+        await desk.custody.await_fills("hedge.r1.1")
+    assert desk.amount() == 6
+    assert caplog.text.count("order hedge.r1.1: filled further than any trade tells") == 2
+    assert not desk.ledger.learn(fill)
+
+
+async def test_a_trade_that_comes_in_time_is_not_asked_for(desk, caplog):
+    """Word of the order and of its trade may come in either order: while they make up one whole nothing is asked."""
+    desk.place()
+    fill, update = desk.venue.trade("hedge.r1.1", 4)
+    desk.ledger.learn(update)
+    waiting = asyncio.create_task(desk.custody.await_fills("hedge.r1.1"))
+    await asyncio.sleep(0)
+    desk.ledger.learn(fill)
+    await waiting
+    assert desk.venue.asked_since_ms == []
+    assert caplog.text == ""
 
 
 async def test_history_that_lags_is_waited_for(desk):
