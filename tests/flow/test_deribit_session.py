@@ -521,6 +521,28 @@ async def test_a_protection_that_reads_back_otherwise_is_refused(trading):
 # --- what goes wrong
 
 
+async def test_a_private_subscription_that_is_never_confirmed_keeps_the_session_shut(trading, monkeypatch):
+    """After a loss no order may leave before the channel of our orders is confirmed; each try asks for it anew."""
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", SECOND // 2)
+
+    def is_private(request):
+        return request.get("method") == "private/subscribe" and codec.ORDERS in request["params"]["channels"]
+
+    def swallow(text):
+        return None if is_private(orjson.loads(text)) else text
+
+    trading.wire.to_venue = swallow
+    asked = sum(map(is_private, trading.wire.sent))
+    trading.wire.cut()
+    await eventually(lambda: sum(map(is_private, trading.wire.sent)) >= asked + 2)
+    assert not trading.session.is_open
+    assert trading.told.count(Connected) == 1
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", 5 * SECOND)
+    trading.wire.to_venue = lambda text: text
+    await trading.back()
+    assert trading.session.is_open
+
+
 async def test_a_gap_darkens_one_book_and_asks_for_that_one_alone(trading):
     """A lost change: the book is dark until its own new snapshot; no other book is touched."""
     lost = []

@@ -598,6 +598,28 @@ async def test_every_request_is_what_the_venue_specifies(trading):
 # --- cut off, and back
 
 
+async def test_a_private_subscription_that_is_never_confirmed_keeps_the_session_shut(trading, monkeypatch):
+    """After a loss no order may leave before the channel of our orders is confirmed; each try asks for it anew."""
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", SECOND // 2)
+
+    def is_private(request):
+        return request.get("method") == "subscribe" and f"{SUBACCOUNT}.orders" in request["params"]["channels"]
+
+    def swallow(text):
+        return None if is_private(orjson.loads(text)) else text
+
+    trading.wire.to_venue = swallow
+    asked = sum(map(is_private, trading.wire.sent))
+    trading.wire.cut()
+    await eventually(lambda: sum(map(is_private, trading.wire.sent)) >= asked + 2)
+    assert not trading.session.is_open
+    assert trading.told.count(Connected) == 1
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", 5 * SECOND)
+    trading.wire.to_venue = lambda text: text
+    await trading.back()
+    assert trading.session.is_open
+
+
 async def test_a_cut_connection_darkens_books_cancels_orders_and_comes_back(trading):
     """The venue cancels what rested, every book is dark at once, and after the return the same books live again."""
     session, book = trading.session, trading.session.book(PERPETUAL)
