@@ -201,7 +201,8 @@ class Custody:
     async def cancel_own(self) -> int:
         """Cancel what is ours until the venue shows none of it; answers how many orders may still live.
 
-        The connection may be on its way back meanwhile, so it is tried until `CANCEL_WITHIN_S` are over.
+        The connection may be on its way back meanwhile, so it is tried until `CANCEL_WITHIN_S` are over; one that will
+        not come back ends it at once.
         """
         if self.only_looks:
             return 0
@@ -209,7 +210,7 @@ class Custody:
             async with asyncio.timeout(CANCEL_WITHIN_S):
                 while not await self._pull():  # noqa: ASYNC110  the venue is asked, nothing would tell
                     await asyncio.sleep(ROUND_S)
-        except TimeoutError:
+        except (TimeoutError, Disconnected):
             return max(self.live(), 1)
         return 0
 
@@ -219,6 +220,8 @@ class Custody:
             found = await self._square()
         except (VenueError, BadFrame) as error:
             log.warning("cannot verify that our orders are gone: %s", error)
+            if isinstance(error, Disconnected) and not error.retryable:
+                raise
             return False
         resting = [order.client_id for order in self._ledger.state.orders.live(self._venue.name)]
         for client_id in resting:

@@ -95,7 +95,8 @@ class Connection:
 
     def _open_socket(self) -> WebSocket:
         if self._socket is None or not self._socket.is_open:
-            raise Disconnected(self._name, "not connected: nothing was sent", retryable=True)
+            is_over = self._task is not None and self._task.done()  # nobody makes another connection
+            raise Disconnected(self._name, "not connected: nothing was sent", retryable=not is_over)
         return self._socket
 
     async def _open(self) -> WebSocket:

@@ -78,6 +78,7 @@ class Rpc:
         self._budget_of = budget_of
         self._clock_ns = clock_ns
         self._pending: Pending[_Asked] = Pending()
+        self.on_fault: Callable[[str, Fault], None] = _unheard  # a venue's no to a method, after its asker
         self.unasked = 0  # answers to requests that we do not know
 
     def may_send(self, method: str, instrument: str = "", *, is_cancel: bool = False) -> bool:
@@ -158,6 +159,8 @@ class Rpc:
         if fault is not None and fault.hold_ms:
             self._budget_of(asked.method, "").hold_until(self._clock_ns() + fault.hold_ms * NANOS_PER_MS)
         asked.on_word(answer.result, fault)
+        if fault is not None:
+            self.on_fault(asked.method, fault)
 
     def expire(self) -> None:
         """Tell those who have waited too long."""
@@ -174,3 +177,7 @@ def _may_ask_again(method: str, fault: Fault) -> bool:
     """Nothing was done, or there was nothing to do: and the venue itself says that it may be different next time."""
     verb = method.rpartition("/")[2]
     return fault.is_retryable and fault.code is not None and (not fault.is_unknown or verb.startswith(_QUESTIONS))
+
+
+def _unheard(_method: str, _fault: Fault) -> None:
+    """Most of what a venue refuses concerns nobody but the asker."""

@@ -251,11 +251,19 @@ async def test_a_venue_that_is_on_its_way_back_is_asked_again(desk, monkeypatch)
     desk.venue.troubles = [
         BadFrame("?"),
         OutcomeUnknown("derive", "no answer"),
-        Disconnected("derive", "not connected"),
+        Disconnected("derive", "not connected", retryable=True),
     ]
     assert await desk.custody.cancel_own() == 0
     assert desk.venue.troubles == []
     assert desk.venue.cancelled == ["hedge.r1.1"]
+
+
+async def test_a_venue_that_is_gone_for_good_is_not_waited_for(desk):
+    """A session that has ended makes no other connection: that nothing can be proven is said at once."""
+    desk.place()
+    desk.venue.troubles = [BadFrame("never heard"), Disconnected("derive", "not connected")]
+    assert await desk.custody.cancel_own() == 1
+    assert len(desk.venue.troubles) == 1
 
 
 async def test_a_venue_that_never_answers_leaves_its_orders_in_doubt(desk, monkeypatch):

@@ -133,6 +133,11 @@ class Desk:
         """So far from ours is what it tells of the time from now on."""
         _post(self._root(venue) + "/practice/clock", json.dumps({"ahead_ms": ahead_ms}).encode())
 
+    def revoke(self, client_id: str, *, has_expired: bool) -> None:
+        """A key of practice Deribit has expired, or was removed."""
+        words = {"client_id": client_id, "expired": has_expired}
+        _post(self._root("deribit") + "/practice/revoke", json.dumps(words).encode())
+
     def take(self, instrument: str, direction: str, amount: str) -> None:
         """A taker of practice Derive's own market comes by."""
         words = {"instrument_name": instrument, "direction": direction, "amount": amount}

@@ -32,7 +32,7 @@ from atomizer.sim.deribit import SOCKET_PATH, Venue, serve
 from atomizer.sim.market import STEP_NS, Market
 from atomizer.venues.deribit import codec, orders, session
 from atomizer.venues.deribit.account_codec import MmpConfig
-from atomizer.venues.deribit.auth import Credentials
+from atomizer.venues.deribit.auth import Credentials, build_refresh
 from atomizer.venues.deribit.market import BookKind
 from atomizer.venues.deribit.profile import choose_profile
 from atomizer.venues.deribit.session import DeribitSession
@@ -651,6 +651,34 @@ async def test_a_login_is_renewed_before_it_ends(floor, monkeypatch):
     assert len(set(tokens)) == len(tokens)
     order = floor.place(floor.order(Side.BUY, -100 * SECOND))
     await floor.reaches(order, OrderState.OPEN)
+
+
+async def test_a_token_that_has_ended_is_no_reason_to_end(trading):
+    """A request that is turned away for it ends the connection, and with it what rests; the next login trades on."""
+    resting = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(resting, OrderState.OPEN)
+    other = trading.make_session(emit=lambda _event: None)
+    await other.start()
+    await other._rpc.ask("public/auth", build_refresh(trading.session._login.refresh_token))  # which works once
+    refused = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(refused, OrderState.REFUSED)
+    await trading.back()
+    assert resting.client_id not in [order.client_id for order in await trading.session.open_orders()]
+    again = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(again, OrderState.OPEN)
+    await other.stop()
+
+
+@pytest.mark.parametrize(("has_expired", "code"), [(False, 13004), (True, 13009)])
+async def test_a_key_that_is_gone_ends_the_session_with_the_venues_word(trading, has_expired, code):
+    """Nothing leaves any more, and no reconnect is tried again and again with it."""
+    trading.venue.revoke("AMANDA", has_expired=has_expired)
+    order = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(order, OrderState.REFUSED)
+    with pytest.raises(Refused, match="login of key AMANDA") as caught:
+        await asyncio.wait_for(trading.session.wait(), 12)
+    assert (caught.value.code, trading.session.is_open) == (code, False)
+    assert "expired or was removed" in str(caught.value)
 
 
 async def test_a_cut_connection_darkens_books_cancels_orders_and_comes_back(trading):

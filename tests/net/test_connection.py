@@ -119,6 +119,9 @@ async def test_errors_that_may_pass_are_tried_again_and_a_refusal_ends_it():
         with pytest.raises(Refused, match="key expired"):
             await owner.connection.wait()
         assert not owner.connection.is_open
+        with pytest.raises(Disconnected) as caught:
+            owner.connection.send_text(b"late")
+        assert not caught.value.retryable
         await owner.connection.stop()
 
 

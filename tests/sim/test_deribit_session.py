@@ -139,6 +139,21 @@ def test_refresh_ends_the_old_tokens(desk):
     assert trader.code("public/auth", grant_type="refresh_token", refresh_token=old["refresh_token"]) == 13004
 
 
+@pytest.mark.parametrize(("has_expired", "code"), [(False, 13004), (True, 13009)])
+def test_a_key_that_is_gone_opens_nothing(desk, stranger, has_expired, code):
+    """Its tokens end at once, and a login is answered by what became of it; other keys are as ever."""
+    trader, other = desk.trader(), desk.other()
+    assert desk.venue.revoke("AMANDA", has_expired=has_expired)
+    error = trader.refused("private/get_open_orders")
+    assert (error["code"], error["data"]["reason"]) == (13009, "invalid_token")
+    assert trader.code("private/get_open_orders", access_token=trader.tokens["access_token"]) == 13009
+    assert trader.code("public/auth", grant_type="refresh_token", refresh_token=trader.tokens["refresh_token"]) == 13004
+    assert stranger.code("public/auth", **trader.credentials()) == code
+    assert trader.ok("public/test")
+    assert other.ok("private/get_open_orders") == []
+    assert not desk.venue.revoke("nobody", has_expired=False)
+
+
 def test_tokens_expire(desk):
     """After its lifetime a login is none, and a refresh makes it one again."""
     trader = desk.trader()

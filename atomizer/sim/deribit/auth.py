@@ -66,6 +66,21 @@ class Sessions:
     random: Random
     _access: dict[str, Session] = field(default_factory=dict)
     _refresh: dict[str, Session] = field(default_factory=dict)
+    _revoked: dict[str, int] = field(default_factory=dict)  # by client id, with what a login is answered
+
+    def revoke(self, client_id: str, *, has_expired: bool) -> bool:
+        """The key opens nothing any more, and its tokens have ended; whether there was one.
+
+        One that was removed is nobody's, as any other client id: 13004. One that has expired is known and is not let
+        in: 13009.
+        """
+        if all(key.client_id != client_id for holder in self.holders.values() for key in holder.account.keys):
+            return False
+        self._revoked[client_id] = codes.UNAUTHORIZED if has_expired else codes.INVALID_CREDENTIALS
+        for session in self._access.values():
+            if session.key.client_id == client_id:
+                self.end(session)
+        return True
 
     def grant(self, params: Mapping[str, Any], now_ns: int) -> Session:
         """public/auth.
@@ -147,6 +162,8 @@ class Sessions:
         return holder, key
 
     def _key(self, client_id: str) -> tuple[Holder, ApiKey]:
+        if client_id in self._revoked:
+            raise Rejection(self._revoked[client_id])
         for holder in self.holders.values():
             for key in holder.account.keys:
                 if key.client_id == client_id:

@@ -40,6 +40,7 @@ async def serve(
     app.router.add_post("/practice/freeze", shell.on_freeze)
     app.router.add_post("/practice/clock", shell.on_clock)
     app.router.add_post("/practice/platform", shell.on_platform)
+    app.router.add_post("/practice/revoke", shell.on_revoke)
     app.router.add_post("/practice/calm", wire.on_calm)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -123,6 +124,18 @@ class _Shell:
             return web.json_response({"error": "expected ahead_ms"}, status=web.HTTPBadRequest.status_code)
         self._venue.clock_ahead_ms = wanted["ahead_ms"]
         return web.json_response({"ahead_ms": self._venue.clock_ahead_ms})
+
+    async def on_revoke(self, request: web.Request) -> web.StreamResponse:
+        """{"client_id": "AMANDA", "expired": true}: the key has expired, or else it was removed."""
+        try:
+            wanted = parse_json(await request.read())
+        except Rejection:
+            wanted = None
+        is_meant = isinstance(wanted, dict) and isinstance(wanted.get("expired"), bool)
+        client_id = wanted.get("client_id") if is_meant else None
+        is_revoked = isinstance(client_id, str) and self._venue.revoke(client_id, has_expired=wanted["expired"])
+        status = web.HTTPOk.status_code if is_revoked else web.HTTPBadRequest.status_code
+        return web.json_response({"revoked": is_revoked}, status=status)
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

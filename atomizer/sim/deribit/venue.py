@@ -200,6 +200,10 @@ class Venue:
         self._channels.announce_platform(state)
         return True
 
+    def revoke(self, client_id: str, *, has_expired: bool) -> bool:
+        """See `Sessions.revoke`."""
+        return self._sessions.revoke(client_id, has_expired=has_expired)
+
     def books(self) -> dict[str, dict[str, Any]]:
         """What a client that heard everything must believe: see `Channels.books`."""
         return self._channels.books()
@@ -240,6 +244,8 @@ class Venue:
         if isinstance(token, str):
             return self._sessions.by_token(token, now_ns)
         session = connection.session
+        if session is not None and not session.is_live(now_ns) and request.method.startswith("private/"):
+            raise Rejection(codes.UNAUTHORIZED, "invalid_token")
         return session if session is not None and session.is_live(now_ns) else None
 
     def _run(self, request: Request, session: Session | None, connection: Connection | None, now_ns: int) -> Any:

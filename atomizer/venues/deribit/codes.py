@@ -26,7 +26,10 @@ class _Known(NamedTuple):
 
 _RAISE_TICK: Final = "restart to load the venue's present ticks and lots"
 _SCOPE: Final = "give the API key the scopes account:read and trade:read_write"
-_KEY: Final = "correct DERIBIT_API_KEY and its secret, which belong to one network only"
+_KEY: Final = (
+    "correct DERIBIT_API_KEY and its secret, which belong to one network only, or make another key if this one has"
+    " expired or was removed"
+)
 _WAIT: Final = "wait for the venue"
 
 ERRORS: Final = {

@@ -7,7 +7,7 @@ from typing import Final
 
 from atomizer.errors import ConfigError, Refused
 from atomizer.net.clock import ClockOffset, check_offset
-from atomizer.net.rpc import Rpc
+from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.deribit.account_codec import (
     Limits,
     Standing,
@@ -85,6 +85,13 @@ async def renew(rpc: Rpc, profile: Profile, credentials: Credentials, login: Log
         if error.code != UNAUTHORIZED:
             raise
         return await log_in(rpc, profile, credentials, now_ns)
+
+
+def leave_lost_login(drop: Callable[[], None], method: str, fault: Fault) -> None:
+    """Told of every no: when our login is gone, so is the connection, with what rests by it; the next one says why."""
+    if fault.code == UNAUTHORIZED and method.startswith("private/"):
+        log.warning("%s: %s: %s: logging in anew", VENUE, method, fault.words)
+        drop()
 
 
 async def protect(rpc: Rpc) -> None:

@@ -8,6 +8,7 @@ socket is gone.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ from atomizer.venues.deribit.opening import (
     currencies_of,
     fetch_standings,
     introduce,
+    leave_lost_login,
     log_in,
     may_quote_blocks,
     protect,
@@ -110,6 +112,7 @@ class DeribitSession:
             random=random,
         )
         self._rpc = self.line.rpc
+        self._rpc.on_fault = partial(leave_lost_login, self.line.drop)
         self._reader = reader
         self._listening = Listening(self._rpc, self._underlyings, listeners, books, on_trade)
         self._market, self._channels = self._listening.market, self._listening.channels
