@@ -37,6 +37,7 @@ _Pair = tuple[int, int]  # as a `Holding`, and quicker to make
 _Sums = dict[_Pair, tuple[QuoteSent, ...] | None]
 # What one RFQ may add: nothing, or one of its quotes.
 _Steps = list[tuple[int, int, QuoteSent | None]]
+_Found = set[tuple[QuoteSent, ...]]
 
 
 def missed_trades(
@@ -50,22 +51,49 @@ def missed_trades(
     """
     if held == booked:
         return ()
-    rounds = [_steps([quote]) for quote in told] + [_steps(group) for group in _by_rfq(untold)]
-    bounds = _bounds(held, rounds)
     late = [traded(quote) for quote in told]
-    sums: _Sums = {
-        (booked.amount_e18 - sum(each[0] for each in late), booked.premium_e18 - sum(each[1] for each in late)): ()
-    }
-    for number, steps in enumerate(rounds):
-        if number == len(told) and held in sums:
-            return ()
-        sums = _widen(sums, steps, *bounds[number], is_missed=number >= len(told))
-        if len(sums) > MAX_SUMS:
+    start = booked.amount_e18 - sum(each[0] for each in late), booked.premium_e18 - sum(each[1] for each in late)
+    known, missed = [_steps([quote]) for quote in told], [_steps(group) for group in _by_rfq(untold)]
+    ends = _ends(held, known + missed)
+    ours: _Sums = {start: ()}
+    for steps, end in zip(known, ends, strict=False):
+        ours = _widen(ours, steps, *end, is_missed=False)
+        if len(ours) > MAX_SUMS:
             return Doubt.TOO_MANY
-    if held not in sums:
-        return Doubt.UNEXPLAINED
-    missed = sums[held]
-    return Doubt.AMBIGUOUS if missed is None else missed
+    if held in ours:
+        return ()
+    found = _meet(ours, held, missed, ends[len(known) :])
+    if isinstance(found, Doubt):
+        return found
+    return found.pop() if len(found) == 1 else Doubt.AMBIGUOUS if found else Doubt.UNEXPLAINED
+
+
+def _meet(ours: _Sums, held: _Pair, rounds: Sequence[_Steps], ends: Sequence[tuple[_Pair, _Pair]]) -> _Found | Doubt:
+    """Every choice that leads from a sum of ours to what is held.
+
+    Searched from both ends, the one that has fewer sums first: what our books can have become, and what the venue's
+    position can have come from. Where they meet each has seen half of the rounds, and so the root of all choices.
+    """
+    starts = _starts(ours, rounds)
+    theirs: _Sums = {held: ()}
+    first, last = 0, len(rounds)
+    while first < last:
+        if len(ours) <= len(theirs):
+            ours = _widen(ours, rounds[first], *ends[first], is_missed=True)
+            first += 1
+        else:
+            last -= 1
+            undone: _Steps = [(-amount, -premium, quote) for amount, premium, quote in rounds[last]]
+            theirs = _widen(theirs, undone, *starts[last], is_missed=True)
+        if max(len(ours), len(theirs)) > MAX_SUMS:
+            return Doubt.TOO_MANY
+    found: _Found = set()
+    for total in ours.keys() & theirs.keys():
+        earlier, later = ours[total], theirs[total]
+        if earlier is None or later is None:
+            return Doubt.AMBIGUOUS
+        found.add((*earlier, *reversed(later)))
+    return found
 
 
 def traded(quote: QuoteSent) -> Holding:
@@ -101,7 +129,7 @@ def _widen(sums: _Sums, steps: _Steps, low: _Pair, high: _Pair, *, is_missed: bo
     return wider
 
 
-def _bounds(held: Holding, rounds: Sequence[_Steps]) -> list[tuple[_Pair, _Pair]]:
+def _ends(held: _Pair, rounds: Sequence[_Steps]) -> list[tuple[_Pair, _Pair]]:
     """After each round, the (lowest, highest) sums from which the rounds that are left can still lead to `held`."""
     low: _Pair = held
     high: _Pair = held
@@ -111,3 +139,15 @@ def _bounds(held: Holding, rounds: Sequence[_Steps]) -> list[tuple[_Pair, _Pair]
         low = low[0] - max(step[0] for step in steps), low[1] - max(step[1] for step in steps)
         high = high[0] - min(step[0] for step in steps), high[1] - min(step[1] for step in steps)
     return bounds[::-1]
+
+
+def _starts(sums: _Sums, rounds: Sequence[_Steps]) -> list[tuple[_Pair, _Pair]]:
+    """Before each round, the (lowest, highest) sums to which the rounds before it can have led."""
+    low = min((each[0] for each in sums), default=0), min((each[1] for each in sums), default=0)
+    high = max((each[0] for each in sums), default=0), max((each[1] for each in sums), default=0)
+    bounds = []
+    for steps in rounds:
+        bounds.append((low, high))
+        low = low[0] + min(step[0] for step in steps), low[1] + min(step[1] for step in steps)
+        high = high[0] + max(step[0] for step in steps), high[1] + max(step[1] for step in steps)
+    return bounds

@@ -120,6 +120,18 @@ def test_a_search_that_would_take_too_long_is_given_up():
     assert missed_trades(holding(*many[::3]), NOTHING, [], many) is Doubt.TOO_MANY
 
 
+@given(st.sets(st.integers(0, 7)), st.data())
+def test_a_busy_contract_is_found_all_the_same(rfqs, data):
+    """Eight RFQs for one contract, each quoted six times as rivals outbid us, are five million choices."""
+    many = [
+        quote(6 * rfq + n, ONE * 60 + 7919 ** (6 * rfq + n) % 10**9, ONE * (1 + rfq), rfq_id=f"r{rfq}")
+        for rfq in range(8)
+        for n in range(1, 7)
+    ]
+    missed = [many[6 * rfq + data.draw(st.integers(0, 5))] for rfq in sorted(rfqs)]
+    assert nonces(missed_trades(holding(*missed), NOTHING, [], many)) == [each.nonce for each in missed]
+
+
 @given(st.integers(0, 9), st.integers(2, 3))
 def test_a_few_among_many_are_found(start, count):
     """A few trades among dozens of quotes of one size are found by what they cost."""
