@@ -35,8 +35,8 @@ cdef struct Row:
 
 cdef enum Flight:
     AT_REST = 0
-    MOVING = 1              # a place or a replace was sent
-    PULLING = 2             # a cancel was sent
+    MOVING = 1              # a place or a replace was sent, or something has happened to what rests
+    PULLING = 2             # a cancel was sent, or something has happened where nothing rests
 
 # What lives of ours on one side. While MOVING both the old and the new may be there.
 cdef struct Live:

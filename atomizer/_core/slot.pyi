@@ -74,6 +74,9 @@ class Slot:
             ValueError: a negative size or fill, or an order without a price.
         """
 
+    def unsettle(self, is_bid: bool) -> None:
+        """Something has happened to what rests on that side: until the next `settle` it gives nothing but a cancel."""
+
     def hold(self, is_bid: bool, until_ns: int) -> None:
         """Write no order of that side here before then, nor before an earlier hold ends; rows come out as ever.
 

@@ -318,6 +318,15 @@ cdef class Slot:
             _take_own_out(self)
         self.unsettled = True
 
+    def unsettle(self, bint is_bid):
+        cdef Live* live = &self.live[is_bid]
+        if live.flight != AT_REST:
+            return
+        live.flight = PULLING if live.price_nanos == NO_PRICE else MOVING
+        live.sent_price_nanos = live.price_nanos
+        live.sent_size_nanos = live.size_nanos
+        self.unsettled = True
+
     def hold(self, bint is_bid, int64_t until_ns):
         self.held_until_ns[is_bid] = max(self.held_until_ns[is_bid], check_time(until_ns))
 

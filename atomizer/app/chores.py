@@ -27,6 +27,17 @@ class Chores:
 
         self.timers.append(asyncio.create_task(repeat()))
 
+    def upon(self, event: asyncio.Event, action: Callable[[], None]) -> None:
+        """Each time that the event was set, in the next turn of the loop: once, however often it was set in one."""
+
+        async def repeat() -> None:
+            while True:
+                await event.wait()
+                event.clear()
+                action()
+
+        self.timers.append(asyncio.create_task(repeat()))
+
     def errand(self, work: Coroutine[object, object, object]) -> None:
         """Something to do once."""
         task = asyncio.create_task(attempt(work))

@@ -83,6 +83,7 @@ class MarketMaking:
         self._clock_ns = clock_ns
         self._chores = Chores()
         self.fills = 0
+        self._has_traded = asyncio.Event()
         underlyings = tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying]))
         self.has_connected = False  # without that nothing can have been sent
         wiring = Wiring(
@@ -217,7 +218,10 @@ class MarketMaking:
             self._chores.errand(self._look_at_shield())
 
     def on_fill(self, fill: Fill) -> None:
-        """Book it, find out what the limits still leave, and only then let the side quote again."""
+        """Book it. Its side waits until the rules are renewed: once for all that trades in one turn of the loop.
+
+        The others quote on meanwhile: their room was found as if every order of ours had traded.
+        """
         if (mark := self.venue.mark(fill.instrument)) is not None:
             self.ledger.learn(mark)  # what it was worth when it was traded, for the edge in the reports
         if not self.ledger.learn(fill):
@@ -225,12 +229,8 @@ class MarketMaking:
         self.fills += 1
         self.accounts.on_fill(fill)
         log.info("fill %s: %s %s", fill.client_id, fill.side.word, fill.instrument)
-        now_ns = self._clock_ns()
-        changed = self.rules.renew(now_ns)
-        # Settled first: a replacement must name what has filled, or the venue ends the old order and refuses the new.
-        self.lane.settle(fill.client_id, now_ns)
-        for quoted in changed:
-            self.lane.decide(quoted, now_ns)
+        self.lane.on_fill(fill.client_id)
+        self._has_traded.set()
 
     # the life of a run
 
@@ -243,6 +243,7 @@ class MarketMaking:
         self.ledger.write(
             RunStarted(now_ns=self._clock_ns(), run=self.run, venue=self.venue.name, account=self.account.account)
         )
+        self._chores.upon(self._has_traded, self._renew)
         self._chores.every(WATCH_EVERY_S, self._watch)
         self._chores.every(PUMP_EVERY_S, self._pump)
         self._chores.every(self.settings.journal.sync_every, self._sync)
@@ -349,8 +350,17 @@ class MarketMaking:
     async def _look(self) -> None:
         self._look_again()
 
+    def _renew(self) -> None:
+        """What has traded is in the books: find out what the limits still leave, and let its sides quote again."""
+        now_ns = self._clock_ns()
+        changed = self.rules.renew(now_ns)
+        # Settled first: a replacement must name what has filled, or the venue ends the old order and refuses the new.
+        self.lane.on_renewed(now_ns)
+        for quoted in changed:
+            self.lane.decide(quoted, now_ns)
+
     def _look_again(self) -> None:
-        self.rules.renew(self._clock_ns())
+        self._renew()
         self.lane.look(self._clock_ns())
 
     async def _fit(self) -> None:

@@ -92,7 +92,7 @@ class QuoteLane:
         self._by_name: dict[str, Quoted] = {}
         self._by_channel: dict[str, Quoted] = {}
         self.sides = Sides(ledger.state.orders, venue.name)
-        ledger.state.portfolio.watch(self._on_position)
+        self._filled: dict[tuple[Quoted, bool], None] = {}  # sides that have traded since the rules were renewed
         self._is_on = False
         self.sent: Counter[str] = Counter()  # messages by kind
         self.waits = 0  # orders that the rate budget had no room for
@@ -110,7 +110,6 @@ class QuoteLane:
             keep_size_nanos=instrument.min_amount_nanos,
             book=book,
         )
-        slot.set_position(self._ledger.state.portfolio.amount_nanos(instrument.name), 0, 0)
         quoted = Quoted(instrument, slot)
         self._quoted.append(quoted)
         self._by_name[instrument.name] = self._by_channel[channel] = quoted
@@ -148,6 +147,15 @@ class QuoteLane:
         if self._pen is not None:
             self._pen.fit(quoted.slot, quoted.name, self._time_in_force, signed)
         return signed
+
+    def set_position(self, quoted: Quoted, position_nanos: int) -> None:
+        """What we hold; every order of ours there is the lane's own.
+
+        Told when the rules know of it, and not before: what rests still counts as a whole until its side is settled.
+        """
+        if position_nanos != quoted.position_nanos:
+            quoted.position_nanos = position_nanos
+            quoted.slot.set_position(position_nanos, 0, 0)
 
     def set_rule(self, quoted: Quoted, rule: Rule | None) -> bool:
         """From the next decision on; None shows nothing. False when it is the same as before."""
@@ -193,11 +201,22 @@ class QuoteLane:
         elif self.sides.tell(quoted, is_bid, now_ns):
             self.decide(quoted, now_ns)
 
-    def _on_position(self, name: str, position_nanos: int) -> None:
-        """What we hold; every order of ours there is the lane's own."""
-        quoted = self._by_name.get(name)
-        if quoted is not None:
-            quoted.slot.set_position(position_nanos, 0, 0)
+    def on_fill(self, client_id: str) -> None:
+        """An order has traded: until the rules are renewed its side gives nothing but a cancel."""
+        if (owner := self.sides.owner(client_id)) is not None:
+            quoted, is_bid = owner
+            quoted.filled.add(is_bid)
+            quoted.slot.unsettle(is_bid)
+            self._filled[owner] = None
+
+    def on_renewed(self, now_ns: int) -> None:
+        """The rules know of all that has traded: its sides may be settled, all before one is decided."""
+        filled, self._filled = self._filled, {}
+        for quoted, _ in filled:
+            quoted.filled.clear()
+        told = [quoted for quoted, is_bid in filled if self.sides.tell(quoted, is_bid, now_ns)]
+        for quoted in told:
+            self.decide(quoted, now_ns)
 
     # rows to orders
 

@@ -31,9 +31,11 @@ class Quoted:
         self.name = instrument.name
         self.slot = slot
         self.rule: Rule | None = None
+        self.position_nanos = 0  # as the slot was told
         self.orders: dict[bool, list[str]] = {True: [], False: []}  # client ids by `is_bid`, oldest first
         self.living: dict[bool, Living | None] = {True: None, False: None}  # None: to be looked up anew
         self.leaving: set[str] = set()  # of these, what another order is to replace
+        self.filled: set[bool] = set()  # sides, by `is_bid`, that have traded since the rules were renewed
         self.refused = {True: 0, False: 0}  # orders that the venue refused, one after the other
         self.held_until_ns = {True: 0, False: 0}  # after which a side may be tried again
 

@@ -82,6 +82,7 @@ class Rules:
             for side, (_, reason) in ((Side.BUY, bid), (Side.SELL, ask)):
                 if reason != "OK":
                     self.why[each.name, side] = Reason[reason]
+            self._lane.set_position(each, self._portfolio.amount_nanos(each.name))
             if self._lane.set_rule(each, None if rule is None else _sized(rule, bid[0], ask[0])):
                 changed.append(each)
         return changed

@@ -50,12 +50,17 @@ class Sides:
         return found
 
     def tell(self, quoted: Quoted, is_bid: bool, now_ns: int) -> bool:
-        """Settle a side if all is known of it: also the fill behind each amount that the venue reported as filled.
+        """Settle a side if all is known of it: also the fill behind each amount that the venue reported as filled, and
+        by the rules what it has traded.
 
         `now_ns` when the book is yet to show the change, 0 when there is none to show.
         """
         live = self.live(quoted, is_bid)
-        if len(live) > 1 or any(order.state is not OrderState.OPEN or quoted.is_leaving(order) for order in live):
+        if (
+            is_bid in quoted.filled
+            or len(live) > 1
+            or any(order.state is not OrderState.OPEN or quoted.is_leaving(order) for order in live)
+        ):
             return False
         if any(order.reported_nanos > order.booked_nanos for order in self._all(quoted, is_bid)):
             return False

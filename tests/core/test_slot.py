@@ -277,6 +277,21 @@ def test_a_side_that_waits_may_still_be_pulled_and_does_not_wait_for_ever():
     assert bench.rows() == [(CANCEL, True, "MAX_POSITION", 1_000, 5)]
 
 
+def test_a_side_to_which_something_has_happened_gives_nothing_but_a_cancel():
+    """Until its outcome is told, what rests is neither moved nor added to, but pulled when it may not stay."""
+    bench = quoted()
+    bench.slot.unsettle(True)
+    assert bench.market(1_050, 1_100) == []
+    bench.slot.set_position(18, 0, 0)
+    assert bench.rows() == [(CANCEL, True, "MAX_POSITION", 1_000, 5)]
+    bench = quoted()
+    bench.slot.settle(True, 0, 0)
+    bench.slot.unsettle(True)
+    assert bench.market(1_000, 1_100) == []
+    bench.slot.settle(True, 0, 0)
+    assert bench.rows() == [(PLACE, True, "OK", 1_000, 5)]
+
+
 def test_a_look_decides_every_slot():
     """One look over the lane gives the rows of all slots, each under its slot's number."""
     lane = Lane(Gate(100))
@@ -407,6 +422,11 @@ class SlotAgainstParts(RuleBasedStateMachine):
         if outcome == "filled":
             order = (order[0], min(order[1], left))
         self._both("settle", is_bid, *order)
+        self._compare()
+
+    @rule(is_bid=st.booleans())
+    def unsettle(self, is_bid):
+        self._both("unsettle", is_bid)
         self._compare()
 
     @rule(is_bid=st.booleans(), order=orders)

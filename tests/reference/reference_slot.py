@@ -69,6 +69,12 @@ class ReferenceSlot:
         if not now_ns:
             self._take_own_out()
 
+    def unsettle(self, is_bid):
+        self.unsettled = True
+        side = self.sides[is_bid]
+        if side.flight == AT_REST:
+            side.flight, side.sent = MOVING if side.rests else PULLING, side.rests
+
     def _read_frame(self, now_ns):
         over = [side for side in self.sides.values() if side.settled_ns and not self._waits(side, now_ns)]
         for side in over:

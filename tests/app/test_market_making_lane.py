@@ -1,0 +1,157 @@
+"""The lane and our orders in step while something of ours has traded: what quotes on, and what waits for the rules."""
+
+import msgspec
+import pytest
+
+from atomizer._core.book import Book
+from atomizer._core.gate import Gate
+from atomizer.app.ledger import Ledger
+from atomizer.app.market_making_lane import QuoteLane
+from atomizer.app.market_making_parts import build_limits
+from atomizer.config.settings import MarketMaker, Settings
+from atomizer.config.units import Positive
+from atomizer.domain.instruments import NANOS
+from atomizer.domain.trading import Fill, OrderState, OrderUpdate, Side, Signed, TimeInForce
+from atomizer.journal.frames import Identity
+from atomizer.strategies.market_maker import Rule
+from tests.risk.books_at_risk import NOW_NS, instrument, mark
+
+SIZE = 2 * NANOS
+SETTINGS = Settings(market_maker=MarketMaker(max_position=Positive(2)))
+RULE = Rule(
+    aggression_nanos=0,
+    improvement_nanos=0,
+    reference_size_nanos=0,
+    spread_share_nanos=NANOS // 100,
+    min_spread_share_nanos=0,
+    bid_size_nanos=SIZE,
+    ask_size_nanos=SIZE,
+)
+
+
+class Venue:
+    """Where orders rest: keeps what it was sent."""
+
+    name = "derive"
+
+    def __init__(self):
+        self.sent = []
+        self.nonce = 0
+
+    def book_channel(self, name):
+        return f"book.{name}"
+
+    def pen(self, _prefix, *, is_protected):  # noqa: ARG002  the port's signature
+        return None
+
+    def signed(self, _name):
+        return Signed()
+
+    def next_nonce(self, _now_ns):
+        self.nonce += 1
+        return self.nonce
+
+    def place(self, order, _now_ns):
+        self.sent.append(order)
+
+    replace = place
+
+    def cancel(self, cancel, _now_ns):
+        self.sent.append(cancel)
+
+
+class Maker:
+    """One instrument with an order at rest on either side."""
+
+    def __init__(self, directory):
+        self.venue, self.now_ns = Venue(), NOW_NS
+        self.ledger = Ledger(directory, Identity("derive", "test"))
+        self.lane = QuoteLane(
+            ledger=self.ledger,
+            venue=self.venue,
+            gate=Gate(100),
+            run="r1",
+            time_in_force=TimeInForce.POST_ONLY,
+            is_protected=False,
+            clock_ns=lambda: self.now_ns,
+        )
+        listed = instrument()
+        self.quoted = self.lane.add(listed, Book(), build_limits(SETTINGS, listed), 0)
+        self.lane.on_mark(mark(mark_nanos=101 * NANOS))
+        self.lane.set_rule(self.quoted, RULE)
+        self.lane.is_on = True
+        self.move(100, 102)
+        for order in self.taken():
+            self.hear(order)
+        self.move(100, 102)
+        assert not self.taken()
+
+    def move(self, bid, ask):
+        """The next frame of the book, and what it leads to."""
+        self.now_ns += NANOS // 10
+        levels = [(bid * NANOS, 9 * NANOS)], [(ask * NANOS, 9 * NANOS)]
+        self.quoted.slot.book.apply_snapshot(*levels, self.now_ns, self.now_ns, self.now_ns)
+        self.lane.decide(self.quoted, self.now_ns)
+
+    def taken(self):
+        """What the venue was sent since it was last looked at."""
+        sent, self.venue.sent = self.venue.sent, []
+        return sent
+
+    def hear(self, order, state=OrderState.OPEN, filled_nanos=0):
+        words = {"now_ns": self.now_ns, "venue": "derive", "client_id": order.client_id}
+        self.ledger.learn(OrderUpdate(**words, state=state, filled_nanos=filled_nanos))
+        self.lane.settle(order.client_id, self.now_ns)
+
+    def resting(self, side):
+        return self.lane.sides.resting(self.quoted, side is Side.BUY).placed
+
+    def fill(self, side, amount_nanos):
+        order = self.resting(side)
+        words = {"now_ns": self.now_ns, "venue": "derive", "client_id": order.client_id}
+        words |= {"instrument": order.instrument, "side": side, "price_nanos": order.price_nanos}
+        words |= {"trade_id": f"t{side}", "amount_nanos": amount_nanos, "fee_e18": 0, "is_maker": True}
+        self.ledger.learn(Fill(**words, venue_time_ns=self.now_ns))
+        self.lane.on_fill(order.client_id)
+        return order
+
+
+@pytest.fixture
+def maker(tmp_path):
+    made = Maker(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+@pytest.mark.parametrize("amount_nanos", [NANOS // 2, SIZE], ids=["part", "whole"])
+@pytest.mark.parametrize("side", Side)
+def test_a_side_that_has_traded_waits_until_the_rules_are_renewed(maker, side, amount_nanos):
+    """Whatever the market does and the venue tells, nothing new leaves on that side before; the other one quotes on."""
+    order = maker.fill(side, amount_nanos)
+    maker.move(98, 104)
+    maker.hear(order, OrderState.FILLED if amount_nanos == SIZE else OrderState.OPEN, amount_nanos)
+    maker.move(97, 105)
+    assert [each.side for each in maker.taken()] == [Side(-side)]
+    maker.lane.on_renewed(maker.now_ns)
+    maker.move(96, 106)
+    (follows,) = [each for each in maker.taken() if each.side is side]
+    assert follows.replaces == ("" if amount_nanos == SIZE else order.client_id)
+
+
+def test_a_side_that_has_traded_is_still_pulled(maker):
+    """A side that waits for the rules loses what rests as soon as nothing may rest."""
+    order = maker.fill(Side.BUY, NANOS)
+    maker.lane.shut(maker.now_ns)
+    assert order.client_id in [each.client_id for each in maker.taken()]
+
+
+def test_all_that_has_traded_is_settled_before_anything_of_it_is_decided(maker):
+    """With the position after both sides' trades, neither is held to what it was before: what is left of both stays."""
+    maker.fill(Side.SELL, NANOS // 2)
+    maker.fill(Side.BUY, NANOS * 3 // 2)
+    maker.lane.set_position(maker.quoted, NANOS)
+    maker.lane.set_rule(maker.quoted, msgspec.structs.replace(RULE, bid_size_nanos=NANOS))
+    maker.lane.on_renewed(maker.now_ns)
+    assert not maker.taken()
+    maker.move(98, 104)
+    assert {each.side: each.amount_nanos for each in maker.taken()} == {Side.BUY: NANOS, Side.SELL: SIZE}
