@@ -360,7 +360,9 @@ class MarketMaking:
             self.lane.decide(quoted, now_ns)
 
     def _look_again(self) -> None:
-        self._renew()
+        """All rules anew, and then everything is decided by them, what stands worst first."""
+        self.rules.renew(self._clock_ns())
+        self.lane.on_renewed(self._clock_ns())
         self.lane.look(self._clock_ns())
 
     async def _fit(self) -> None:
