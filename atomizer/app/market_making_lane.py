@@ -189,7 +189,10 @@ class QuoteLane:
         self._act(self._lane.look(now_ns), now_ns)
 
     def settle(self, client_id: str, now_ns: int) -> None:
-        """Something was heard of this order: once all is known of its side, say what rests and decide again."""
+        """Something was heard of this order: once all is known of its side, say what rests and decide again.
+
+        Until then the side gives nothing but a cancel: a part that has filled whose trade is not told yet, say.
+        """
         if (owner := self.sides.owner(client_id)) is None:
             return
         quoted, is_bid = owner
@@ -200,6 +203,8 @@ class QuoteLane:
             self.sides.tell(quoted, is_bid, 0)
         elif self.sides.tell(quoted, is_bid, now_ns):
             self.decide(quoted, now_ns)
+        else:
+            quoted.slot.unsettle(is_bid)
 
     def on_fill(self, client_id: str) -> None:
         """An order has traded: until the rules are renewed its side gives nothing but a cancel."""

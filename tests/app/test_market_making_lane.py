@@ -138,6 +138,20 @@ def test_a_side_that_has_traded_waits_until_the_rules_are_renewed(maker, side, a
     assert follows.replaces == ("" if amount_nanos == SIZE else order.client_id)
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_side_that_has_filled_waits_for_the_trade_to_be_told(maker, side):
+    """An order's update can come before its trade: a replacement would name too little as filled, so none leaves."""
+    order = maker.resting(side)
+    maker.hear(order, OrderState.OPEN, NANOS // 2)
+    maker.move(98, 104)
+    assert [each.side for each in maker.taken()] == [Side(-side)]
+    maker.fill(side, NANOS // 2)
+    maker.lane.on_renewed(maker.now_ns)
+    maker.move(97, 105)
+    (follows,) = [each for each in maker.taken() if each.side is side]
+    assert follows.replaces == order.client_id
+
+
 def test_a_side_that_has_traded_is_still_pulled(maker):
     """A side that waits for the rules loses what rests as soon as nothing may rest."""
     order = maker.fill(Side.BUY, NANOS)
