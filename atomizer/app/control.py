@@ -12,6 +12,7 @@ otherwise. Everything is answered from memory and the loop is the trader's own, 
 """
 
 import asyncio
+import contextlib
 import hmac
 import os
 import secrets
@@ -79,9 +80,10 @@ class Control:
         self.forget()
 
     def forget(self) -> None:
-        """The key ends with the run, also where the loop has ended before."""
+        """The key ends with the run, also where the loop has ended before, and where its file cannot be removed."""
         if self._key:
-            (self._directory / KEY_FILE).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self._directory / KEY_FILE).unlink()
             self._key = ""
 
     async def _on_request(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -86,8 +86,11 @@ class Head:
             self.path = path
 
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.close()
+        """Raises OSError: the place does not let it go; it is closed all the same."""
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
+            self.close()
 
     def close(self) -> None:
         self.memory.release()

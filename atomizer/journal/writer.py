@@ -163,7 +163,8 @@ class JournalWriter:
             for head in self._heads:
                 head.close()
             if self._spare is not None:
-                self._spare.remove()
+                with suppress(OSError):
+                    self._spare.remove()
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
 

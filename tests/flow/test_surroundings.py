@@ -118,7 +118,7 @@ def test_a_disk_that_turns_read_only_kills_and_the_cancels_still_leave(disk, com
             running, label = maker(disk.path, "--paper", "--aggression", "0.5"), "mm.lost.1"
             wait_for(lambda: venues.derive_ledger()["open_orders"])
         else:
-            running, label = venues.trader("--enable-hedging"), "hedge.lost.1"
+            running, label = venues.trader("--enable-hedging", "--enable-manual"), "hedge.lost.1"
             wait_for(lambda: venues.rysk_ledger()["trades"])
         rest = Rest(venues)
         rest.rest(label)
