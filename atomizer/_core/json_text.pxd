@@ -47,14 +47,15 @@ cdef inline void look(Cursor* cursor) noexcept nogil:
 
 
 cdef inline int take_digits(Cursor* cursor, uint64_t* value, int most) noexcept nogil:
-    """Append decimal digits to a value; how many, one more than `most` if there are too many."""
+    """Append at most so many decimal digits to a value; how many there are, one more than `most` if too many."""
     cdef int count = 0
     cdef unsigned int digit
     while cursor.at < cursor.end and count <= most:
         digit = <unsigned char>cursor.at[0] ^ 0x30
         if digit > 9:
             break
-        value[0] = value[0] * 10 + digit
+        if count < most:
+            value[0] = value[0] * 10 + digit
         cursor.at += 1
         count += 1
     return count

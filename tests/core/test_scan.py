@@ -328,6 +328,7 @@ REFUSED = {
     "a time in seconds": (with_data(CHANGE, timestamp=1_617_644_858), "out_of_range"),
     "an id beyond int64": (with_data(DERIVE, publish_id=2**63), "out_of_range"),
     "an id of twenty digits": (with_data(DERIVE, publish_id=10**19), "out_of_range"),
+    "an id of twenty nines": (with_data(DERIVE, publish_id=10**20 - 1), "out_of_range"),
     "an id with a leading zero": (replaced(DERIVE, b":56593", b":056593"), "bad_value"),
     "a negative id": (with_data(CHANGE, change_id=-1), "bad_value"),
     "an unknown key": (with_data(DERIVE, checksum=1), "unknown_key"),
