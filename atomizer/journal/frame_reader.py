@@ -77,7 +77,9 @@ class FrameReader:
     def _is_tail(self) -> bool:
         """Whether nothing intact follows; False when the writer has finished the frame since we looked."""
         distance = frames.find_frame(self.tail(), self.next_sequence)
-        if distance > 0:
+        # A read is no snapshot: the writer may finish this frame and later ones behind its back, after it passed here.
+        # Frames are finished in order, so when a later one was seen whole, a further look shows this one.
+        if distance > 0 and frames.find_frame(self._pread(_CHUNK_BYTES), self.next_sequence) != 0:
             raise JournalError(
                 f"{self._path}: damaged at offset {self.offset}, where record {self.next_sequence} was due, "
                 f"and intact records follow at offset {self.offset + distance}: "

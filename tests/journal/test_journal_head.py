@@ -30,6 +30,7 @@ from atomizer.journal.writer import BURST_BYTES, JournalWriter
 BOOK = Identity("derive", "7")
 HEADER = build_header(BOOK)
 BIG = 100_000  # characters of detail; five such records fill a head
+PAGE = 4096
 
 
 def cancel(number):
@@ -205,6 +206,28 @@ def test_nothing_is_lost_beside_a_pump(tmp_path_factory, sizes):
     assert [entry.record for entry in followed] == records
     with JournalReader(path) as reader:
         assert list(reader.read()) == followed  # with the offsets that were foretold
+
+
+@pytest.mark.parametrize("passed", [1, 2])
+def test_a_read_that_the_writer_overtakes_shows_no_damage(path, monkeypatch, passed):
+    """A read that passed a page before anything lay there, and shows what was written behind it since, is no damage."""
+    records = [big(number) for number in range(3)]
+    pread, looks = os.pread, count()
+
+    def overtaken(descriptor, length, offset):
+        data = pread(descriptor, length, offset)
+        if offset == len(HEADER) and len(data) > BIG and next(looks) < passed:
+            return bytes(PAGE) + data[PAGE:]
+        return data
+
+    with JournalWriter(path, BOOK) as journal, JournalReader(path) as reader:
+        for record in records:
+            journal.append(record)
+        monkeypatch.setattr(os, "pread", overtaken)
+        followed = list(reader.read())
+        monkeypatch.undo()
+        assert [entry.record for entry in followed] == records
+        assert next(looks) > passed
 
 
 # death
