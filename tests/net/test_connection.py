@@ -66,7 +66,8 @@ async def serving(make_peer=Peer):
     async with server:
         yield peers, server.sockets[0].getsockname()[1]
         for peer in peers:
-            peer.transport.disconnect(graceful=False)
+            if not peer.transport.is_disconnected:  # asyncio trips over one that ended by itself while it was flushing
+                peer.transport.disconnect(graceful=False)
             await peer.transport.wait_disconnected()
 
 
