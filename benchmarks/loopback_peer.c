@@ -25,6 +25,7 @@
 
 enum {
     WARM_UP = 2000,
+    SETTLE_US = 500000, /* for the trader to find its socket open */
     PAUSE_NS = 300000, /* so that the order rate of a trader's gate is never reached */
     LEVELS = 20,
     BUFFER = 1 << 16,
@@ -267,6 +268,7 @@ static void be_venue(int port, int ticks)
     int64_t *times = calloc((size_t)total, sizeof *times);
     size_t size = 0, whole;
     accept_client(&wire, port);
+    usleep(SETTLE_US);
     for (int number = 0; number < total; number++) {
         size = put_tick((char *)frame + 8, number);
         const uint8_t *head = put_head(frame + 8, size, 0);

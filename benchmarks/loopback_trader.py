@@ -12,8 +12,9 @@ import time
 import uvloop
 from test_lane import HIGH, NANOS, NOW_NS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane, settle
 
+from atomizer._core.lane import TickReader
 from atomizer.app.performance import hold_collector, spin
-from atomizer.net.websocket import WebSocket, connect
+from atomizer.net.websocket import connect
 
 FIRST_NONCE = 1_761_000_000_000_000_000
 PER_SECOND = 4_096
@@ -22,14 +23,16 @@ PER_SECOND = 4_096
 class LaneTrader:
     """Answers within the callback; all that can wait is done after the answer has left."""
 
-    socket: WebSocket
-
     def __init__(self):
         self.lane, self.slot, self.signer, self.journal = open_lane(Deribit.channel, PER_SECOND)
         self.outbox = self.lane.outbox
         self.begun_ns = time.time_ns()
         self.slot.settle(False, (HIGH + 5) * NANOS + NANOS // 2, SIZE, nonce=RESTING_NONCE)
         self.make_ready()
+
+    def use(self, socket):
+        socket.lend(self.outbox.socket)
+        socket.read_first(TickReader(self.lane, self.now_ns, self.on_rows).read)
 
     def now_ns(self):
         """A clock by which orders expire when those of the other traders do."""
@@ -41,12 +44,11 @@ class LaneTrader:
         self.slot.set_mark(103 * NANOS, self.now_ns())
 
     def on_text(self, text):
-        now_ns = self.now_ns()
-        rows = self.lane.on_frame(text, now_ns)
-        if rows != 1 or self.outbox.count != 1:
+        raise RuntimeError(f"not read: {bytes(text)!r}")
+
+    def on_rows(self, rows, now_ns):
+        if rows != 1 or self.outbox.count:
             raise RuntimeError(f"a tick gave {rows} rows, refused so far: {self.lane.gate.refusals}")
-        self.socket.send_frames(self.outbox.frames[: self.outbox.frames_size])
-        self.outbox.clear()
         settle(self.lane, self.slot)
         self.make_ready()
         if self.lane.on_book_changed(self.slot, now_ns):
@@ -56,29 +58,25 @@ class LaneTrader:
 class LibrariesTrader:
     """The same with the best Python parts."""
 
-    socket: WebSocket
-
     def __init__(self):
         self.party = BestLibraries()
         self.number = 0
 
+    def use(self, socket):
+        self.send = socket.send_text
+
     def on_text(self, text):
         self.number += 1
-        self.socket.send_text(self.party.order(bytes(text), FIRST_NONCE + self.number))
+        self.send(self.party.order(bytes(text), FIRST_NONCE + self.number))
 
 
 async def trade(port, trader):
     loop = asyncio.get_running_loop()
     spin(loop, lambda line: print(line, file=sys.stderr))
     hold_collector(loop)
-    early = []  # the venue speaks first, maybe before we hold the socket
-    on_text = early.append
-    url = f"ws://127.0.0.1:{port}/"
-    trader.socket = await connect("venue", url, lambda text: on_text(bytes(text)), lambda _reason: None)
-    on_text = trader.on_text
-    for text in early:
-        on_text(text)
-    await trader.socket.wait_closed()
+    socket = await connect("venue", f"ws://127.0.0.1:{port}/", trader.on_text, lambda _reason: None)
+    trader.use(socket)
+    await socket.wait_closed()
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import Lane
 from atomizer._core.outbox import Nonces, Outbox
 from atomizer._core.quote import QuoteParams
+from atomizer._core.socket_writer import SocketWriter
 from atomizer.journal.frames import Identity
 from atomizer.journal.writer import JournalWriter
 
@@ -169,7 +170,7 @@ def open_journal():
 
 
 def open_outbox(journal):
-    outbox = Outbox("derive", journal.appender, Nonces(unit_ns=1, per_unit=1, last=0))
+    outbox = Outbox("derive", journal.appender, Nonces(unit_ns=1, per_unit=1, last=0), SocketWriter())
     outbox.allowance = 1 << 30
     return outbox
 

@@ -31,7 +31,6 @@ from atomizer._core.ecdsa import NONCE_CAPACITY, Signer, parse_address
 from atomizer._core.frame import OrderWriter
 from atomizer._core.gate import Gate
 from atomizer._core.lane import Lane
-from atomizer._core.outbox import ORDERS
 
 INSTRUMENTS = 200
 BIDS = (100, 101)  # the best of every other jump, four below the best ask
@@ -51,13 +50,32 @@ def wire():
         sink.wait()
 
 
+class Transport:
+    """A connection that stays open."""
+
+    is_disconnected = is_close_frame_sent = False
+
+
+class Stream:
+    """What takes over when the socket is full."""
+
+    def __init__(self, wire):
+        self.write = wire.sendall
+
+    def is_closing(self):
+        return False
+
+    def get_write_buffer_size(self):
+        return 0
+
+
 class Chain:
     """A lane that quotes two hundred instruments on both sides."""
 
     def __init__(self, wire):
-        self.wire = wire
         self.signer, self.journal = Signer(KEY), open_journal()
         self.outbox = open_outbox(self.journal)
+        self.outbox.socket.open(Transport(), Stream(wire), wire.fileno())
         self.lane = Lane(Gate(4_096), self.outbox)
         writer = OrderWriter(self.signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
         self.slots = []
@@ -88,15 +106,9 @@ class Chain:
             slot.book.apply_snapshot(*levels, self.sequence, self.now_ns, self.now_ns)
 
     def reprice(self):
-        rows, sent = self.lane.look(self.now_ns), 0
-        while self.outbox.count:
-            self.wire.sendall(self.outbox.frames[: self.outbox.frames_size])
-            sent += self.outbox.count
-            is_full = self.outbox.count == ORDERS
-            self.outbox.clear()
-            if is_full:
-                self.lane.write(self.now_ns)
-        assert rows == sent == 2 * INSTRUMENTS
+        before = self.outbox.last_number
+        assert self.lane.look(self.now_ns) == 2 * INSTRUMENTS == self.outbox.last_number - before
+        assert self.outbox.count == 0
 
 
 class Libraries:

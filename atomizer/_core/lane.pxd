@@ -1,6 +1,6 @@
-# lane: the fused path. A frame goes in as bytes, rows come out: one crossing from Python, no Python object per tick.
+# lane: the fused path. A frame goes in as bytes, orders leave: one crossing from Python, no Python object per tick.
 # Holds the slots, finds the one that a frame speaks of by the channel's name, has it scanned, asks for a decision, and
-# has the orders among its rows signed, journalled and framed where there is an outbox.
+# has the orders among its rows signed, journalled, framed and sent where there is an outbox.
 # One thread. No pointer into a frame outlives the call that it came with.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -41,3 +41,14 @@ cdef class Lane:
     # Has the orders among the rows written that may be; what is left has number 0.
     cdef void write_rows(self, int64_t now_ns) noexcept
     cdef bint write_row(self, Row* row, int64_t now_ns) noexcept
+    # Sends what was written, and writes and sends what did not fit. False: the connection is not open.
+    cdef bint leave(self, int64_t now_ns) except -1
+    # The end of each decision: sends, unless there are cancels, which must leave before. Answers the rows.
+    cdef int finish(self, int64_t now_ns) except -1
+    cpdef int on_frame(self, frame, int64_t now_ns) except? -1
+
+# What a connection asks about each text first, so that Python hears of a tick only when it led to something.
+cdef class TickReader:
+    cdef Lane lane
+    cdef object clock_ns
+    cdef object on_rows

@@ -1,5 +1,6 @@
-"""The fused path: a frame goes in as bytes, rows and signed orders come out. One crossing, no object per tick."""
+"""The fused path: a frame goes in as bytes, signed orders leave and rows come out. One crossing, no object per tick."""
 
+from collections.abc import Callable
 from typing import Any, Final, Self, final
 
 import numpy as np
@@ -28,7 +29,8 @@ class Lane:
     """Holds the slots of a thread. A call that answers a count has written so many rows; the next call overwrites them.
 
     A row is a wish that must be sent; its outcome is told to the slot with `Slot.settle`. With an outbox, the orders of
-    slots that have a writer are in the journal and in the outbox when the call returns, as far as that lets them.
+    slots that have a writer are in the journal when the call returns, as far as that lets them, and have left: only
+    where there are cancels among the rows, which must leave first, they wait for `send`.
     """
 
     gate: Gate
@@ -83,9 +85,21 @@ class Lane:
         The slots whose orders stand worst come first: by the USD that they would lose to the prices wanted now.
         """
 
-    def write(self, now_ns: int) -> int:
-        """Write those orders among the last rows that found the outbox full or without an allowance; how many.
+    def send(self, now_ns: int) -> bool:
+        """Send what waits in the outbox, and write and send those orders among the last rows that may be written now.
+
+        False: the connection is not open, so what is in the outbox has not left.
 
         Raises:
             ValueError: `now_ns` is no time.
         """
+
+@final
+class TickReader:
+    """Has a lane read frames as they come, and says what they led to. One thread."""
+
+    def __new__(cls, lane: Lane, clock_ns: Callable[[], int], on_rows: Callable[[int, int], None]) -> Self:
+        """`on_rows` is called with the count and the time of each decision that led to something, orders sent."""
+
+    def read(self, frame: bytes | bytearray | memoryview) -> bool:
+        """Whether the lane has read it; else no book was touched, and the frame must go the slow way."""

@@ -1,4 +1,4 @@
-"""The fused path: a frame goes in as bytes, rows and signed orders come out. One crossing, no object per tick."""
+"""The fused path: a frame goes in as bytes, signed orders leave and rows come out. One crossing, no object per tick."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -9,7 +9,7 @@ from libc.string cimport memcmp, memcpy
 from atomizer._core.book cimport Book
 from atomizer._core.frame cimport order_fields
 from atomizer._core.gate cimport InstrumentLimits
-from atomizer._core.outbox cimport Outbox
+from atomizer._core.outbox cimport ORDERS, Outbox
 from atomizer._core.quote cimport QuoteParams
 from atomizer._core.scan cimport (
     APPLIED, BAD_LEVELS, NOT_A_BOOK, OLD, SCANS, UNREAD, Head, Scan, scan_book, scan_channel,
@@ -118,16 +118,17 @@ cdef class Lane:
         self.write_rows(now_ns)
         return self.row_count
 
-    def on_frame(self, frame, int64_t now_ns):
+    cpdef int on_frame(self, frame, int64_t now_ns) except? -1:
         cdef Py_buffer view
         cdef int count
         check_time(now_ns)
         if type(frame) is bytes:
-            return self.read_frame(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), now_ns)
-        PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
-        count = self.read_frame(<const char*>view.buf, view.len, now_ns)
-        PyBuffer_Release(&view)
-        return count
+            count = self.read_frame(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), now_ns)
+        else:
+            PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
+            count = self.read_frame(<const char*>view.buf, view.len, now_ns)
+            PyBuffer_Release(&view)
+        return self.finish(now_ns) if count > 0 else count
 
     def add(
         self,
@@ -164,7 +165,7 @@ cdef class Lane:
     def on_book_changed(self, Slot slot not None, int64_t now_ns):
         self.row_count = slot.decide(self.gate, check_time(now_ns), &self.row_view[0])
         self.write_rows(now_ns)
-        return self.row_count
+        return self.finish(now_ns)
 
     def look(self, int64_t now_ns):
         cdef Slot slot
@@ -179,7 +180,7 @@ cdef class Lane:
             slot = <Slot>self.slots[self.standings[at].slot]
             self.row_count += slot.decide(self.gate, now_ns, &self.row_view[self.row_count])
         self.write_rows(now_ns)
-        return self.row_count
+        return self.finish(now_ns)
 
     cdef bint write_row(self, Row* row, int64_t now_ns) noexcept:
         """Into the outbox, if it is an order that may be written here now."""
@@ -218,7 +219,40 @@ cdef class Lane:
             if self.outbox is not None and row.number == 0 and (row.action == PLACE or row.action == REPLACE):
                 self.write_row(row, now_ns)
 
-    def write(self, int64_t now_ns):
-        cdef int before = 0 if self.outbox is None else self.outbox.count
+    cdef bint leave(self, int64_t now_ns) except -1:
+        cdef bint was_full
+        while self.outbox.count:
+            was_full = self.outbox.count == ORDERS
+            if not self.outbox.leave():
+                return False
+            if was_full:
+                self.write_rows(now_ns)
+        return True
+
+    cdef int finish(self, int64_t now_ns) except -1:
+        if self.outbox is not None and self.cancel_count == 0:
+            self.leave(now_ns)
+        return self.row_count
+
+    def send(self, int64_t now_ns):
+        if self.outbox is None:
+            return True
         self.write_rows(check_time(now_ns))
-        return 0 if self.outbox is None else self.outbox.count - before
+        return self.leave(now_ns)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class TickReader:
+
+    def __cinit__(self, Lane lane not None, clock_ns, on_rows):
+        self.lane = lane
+        self.clock_ns = clock_ns
+        self.on_rows = on_rows
+
+    def read(self, frame):
+        now_ns = self.clock_ns()
+        cdef int count = self.lane.on_frame(frame, now_ns)
+        if count > 0:
+            self.on_rows(count, now_ns)
+        return count >= 0

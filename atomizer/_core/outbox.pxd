@@ -1,10 +1,11 @@
 # outbox: orders on their way out: named, signed, in the journal, and as WebSocket frames one after another, which leave
-# in one write. An order is in the journal before it is here. One thread.
+# in one write. An order is in the journal before it is here, and here before it leaves. One thread.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from atomizer._core.appender cimport Appender
 from atomizer._core.frame cimport OrderWriter, order_fields, order_text
+from atomizer._core.socket_writer cimport SocketWriter
 
 cdef enum:
     ORDERS = 128                # capacity
@@ -20,11 +21,14 @@ cdef class Nonces:
 
 cdef class Outbox:
     cdef public int allowance           # how many orders may still leave; 0: none at all
-    cdef readonly int count             # of orders since `clear`
+    cdef readonly int count             # of orders that have not left
     cdef readonly object frames         # memoryview, read-only, of which `frames_size` bytes are written
     cdef readonly Py_ssize_t frames_size
     cdef readonly uint64_t last_number      # which the last label ends in
     cdef readonly uint64_t last_request_id
+    cdef readonly int64_t written_ns        # when the last order was here, by the machine's clock
+    cdef readonly int64_t sent_ns           # when the last order had left
+    cdef readonly SocketWriter socket
     cdef uint8_t* frame_memory
     cdef Appender journal
     cdef Nonces nonces
@@ -36,3 +40,6 @@ cdef class Outbox:
     cdef bint put(
         self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
     ) noexcept
+
+    # Sends everything; then it is empty. False: the connection is not open, and nothing has left.
+    cdef bint leave(self) except -1

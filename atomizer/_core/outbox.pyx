@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from atomizer._core.appender cimport Appender
 from atomizer._core.ecdsa cimport SIGNATURE_SIZE
 from atomizer._core.frame cimport MESSAGE_SIZE, OrderWriter, keep_text, order_fields
+from atomizer._core.socket_writer cimport SocketWriter
 
 import os
 
@@ -19,10 +20,24 @@ cdef extern from "websocket_frame.h" nogil:
     uint32_t websocket_next_mask(uint64_t* stream) noexcept
     int websocket_put_text(uint8_t* frame, const char* text, int size, uint32_t mask) noexcept
 
+cdef extern from "<time.h>" nogil:
+    enum:
+        CLOCK_REALTIME
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec* time) noexcept
+
 cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of requests that are written elsewhere
 
 globals()["ORDERS"] = <object><int>ORDERS
 assert <int>FRAME_ROOM >= MESSAGE_SIZE + WEBSOCKET_HEAD_SIZE + 8
+
+
+cdef int64_t _machine_ns() noexcept:
+    cdef timespec now
+    clock_gettime(CLOCK_REALTIME, &now)
+    return now.tv_sec * <int64_t>1_000_000_000 + now.tv_nsec
 
 
 @cython.final
@@ -50,11 +65,14 @@ cdef class Nonces:
 @cython.auto_pickle(False)
 cdef class Outbox:
 
-    def __cinit__(self, str venue not None, Appender journal not None, Nonces nonces not None):
+    def __cinit__(
+        self, str venue not None, Appender journal not None, Nonces nonces not None, SocketWriter socket not None
+    ):
         cdef bytearray frames = bytearray(ORDERS * FRAME_ROOM)
         keep_text(&self.venue, venue, "venue", ORDER_NAME_SIZE)
         self.journal = journal
         self.nonces = nonces
+        self.socket = socket
         self.frames = memoryview(frames).toreadonly()       # which also keeps the memory where it is
         self.frame_memory = <uint8_t*>PyByteArray_AS_STRING(frames)
         self.masks = int.from_bytes(os.urandom(8), "little")
@@ -88,4 +106,13 @@ cdef class Outbox:
         self.last_request_id = order.request_id
         self.allowance -= 1
         self.count += 1
+        return True
+
+    cdef bint leave(self) except -1:
+        self.written_ns = _machine_ns()
+        if not self.socket.put(self.frame_memory, self.frames_size):
+            return False
+        self.sent_ns = _machine_ns()
+        self.count = 0
+        self.frames_size = 0
         return True

@@ -107,6 +107,7 @@ class MarketMaking:
             is_protected=True,
             clock_ns=clock_ns,
         )
+        self.read = self.lane.read
         self.choice = Choice(settings, self.venue, self.lane, chains=chains, underlying=underlying, is_dry=is_dry)
         self.accounts = Accounts(
             ledger=ledger,
@@ -168,9 +169,6 @@ class MarketMaking:
 
     # what the venue says
 
-    def on_frame(self, frame: memoryview, now_ns: int) -> bool:
-        return self.lane.on_frame(frame, now_ns)
-
     def on_channel(self, channel: str, now_ns: int) -> None:
         self.lane.on_channel(channel, now_ns)
 
@@ -203,6 +201,7 @@ class MarketMaking:
                 if self.phase == "quoting":
                     self._chores.errand(self._resume())
             case Lost():
+                self.lane.on_lost()
                 log.warning("%s: lost (%s): nothing is quoted until all is known again", event.venue, event.reason)
 
     def on_order_update(self, update: OrderUpdate) -> None:

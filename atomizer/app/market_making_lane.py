@@ -13,8 +13,8 @@ from atomizer._core.book import Book
 from atomizer._core.fixed import format_nanos
 from atomizer._core.gate import REASONS, Gate, InstrumentLimits
 from atomizer._core.histogram import Histogram
-from atomizer._core.lane import CANCEL, PLACE, REPLACE, RESUBSCRIBE, Lane
-from atomizer._core.outbox import ORDERS, Outbox
+from atomizer._core.lane import CANCEL, PLACE, REPLACE, RESUBSCRIBE, Lane, TickReader
+from atomizer._core.outbox import Outbox
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_quoted import SILENT, Quoted, params_of
 from atomizer.app.market_making_sides import Sides
@@ -85,8 +85,13 @@ class QuoteLane:
         self._time_in_force = time_in_force
         self._is_protected = is_protected
         self._pen = venue.pen(self._prefix, is_protected=is_protected)
-        self._outbox = None if self._pen is None else Outbox(venue.name, ledger.journal.appender, self._pen.nonces)
+        self._outbox = (
+            None
+            if self._pen is None
+            else Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket)
+        )
         self._lane = Lane(gate, self._outbox)
+        self.read = TickReader(self._lane, clock_ns, self._act).read
         self._clock_ns = clock_ns
         self._quoted: list[Quoted] = []  # by slot
         self._by_name: dict[str, Quoted] = {}
@@ -95,6 +100,7 @@ class QuoteLane:
         self._filled: dict[tuple[Quoted, bool], None] = {}  # sides that have traded since the rules were renewed
         self._is_on = False
         self.sent: Counter[str] = Counter()  # messages by kind
+        self._sent_ns = 0  # when the lane last sent
         self.waits = 0  # orders that the rate budget had no room for
         self.written = Histogram()  # from a frame, or whatever made us look, to its signed orders, journalled
         self.latency = Histogram()  # and until they were sent
@@ -167,12 +173,6 @@ class QuoteLane:
 
     # what comes
 
-    def on_frame(self, frame: memoryview, now_ns: int) -> bool:
-        count = self._lane.on_frame(frame, now_ns)
-        if count > 0:
-            self._act(count, now_ns)
-        return count >= 0
-
     def on_channel(self, channel: str, now_ns: int) -> None:
         quoted = self._by_channel.get(channel)
         if quoted is not None:
@@ -223,6 +223,10 @@ class QuoteLane:
         for quoted in told:
             self.decide(quoted, now_ns)
 
+    def on_lost(self) -> None:
+        """The connection is gone: nothing may leave by the next one before the session says that it is open."""
+        self._allow()
+
     # rows to orders
 
     def decide(self, quoted: Quoted, now_ns: int) -> None:
@@ -230,10 +234,10 @@ class QuoteLane:
         self._act(self._lane.on_book_changed(quoted.slot, now_ns), now_ns)
 
     def _act(self, count: int, now_ns: int) -> None:
-        """Send what the last decision wants. While the lane is off nothing leaves, and the sides are as they were.
+        """See to what the last decision wants. While the lane is off nothing leaves, and the sides are as they were.
 
-        Cancels leave first; then what the lane has written, which is in the journal already, all in one write. Our own
-        books of these follow, and what the venue's session must write.
+        The lane's own orders have left already, unless cancels had to go first. Our own books of these follow, and what
+        the venue's session must write.
         """
         if not count:
             return
@@ -262,27 +266,21 @@ class QuoteLane:
                 self.sides.tell(self._quoted[row.slot], bool(row.is_bid), 0)
 
     def _send(self, now_ns: int) -> Unsent:
-        """Send what the lane has written, an outbox after the other."""
-        outbox, pen = self._outbox, self._pen
-        unsent = Unsent(0, "")
-        if outbox is None or pen is None:
-            return unsent
+        """Send what the lane could not send by itself: behind cancels, or before it had an allowance."""
+        outbox = self._outbox
+        if outbox is None:
+            return Unsent(0, "")
         if not outbox.allowance and self.is_on:
             self._allow()  # time has passed since it was used up
-            self._lane.write(now_ns)
-        if outbox.count:
-            self.written.record(self._clock_ns() - now_ns)
-        while outbox.count:
-            is_full = outbox.count == ORDERS
-            try:
-                pen.send(outbox.frames[: outbox.frames_size])
-            except Disconnected as error:
-                unsent = Unsent(outbox.last_number - outbox.count, str(error))
-                outbox.allowance = 0
-            self.latency.record(self._clock_ns() - now_ns)
+        unsent = Unsent(0, "")
+        if not self._lane.send(now_ns):
+            unsent = Unsent(outbox.last_number - outbox.count, f"{self._venue.name}: not connected: nothing was sent")
+            outbox.allowance = 0
             outbox.clear()
-            if is_full:
-                self._lane.write(now_ns)
+        if outbox.sent_ns != self._sent_ns:
+            self._sent_ns = outbox.sent_ns
+            self.written.record(outbox.written_ns - now_ns)
+            self.latency.record(outbox.sent_ns - now_ns)
         return unsent
 
     def _allow(self) -> None:

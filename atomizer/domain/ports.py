@@ -6,6 +6,7 @@ from typing import Protocol
 from atomizer._core.book import Book
 from atomizer._core.outbox import Nonces
 from atomizer._core.slot import Slot
+from atomizer._core.socket_writer import SocketWriter
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.trading import (
     CancelSent,
@@ -45,7 +46,7 @@ class MarketListener(Protocol):
 class FrameReader(Protocol):
     """Who reads book frames from their bytes, before anybody else. Called from the socket's callback."""
 
-    def on_frame(self, frame: memoryview, now_ns: int) -> bool:
+    def read(self, frame: memoryview) -> bool:
         """Whether the frame was read, into the very book that the market view has. The memory is valid during the call.
 
         False: its book is as it was, and the frame goes the slow way.
@@ -90,6 +91,7 @@ class OrderPen(Protocol):
     """Sends orders that the compiled lane names, signs and writes, where a venue's orders are written there."""
 
     nonces: Nonces  # what they are named from, as all orders of the account
+    socket: SocketWriter  # by which they leave
 
     def fit(self, slot: Slot, name: str, life: TimeInForce, signed: Signed) -> None:
         """Let a slot write its orders, with what the venue wants signed now, if that is known."""
@@ -97,15 +99,8 @@ class OrderPen(Protocol):
     def allowance(self, instrument: str = "") -> int:
         """How many orders, of this instrument or of any, the connection and the rate budgets let leave now."""
 
-    def send(self, frames: memoryview) -> None:
-        """Send WebSocket frames, whole and masked. What they say must be in the journal.
-
-        Raises:
-            Disconnected: nothing was sent.
-        """
-
     def sent(self, order: OrderPlaced, request_id: int, unsent: str) -> None:
-        """It has just left by `send`; or not, and why. Its outcome comes as `OrderUpdate`."""
+        """It has just left by `socket`; or not, and why. Its outcome comes as `OrderUpdate`."""
 
 
 class ProtectingVenue(Protocol):

@@ -5,9 +5,10 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from atomizer._core.socket_writer import SocketWriter
 from atomizer.errors import BadFrame, Disconnected, VenueError
 from atomizer.net.backoff import Backoff
-from atomizer.net.websocket import CloseReason, OnText, WebSocket, connect
+from atomizer.net.websocket import CloseReason, OnText, ReadText, WebSocket, connect
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Connection:
         self._socket: WebSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self.losses: Counter[CloseReason] = Counter()
+        self.writer = SocketWriter()  # for frames that are built elsewhere
 
     @property
     def is_open(self) -> bool:
@@ -56,13 +58,10 @@ class Connection:
         """
         self._open_socket().send_text(text)
 
-    def send_frames(self, frames: memoryview) -> None:
-        """Send WebSocket frames that were built elsewhere, whole and masked.
-
-        Raises:
-            Disconnected: there is no connection, so nothing was sent.
-        """
-        self._open_socket().send_frames(frames)
+    def read_first(self, read: ReadText) -> None:
+        """Ask `read` about each text before `on_text`, which hears what it did not read, until this connection ends."""
+        if self._socket is not None:
+            self._socket.read_first(read)
 
     async def start(self) -> None:
         """First connect and `on_open`, then supervise in the background.
@@ -101,6 +100,7 @@ class Connection:
 
     async def _open(self) -> WebSocket:
         socket = self._socket = await connect(self._name, self._url, self._on_text, self._closed)
+        socket.lend(self.writer)
         try:
             await self._on_open()
         except BaseException:
@@ -110,6 +110,7 @@ class Connection:
 
     def _closed(self, reason: CloseReason) -> None:
         self._socket = None
+        self.writer.shut()
         self.losses[reason] += 1
         self._on_lost(reason)
 

@@ -49,7 +49,8 @@ class Line:
         self.chores = Chores()
         self.rpc = Rpc(venue, self._connection.send_text, build_request, budget_of)
         self.echoes = Echoes()
-        self.send_frames = self._connection.send_frames  # of requests that are written elsewhere
+        self.writer = self._connection.writer  # for requests that are written elsewhere
+        self.read_first = self._connection.read_first
         self.bad_frames: Counter[str] = Counter()
 
     async def start(self, wake: asyncio.Event, flush: Callable[[], None]) -> None:

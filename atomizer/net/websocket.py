@@ -22,6 +22,7 @@ from picows import (
     ws_connect,
 )
 
+from atomizer._core.socket_writer import SocketWriter
 from atomizer._core.spinner import Spinner
 from atomizer.errors import ConfigError, Disconnected
 
@@ -33,6 +34,7 @@ CONNECT_WITHIN_S = 15  # TCP, TLS and handshake together: left to itself, a lost
 CLOSE_WITHIN_S = 2
 
 OnText = Callable[[memoryview], None]
+ReadText = Callable[[memoryview], bool]  # whether it was read
 TEXT = WSMsgType.TEXT  # looked up with every frame
 
 # Where connections that are opened from now on are read beside the event loop; None: nowhere. TLS is left to the loop.
@@ -56,31 +58,26 @@ class WebSocket:
     def __init__(self, transport: WSTransport, listener: "_Listener") -> None:
         self._transport = transport
         self._listener = listener
-        stream = transport.underlying_transport
-        self._stream = stream
-        self._descriptor: int = stream.get_extra_info("socket").fileno()
-        self._is_plain = not transport.is_secure
 
     @property
     def is_open(self) -> bool:
-        """Not so from the moment that its stream closes: the descriptor is another's then, before we are told."""
+        """Not so from the moment that its stream closes, which is before we are told."""
         ends = self._transport.is_disconnected or self._transport.is_close_frame_sent
-        return not (ends or self._stream.is_closing())
+        return not (ends or self._transport.underlying_transport.is_closing())
 
     def send_text(self, text: bytes | memoryview) -> None:
         """Send one text message. On a connection that is ending it is lost; the close callback tells of that."""
         self._transport.send(TEXT, text)
 
-    def send_frames(self, frames: memoryview) -> None:
-        """Send whole frames, masked already, in one write. Only while `is_open`."""
-        sent = 0
-        if self._is_plain and not self._stream.get_write_buffer_size():
-            try:  # noqa: SIM105  `suppress` costs more than the rest of this method
-                sent = os.write(self._descriptor, frames)
-            except OSError:  # full, or gone: the transport finds out which
-                pass
-        if sent < len(frames):
-            self._stream.write(bytes(frames[sent:]))
+    def read_first(self, read: ReadText) -> None:
+        """Ask `read` about each text from now on; what it did not read goes to `on_text`."""
+        self._listener.read_first = read
+
+    def lend(self, writer: SocketWriter) -> None:
+        """Let frames that are built elsewhere be written here, until the writer is shut."""
+        stream = self._transport.underlying_transport
+        descriptor = -1 if self._transport.is_secure else stream.get_extra_info("socket").fileno()
+        writer.open(self._transport, stream, descriptor)
 
     def close(self) -> None:
         """Say goodbye, flush, drop. Safe to call twice."""
@@ -161,6 +158,7 @@ class _Listener(WSListener):
         self._on_text = on_text
         self._on_closed = on_closed
         self._fragments: bytearray | None = None
+        self.read_first: ReadText | None = None
         self.reason: CloseReason | None = None
         self.failure: Exception | None = None
         self.upgraded = False
@@ -181,7 +179,12 @@ class _Listener(WSListener):
             return  # we are leaving: what still arrives was not promised to anyone
         kind = frame.msg_type
         if kind is TEXT and frame.fin and self._fragments is None:
-            self._deliver(transport, frame.get_payload_as_memoryview())
+            try:  # as in _deliver, without the call
+                text = frame.get_payload_as_memoryview()
+                if self.read_first is None or not self.read_first(text):
+                    self._on_text(text)
+            except Exception as failure:  # noqa: BLE001
+                self._fail(transport, failure)
         elif kind in (TEXT, WSMsgType.CONTINUATION):
             self._gather(transport, frame, is_first=kind is TEXT)
         elif kind == WSMsgType.CLOSE:
@@ -211,11 +214,15 @@ class _Listener(WSListener):
 
     def _deliver(self, transport: WSTransport, text: memoryview) -> None:
         try:
-            self._on_text(text)
+            if self.read_first is None or not self.read_first(text):
+                self._on_text(text)
         except Exception as failure:  # noqa: BLE001  kept, and raised from wait_closed to whoever supervises
-            self.failure = failure
-            self.end(CloseReason.HANDLER)
-            transport.disconnect(graceful=False)
+            self._fail(transport, failure)
+
+    def _fail(self, transport: WSTransport, failure: Exception) -> None:
+        self.failure = failure
+        self.end(CloseReason.HANDLER)
+        transport.disconnect(graceful=False)
 
     def _gather(self, transport: WSTransport, frame: WSFrame, *, is_first: bool) -> None:
         if is_first == (self._fragments is not None):

@@ -5,6 +5,8 @@ import pytest
 
 from atomizer._core.book import Book
 from atomizer._core.gate import Gate
+from atomizer._core.outbox import Nonces
+from atomizer._core.socket_writer import SocketWriter
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_lane import QuoteLane
 from atomizer.app.market_making_parts import build_limits
@@ -14,6 +16,7 @@ from atomizer.domain.instruments import NANOS
 from atomizer.domain.trading import Fill, OrderState, OrderUpdate, Side, Signed, TimeInForce
 from atomizer.journal.frames import Identity
 from atomizer.strategies.market_maker import Rule
+from tests.core.test_lane import ASSET, SUB_ID, TERMS, writer_of
 from tests.risk.books_at_risk import NOW_NS, instrument, mark
 
 SIZE = 2 * NANOS
@@ -29,20 +32,41 @@ RULE = Rule(
 )
 
 
+class Pen:
+    """Lets the lane write orders, as many as there is room for; its socket is not open."""
+
+    def __init__(self):
+        self.nonces = Nonces(unit_ns=1, per_unit=1, last=0)
+        self.socket = SocketWriter()
+        self.writer, _ = writer_of()
+        self.room = 10
+        self.unsent = []
+
+    def fit(self, slot, name, _life, _signed):
+        slot.write_with(self.writer, self.writer.add_instrument(name, ASSET, SUB_ID), **TERMS)
+
+    def allowance(self, _instrument=""):
+        return self.room
+
+    def sent(self, order, _request_id, unsent):
+        self.unsent.append((order.client_id, unsent))
+
+
 class Venue:
     """Where orders rest: keeps what it was sent."""
 
     name = "derive"
 
-    def __init__(self):
+    def __init__(self, pen=None):
         self.sent = []
         self.nonce = 0
+        self._pen = pen
 
     def book_channel(self, name):
         return f"book.{name}"
 
     def pen(self, _prefix, *, is_protected):  # noqa: ARG002  the port's signature
-        return None
+        return self._pen
 
     def signed(self, _name):
         return Signed()
@@ -63,8 +87,8 @@ class Venue:
 class Maker:
     """One instrument with an order at rest on either side."""
 
-    def __init__(self, directory):
-        self.venue, self.now_ns = Venue(), NOW_NS
+    def __init__(self, directory, pen=None):
+        self.venue, self.now_ns = Venue(pen), NOW_NS
         self.ledger = Ledger(directory, Identity("derive", "test"))
         self.lane = QuoteLane(
             ledger=self.ledger,
@@ -79,6 +103,7 @@ class Maker:
         self.quoted = self.lane.add(listed, Book(), build_limits(SETTINGS, listed), 0)
         self.lane.on_mark(mark(mark_nanos=101 * NANOS))
         self.lane.set_rule(self.quoted, RULE)
+        self.lane.fit(self.quoted)
         self.lane.is_on = True
         self.move(100, 102)
         for order in self.taken():
@@ -150,6 +175,32 @@ def test_a_side_that_has_filled_waits_for_the_trade_to_be_told(maker, side):
     maker.move(97, 105)
     (follows,) = [each for each in maker.taken() if each.side is side]
     assert follows.replaces == order.client_id
+
+
+def test_what_the_lane_wrote_and_could_not_send_is_told(tmp_path):
+    """Orders that found no connection are in the books, each with that word."""
+    pen = Pen()
+    maker = Maker(tmp_path, pen)
+    assert pen.unsent == [(f"mm.r1.{number}", "derive: not connected: nothing was sent") for number in (1, 2)]
+    assert {order.placed.client_id for order in maker.ledger.state.orders.live()} == {"mm.r1.1", "mm.r1.2"}
+    maker.ledger.close()
+
+
+def test_a_lost_connection_takes_the_room_for_orders_with_it(tmp_path):
+    """What could still leave by the connection that is lost does not leave by the next, until the session is open."""
+    pen = Pen()
+    pen.room = 0
+    maker = Maker(tmp_path, pen)
+    pen.room = 10
+    maker.lane.is_on = True  # as when the session was open
+    pen.room = 0
+    maker.lane.on_lost()
+    maker.move(98, 104)
+    assert pen.unsent == []
+    pen.room = 10
+    maker.move(97, 105)
+    assert len(pen.unsent) == 2
+    maker.ledger.close()
 
 
 def test_a_side_that_has_traded_is_still_pulled(maker):

@@ -16,6 +16,7 @@ from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, REPLACE, RESUBSCRIBE, ROW, Lane
 from atomizer._core.outbox import ORDERS, Nonces, Outbox
 from atomizer._core.quote import QuoteParams
+from atomizer._core.socket_writer import SocketWriter
 from atomizer.domain.trading import OrderPlaced, Side, TimeInForce
 from atomizer.journal.frames import build_frame, parse_frames
 from atomizer.journal.records import decode_record, encode_record
@@ -215,11 +216,11 @@ TERMS = {
 }
 
 
-def outbox_of(sequence=SEQUENCE, last_nonce=NONCE, allowance=10, room=65_536):
+def outbox_of(sequence=SEQUENCE, last_nonce=NONCE, allowance=10, room=65_536, writer=None):
     """An outbox, and the memory that its journal lies in."""
     memory = bytearray(room)
     journal = Appender(HeadMemory(memory, 0), sequence)
-    outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=last_nonce))
+    outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=last_nonce), writer or SocketWriter())
     outbox.allowance = allowance
     return outbox, memory
 
@@ -343,7 +344,7 @@ def test_what_may_not_leave_is_a_row_and_nothing_else():
         journal = Appender(HeadMemory(bytearray(9_999), 0), 1)
         if reason == "shut":
             journal.is_shut = True
-            outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=0))
+            outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=0), SocketWriter())
             outbox.allowance = 10
             lane = writing_lane(outbox)
         assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
@@ -351,14 +352,16 @@ def test_what_may_not_leave_is_a_row_and_nothing_else():
 
 
 def test_what_did_not_fit_is_written_once_there_is_room():
-    """An allowance of one writes the first row, and the rest when it is raised; a full outbox likewise."""
+    """An allowance of one writes the first row, and the rest when it is raised; a full outbox likewise, once empty."""
     outbox, memory = outbox_of(allowance=1)
     lane = writing_lane(outbox)
     lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
     assert [int(number) for number in lane.rows["number"][:2]] == [1, 0]
-    assert lane.write(NOW_NS) == 0
+    assert not lane.send(NOW_NS)
+    assert outbox.count == 1
     outbox.allowance = 5
-    assert lane.write(NOW_NS) == 1
+    assert not lane.send(NOW_NS)
+    assert outbox.count == 2
     assert [int(number) for number in lane.rows["number"][:2]] == [1, 2]
     assert outbox.allowance == 4
     assert len(parse_frames(bytes(memory), 0, SEQUENCE)) == 2
@@ -373,9 +376,9 @@ def test_what_did_not_fit_is_written_once_there_is_room():
     assert lane.look(NOW_NS) == 2 * ORDERS
     first = messages_of(outbox)
     outbox.clear()
-    assert lane.write(NOW_NS) == ORDERS
+    assert not lane.send(NOW_NS)
+    assert outbox.count == ORDERS
     assert len({json.loads(message)["params"]["label"] for message in first + messages_of(outbox)}) == 2 * ORDERS
-    assert lane.write(NOW_NS) == 0
 
 
 def test_cancels_are_counted_and_never_written():
@@ -395,7 +398,7 @@ def test_a_lane_without_an_outbox_gives_rows_only():
     lane = writing_lane(None)
     assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
     assert lane.outbox is None
-    assert lane.write(NOW_NS) == 0
+    assert lane.send(NOW_NS)
 
 
 counts = st.one_of(st.integers(1, 300), st.integers(1, 2**64 - 9))

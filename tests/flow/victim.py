@@ -20,6 +20,7 @@ from atomizer.cli import main
 from atomizer.journal import writer
 from atomizer.journal.writer import JournalWriter
 from atomizer.net.connection import Connection
+from atomizer.net.websocket import WebSocket
 
 WRITTEN = {
     "rfq-responder": ("QuoteSent", "OrderPlaced", "OrderUpdate", "Fill", "HedgeOpened", "HedgeClosed"),
@@ -70,11 +71,23 @@ class Walk:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Passed:
+    """A stream below a WebSocket, which the compiled lane's orders leave by."""
+
+    def __init__(self, stream, walk):
+        self.stream, self.walk = stream, walk
+        self.is_closing = stream.is_closing
+
+    def write(self, frames):
+        self.walk.at("before sending orders")  # the lane has them in the journal by now
+        self.stream.write(frames)
+        self.walk.at("after sending orders")
+
+
 def lay(walk, command):
     """Put the places round the classes that write, send and hear."""
     sent, heard = SENT[command] | QUESTION, HEARD[command]
     append, send_text, init = JournalWriter.append, Connection.send_text, Connection.__init__
-    send_frames = Connection.send_frames
 
     def append_at(self, record):
         kind = type(record).__name__
@@ -89,10 +102,9 @@ def lay(walk, command):
         send_text(self, text)
         walk.at(f"after sending {kind}")
 
-    def send_frames_at(self, frames):
-        walk.at("before sending orders")  # the compiled lane has them in the journal by now
-        send_frames(self, frames)
-        walk.at("after sending orders")
+    def lend_at(self, socket_writer):
+        transport = self._transport
+        socket_writer.open(transport, Passed(transport.underlying_transport, walk), -1)
 
     def init_at(self, *arguments, on_text, **more):
         def hear(text):
@@ -122,7 +134,7 @@ def lay(walk, command):
 
     writer.begin_segment = passing(writer.begin_segment, "file")
     Trader.use, MarketMaking.use = passing(Trader.use, "limits"), passing(MarketMaking.use, "limits")
-    Connection.send_frames = send_frames_at
+    WebSocket.lend = lend_at
     JournalWriter.append, Connection.send_text, Connection.__init__ = append_at, send_at, init_at
     Trader.start, MarketMaking.start = begun(Trader.start), begun(MarketMaking.start)
 

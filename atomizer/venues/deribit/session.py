@@ -281,6 +281,8 @@ class DeribitSession:
         await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
         await self.blocks.on_open()
         self._orders.is_open = True
+        if self._reader is not None:  # until now every channel had to be heard here: that is how we know that it speaks
+            self.line.read_first(self._reader.read)
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
 
     async def _check_clock(self) -> None:
@@ -310,10 +312,6 @@ class DeribitSession:
 
     def _on_text(self, text: memoryview) -> None:
         now_ns = self._now_ns()
-        # Until we are open, every channel must be heard here: that is how we know that it speaks.
-        reader = self._reader if self._orders.is_open else None
-        if reader is not None and reader.on_frame(text, now_ns):
-            return
         channel = channel_of(text)
         try:
             feed = self._market.book_feed(channel) if channel is not None else None
@@ -323,8 +321,8 @@ class DeribitSession:
                 self._on_message(parse_message(text), now_ns)
         except BadFrame as error:
             self.line.count(error, channel or "frame")
-        if reader is not None and channel is not None:
-            reader.on_channel(channel, now_ns)
+        if self._reader is not None and channel is not None and self._orders.is_open:
+            self._reader.on_channel(channel, now_ns)
 
     def _on_message(self, message: Answer | Notice | Heartbeat, now_ns: int) -> None:
         if isinstance(message, Notice):

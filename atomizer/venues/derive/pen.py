@@ -10,6 +10,7 @@ from typing import Final
 from atomizer._core import frame
 from atomizer._core.outbox import Nonces
 from atomizer._core.slot import Slot
+from atomizer._core.socket_writer import SocketWriter
 from atomizer.domain.trading import OrderPlaced, Signed, TimeInForce
 from atomizer.net.rpc import Rpc
 from atomizer.venues.derive.auth import Credentials, order_actions
@@ -33,7 +34,7 @@ class Pen:
         desk: OrderDesk,
         rpc: Rpc,
         *,
-        send_frames: Callable[[memoryview], None],
+        socket: SocketWriter,
         now_ns: Callable[[], int],
         nonces: Nonces,
         label_prefix: str,
@@ -43,7 +44,7 @@ class Pen:
         self._market = market
         self._desk = desk
         self._rpc = rpc
-        self.send = send_frames
+        self.socket = socket
         self._now_ns = now_ns
         self.nonces = nonces
         self._writer = frame.OrderWriter(
@@ -93,5 +94,5 @@ class Pen:
             slot.hold(False, until_ns)
 
     def sent(self, order: OrderPlaced, request_id: int, unsent: str) -> None:
-        """It has just left by `send`; or not, and why. Its outcome comes as `OrderUpdate`."""
+        """It has just left by `socket`; or not, and why. Its outcome comes as `OrderUpdate`."""
         self._desk.expect(order, request_id, unsent)

@@ -168,7 +168,7 @@ class DeriveSession:
         parts = self._profile, self._credentials, self._market, self._orders, self._rpc
         pen = Pen(
             *parts,
-            send_frames=self.line.send_frames,
+            socket=self.line.writer,
             now_ns=self._now_ns,
             nonces=self._nonces,
             label_prefix=label_prefix,
@@ -290,6 +290,8 @@ class DeriveSession:
         await self._channels.all_heard(FIRST_MESSAGES_WITHIN_S)
         await self._rfqs.on_open()
         self._orders.is_open = True
+        if self._reader is not None:  # until now every channel had to be heard here: that is how we know that it speaks
+            self.line.read_first(self._reader.read)
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
 
     async def _check_clock(self) -> None:
@@ -324,10 +326,6 @@ class DeriveSession:
 
     def _on_text(self, text: memoryview) -> None:
         now_ns = self._now_ns()
-        # Until we are open, every channel must be heard the slow way: that is how we know that it speaks.
-        reader = self._reader if self._orders.is_open else None
-        if reader is not None and reader.on_frame(text, now_ns):
-            return
         where = ""
         try:
             message = parse_message(text)
@@ -338,8 +336,8 @@ class DeriveSession:
                 self._rpc.on_answer(message)
         except BadFrame as error:
             self.line.count(error, where or "frame")
-        if reader is not None and where:
-            reader.on_channel(where, now_ns)
+        if self._reader is not None and where and self._orders.is_open:
+            self._reader.on_channel(where, now_ns)
 
     def _on_tape(self, data: Any, now_ns: int) -> None:
         for trade in parse_tape(data, now_ns):

@@ -1,0 +1,59 @@
+"""The way of whole WebSocket frames into a connection's socket: one system call, and no copy where it is plaintext."""
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t
+
+cdef extern from "<sys/socket.h>" nogil:
+    enum:
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+    Py_ssize_t send(int descriptor, const void* data, size_t size, int flags) noexcept
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class SocketWriter:
+
+    def __cinit__(self):
+        self.descriptor = -1
+
+    def open(self, transport, stream, int descriptor):
+        self.transport = transport
+        self.stream = stream
+        self.descriptor = descriptor
+
+    def shut(self):
+        self.transport = None
+        self.stream = None
+        self.descriptor = -1
+
+    @property
+    def is_open(self):
+        # The stream is asked as well: once it closes, before we are told, the descriptor can be another connection's.
+        return not (
+            self.transport is None
+            or self.transport.is_disconnected
+            or self.transport.is_close_frame_sent
+            or self.stream.is_closing()
+        )
+
+    cdef bint put(self, const uint8_t* frames, Py_ssize_t size) except -1:
+        cdef Py_ssize_t sent = 0
+        if not self.is_open:
+            return False
+        if self.descriptor >= 0 and not self.stream.get_write_buffer_size():
+            # Holds the interpreter's lock: who took it meanwhile would make us wait for longer than the kernel does.
+            sent = max(send(self.descriptor, frames, size, MSG_DONTWAIT | MSG_NOSIGNAL), 0)
+        if sent < size:         # full, encrypted, or gone, which the stream finds out
+            self.stream.write(PyBytes_FromStringAndSize(<const char*>frames + sent, size - sent))
+        return True
+
+    def write(self, frames):
+        cdef Py_buffer view
+        PyObject_GetBuffer(frames, &view, PyBUF_SIMPLE)
+        try:
+            return self.put(<const uint8_t*>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)

@@ -1,0 +1,132 @@
+"""The fused path to its end: what a frame leads to has left by the socket when the call returns."""
+
+import asyncio
+import contextlib
+import json
+
+import picows
+import pytest
+
+from atomizer._core.lane import TickReader
+from atomizer._core.outbox import ORDERS
+from atomizer._core.socket_writer import SocketWriter
+from atomizer.net.websocket import connect
+from tests.core.test_lane import (
+    ASSET,
+    DERIVE,
+    NANOS,
+    NOW_NS,
+    SNAPSHOTS,
+    SUB_ID,
+    TERMS,
+    lane_of,
+    outbox_of,
+    writer_of,
+    writing_lane,
+)
+
+
+class Venue(picows.WSListener):
+    """Keeps the requests that it got."""
+
+    def __init__(self):
+        self.requests = asyncio.Queue()
+
+    def on_ws_frame(self, _transport, frame):
+        if frame.msg_type == picows.WSMsgType.TEXT:
+            self.requests.put_nowait(json.loads(frame.get_payload_as_bytes()))
+
+    async def labels(self, count):
+        return [(await self.requests.get())["params"]["label"] for _ in range(count)]
+
+
+@contextlib.asynccontextmanager
+async def joined(writer):
+    venue = Venue()
+    server = await picows.ws_create_server(lambda _request: venue, "127.0.0.1", 0, use_aiofastnet=False)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        socket = await connect("derive", f"ws://127.0.0.1:{port}/", print, lambda _reason: writer.shut())
+        socket.lend(writer)
+        yield venue
+        await socket.close_and_wait()
+
+
+@pytest.fixture
+def writer():
+    return SocketWriter()
+
+
+async def test_orders_have_left_when_the_call_returns(writer):
+    """Nothing waits for whoever reads the rows: the orders of a frame are with the venue, and both times are known."""
+    outbox, _ = outbox_of(writer=writer)
+    lane = writing_lane(outbox)
+    async with joined(writer) as venue:
+        assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+        assert (outbox.count, outbox.frames_size) == (0, 0)
+        assert 0 < outbox.written_ns <= outbox.sent_ns
+        assert await venue.labels(2) == ["mm.r1.1", "mm.r1.2"]
+        slot = lane.slot(DERIVE.encode())
+        slot.settle(True, 0, 0)
+        assert lane.on_book_changed(slot, NOW_NS) == 1
+        assert await venue.labels(1) == ["mm.r1.3"]
+
+
+async def test_a_reader_tells_what_frames_led_to(writer):
+    """It says whether a frame was read, and of what led to something, how much and at what time, once that has left."""
+    outbox, _ = outbox_of(writer=writer)
+    lane, told = writing_lane(outbox), []
+    reader = TickReader(lane, lambda: NOW_NS, lambda count, now_ns: told.append((count, now_ns, outbox.count)))
+    async with joined(writer) as venue:
+        assert not reader.read(memoryview(b'{"id":1,"result":{}}'))
+        assert not reader.read(memoryview(SNAPSHOTS[DERIVE].replace(b"2600", b"2700")))
+        assert told == []
+        assert reader.read(memoryview(SNAPSHOTS[DERIVE]))
+        assert told == [(2, NOW_NS, 0)]
+        assert reader.read(memoryview(SNAPSHOTS[DERIVE]))  # the same again
+        assert len(told) == 1
+        assert await venue.labels(2) == ["mm.r1.1", "mm.r1.2"]
+
+
+async def test_cancels_leave_before_orders(writer):
+    """Orders of a decision that also cancels wait until whoever sends the cancels says so."""
+    outbox, _ = outbox_of(writer=writer)
+    lane = writing_lane(outbox)
+    slot = lane.slot(DERIVE.encode())
+    slot.settle(False, 104 * NANOS, 9 * NANOS)
+    slot.unsettle(False)
+    async with joined(writer) as venue:
+        assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+        assert (lane.cancel_count, outbox.count) == (1, 1)
+        assert lane.send(NOW_NS)
+        assert outbox.count == 0
+        assert await venue.labels(1) == ["mm.r1.1"]
+
+
+async def test_more_orders_than_an_outbox_holds_all_leave(writer):
+    """A look at everything sends one full outbox after the other."""
+    channels = [DERIVE.replace("2600", str(2600 + at)) for at in range(ORDERS)]
+    outbox, _ = outbox_of(allowance=ORDERS * 2, room=ORDERS * 2_000, writer=writer)
+    lane = lane_of(*channels, outbox=outbox, per_second=4_000)
+    orders, _ = writer_of()
+    for channel in channels:
+        slot = lane.slot(channel.encode())
+        slot.write_with(orders, orders.add_instrument(channel[:60], ASSET, SUB_ID), **TERMS)
+        slot.book.apply_snapshot([(100 * NANOS, NANOS)], [(104 * NANOS, NANOS)], 1, NOW_NS, NOW_NS)
+    async with joined(writer) as venue:
+        assert lane.look(NOW_NS) == 2 * ORDERS
+        assert outbox.count == 0
+        assert await venue.labels(2 * ORDERS) == [f"mm.r1.{number}" for number in range(1, 2 * ORDERS + 1)]
+
+
+async def test_without_a_connection_orders_stay_where_they_are(writer):
+    """They are journalled and counted, and nothing of them leaves, before the connection is open and after its end."""
+    outbox, memory = outbox_of(writer=writer)
+    lane = writing_lane(outbox)
+    async with joined(writer):
+        pass
+    assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+    assert outbox.count == 2
+    assert any(memory)
+    assert not lane.send(NOW_NS)
+    assert outbox.count == 2
