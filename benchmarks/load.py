@@ -25,7 +25,7 @@ from atomizer._core.frame import OrderWriter
 from atomizer._core.gate import Gate
 from atomizer._core.histogram import Histogram
 from atomizer._core.lane import CANCEL, RESUBSCRIBE, Lane
-from atomizer.app.nonces import EVERY_S, NonceKeeper
+from atomizer.app.nonces import NonceKeeper
 from atomizer.app.performance import SWEEP_EVERY_S, Sweeper, lock_memory, quiet_collector
 
 INSTRUMENTS, QUOTED = 500, 5
@@ -148,8 +148,7 @@ def run(market: Market, seconds: float, per_second: int) -> Outcome:
             due += period_ns
             outcome.most_behind = max(outcome.most_behind, (done - due) // period_ns)
         if now >= next_nonces:
-            keeper.top_up()
-            next_nonces = now + int(EVERY_S * SECOND_NS)
+            next_nonces = now + int(keeper.top_up() * SECOND_NS)
         elif now >= next_marks:
             for index in range(0, INSTRUMENTS, INSTRUMENTS // QUOTED):
                 slots[index].set_mark(MARK_NANOS, wall_ns + now)

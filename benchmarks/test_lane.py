@@ -12,6 +12,7 @@ import gc
 import json
 import shutil
 import tempfile
+import time
 from bisect import bisect_left, insort
 from itertools import count
 from pathlib import Path
@@ -170,7 +171,7 @@ def open_journal():
 
 
 def open_outbox(journal):
-    outbox = Outbox("derive", journal.appender, Nonces(unit_ns=1, per_unit=1, last=0), SocketWriter())
+    outbox = Outbox("derive", journal.appender, Nonces(unit_ns=1, per_unit=1, last=0), SocketWriter(), time.time_ns)
     outbox.allowance = 1 << 30
     return outbox
 

@@ -29,8 +29,8 @@ class Lane:
     """Holds the slots of a thread. A call that answers a count has written so many rows; the next call overwrites them.
 
     A row is a wish that must be sent; its outcome is told to the slot with `Slot.settle`. With an outbox, the orders of
-    slots that have a writer are in the journal when the call returns, as far as that lets them, and have left: only
-    where there are cancels among the rows, which must leave first, they wait for `send`.
+    slots that have a writer are in the journal when the call returns, as far as that lets them, and have been handed to
+    the socket. They wait in the outbox where cancels among the rows must leave first, and where no connection is open.
     """
 
     gate: Gate

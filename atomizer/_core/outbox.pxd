@@ -25,10 +25,10 @@ cdef class Outbox:
     cdef readonly object frames         # memoryview, read-only, of which `frames_size` bytes are written
     cdef readonly Py_ssize_t frames_size
     cdef readonly uint64_t last_number      # which the last label ends in
-    cdef readonly uint64_t last_request_id
-    cdef readonly int64_t written_ns        # when the last order was here, by the machine's clock
-    cdef readonly int64_t sent_ns           # when the last order had left
+    cdef readonly int64_t written_ns        # when what has left last was ready to
+    cdef readonly int64_t sent_ns           # when it had been handed to the socket
     cdef readonly SocketWriter socket
+    cdef object clock_ns
     cdef uint8_t* frame_memory
     cdef Appender journal
     cdef Nonces nonces
@@ -41,5 +41,5 @@ cdef class Outbox:
         self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
     ) noexcept
 
-    # Sends everything; then it is empty. False: the connection is not open, and nothing has left.
+    # Hands everything to the socket; then it is empty. False: the connection is not open, and all is still here.
     cdef bint leave(self) except -1

@@ -1,11 +1,13 @@
 """Orders on their way out: named, signed, in the journal, and as WebSocket frames that leave in one write."""
 
+from collections.abc import Callable
 from typing import Final, Self, final
 
 from atomizer._core.appender import Appender
 from atomizer._core.socket_writer import SocketWriter
 
 ORDERS: Final[int]  # that one outbox holds
+FIRST_REQUEST_ID: Final[int]  # the request id of an order is its number above this, and above those written elsewhere
 
 @final
 class Nonces:
@@ -36,12 +38,13 @@ class Outbox:
     frames: memoryview  # masked WebSocket frames, one an order; the first `frames_size` bytes have not left
     frames_size: int
     last_number: int  # which the last label ends in; each order takes the next
-    last_request_id: int  # each order takes the next; far above those of requests that are written elsewhere
-    written_ns: int  # when the last order was ready to leave, by the machine's clock
-    sent_ns: int  # when the last order had left
+    written_ns: int  # when what has left last was ready to
+    sent_ns: int  # when it had been handed to the socket, or, where that is encrypted, to the stream above it
     socket: SocketWriter
 
-    def __new__(cls, venue: str, journal: Appender, nonces: Nonces, socket: SocketWriter) -> Self:
+    def __new__(
+        cls, venue: str, journal: Appender, nonces: Nonces, socket: SocketWriter, clock_ns: Callable[[], int]
+    ) -> Self:
         """`venue`: whose orders they are, as records name it. Nothing may leave before there is an `allowance`.
 
         Raises:

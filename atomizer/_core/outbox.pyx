@@ -20,24 +20,11 @@ cdef extern from "websocket_frame.h" nogil:
     uint32_t websocket_next_mask(uint64_t* stream) noexcept
     int websocket_put_text(uint8_t* frame, const char* text, int size, uint32_t mask) noexcept
 
-cdef extern from "<time.h>" nogil:
-    enum:
-        CLOCK_REALTIME
-    struct timespec:
-        long tv_sec
-        long tv_nsec
-    int clock_gettime(int clock, timespec* time) noexcept
-
 cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of requests that are written elsewhere
 
 globals()["ORDERS"] = <object><int>ORDERS
+globals()["FIRST_REQUEST_ID"] = FIRST_REQUEST_ID
 assert <int>FRAME_ROOM >= MESSAGE_SIZE + WEBSOCKET_HEAD_SIZE + 8
-
-
-cdef int64_t _machine_ns() noexcept:
-    cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
-    return now.tv_sec * <int64_t>1_000_000_000 + now.tv_nsec
 
 
 @cython.final
@@ -66,17 +53,22 @@ cdef class Nonces:
 cdef class Outbox:
 
     def __cinit__(
-        self, str venue not None, Appender journal not None, Nonces nonces not None, SocketWriter socket not None
+        self,
+        str venue not None,
+        Appender journal not None,
+        Nonces nonces not None,
+        SocketWriter socket not None,
+        clock_ns,
     ):
         cdef bytearray frames = bytearray(ORDERS * FRAME_ROOM)
         keep_text(&self.venue, venue, "venue", ORDER_NAME_SIZE)
         self.journal = journal
         self.nonces = nonces
         self.socket = socket
+        self.clock_ns = clock_ns
         self.frames = memoryview(frames).toreadonly()       # which also keeps the memory where it is
         self.frame_memory = <uint8_t*>PyByteArray_AS_STRING(frames)
         self.masks = int.from_bytes(os.urandom(8), "little")
-        self.last_request_id = FIRST_REQUEST_ID
 
     def clear(self):
         self.count = 0
@@ -94,7 +86,7 @@ cdef class Outbox:
             return False
         order.nonce = self.nonces.take(now_ns)
         order.label_number = self.last_number + 1
-        order.request_id = self.last_request_id + 1
+        order.request_id = FIRST_REQUEST_ID + order.label_number
         if not writer.sign(instrument, order, signature):
             return False
         if not self.journal.put_order(writer, instrument, &self.venue, order, replaces_number, now_ns):
@@ -103,16 +95,18 @@ cdef class Outbox:
         self.frames_size += websocket_put_text(
             self.frame_memory + self.frames_size, writer.message, writer.message_size, websocket_next_mask(&self.masks))
         self.last_number = order.label_number
-        self.last_request_id = order.request_id
         self.allowance -= 1
         self.count += 1
         return True
 
     cdef bint leave(self) except -1:
-        self.written_ns = _machine_ns()
-        if not self.socket.put(self.frame_memory, self.frames_size):
+        cdef Py_ssize_t size = self.frames_size
+        if not self.socket.can_write():
             return False
-        self.sent_ns = _machine_ns()
-        self.count = 0
+        ready_ns = self.clock_ns()
+        self.count = 0          # before: what an exception breaks off must not leave a second time
         self.frames_size = 0
+        self.socket.put(self.frame_memory, size)
+        self.written_ns = ready_ns
+        self.sent_ns = self.clock_ns()
         return True

@@ -7,5 +7,7 @@ cdef class SocketWriter:
     cdef object stream              # below it
     cdef int descriptor             # of its socket; -1: the stream encrypts
 
-    # True when all of it has left or waits in the stream; False: there is no open connection, and nothing of it left.
-    cdef bint put(self, const uint8_t* frames, Py_ssize_t size) except -1
+    # Whether there is a connection, and neither side has begun to end it.
+    cdef bint can_write(self) except -1
+    # Hands all of it to the socket, and what that does not take to the stream. Only while `can_write`.
+    cdef int put(self, const uint8_t* frames, Py_ssize_t size) except -1

@@ -31,6 +31,9 @@ cdef class SocketWriter:
 
     @property
     def is_open(self):
+        return self.can_write()
+
+    cdef bint can_write(self) except -1:
         # The stream is asked as well: once it closes, before we are told, the descriptor can be another connection's.
         return not (
             self.transport is None
@@ -39,21 +42,22 @@ cdef class SocketWriter:
             or self.stream.is_closing()
         )
 
-    cdef bint put(self, const uint8_t* frames, Py_ssize_t size) except -1:
+    cdef int put(self, const uint8_t* frames, Py_ssize_t size) except -1:
         cdef Py_ssize_t sent = 0
-        if not self.is_open:
-            return False
         if self.descriptor >= 0 and not self.stream.get_write_buffer_size():
             # Holds the interpreter's lock: who took it meanwhile would make us wait for longer than the kernel does.
             sent = max(send(self.descriptor, frames, size, MSG_DONTWAIT | MSG_NOSIGNAL), 0)
         if sent < size:         # full, encrypted, or gone, which the stream finds out
             self.stream.write(PyBytes_FromStringAndSize(<const char*>frames + sent, size - sent))
-        return True
+        return 0
 
     def write(self, frames):
         cdef Py_buffer view
+        if not self.can_write():
+            return False
         PyObject_GetBuffer(frames, &view, PyBUF_SIMPLE)
         try:
-            return self.put(<const uint8_t*>view.buf, view.len)
+            self.put(<const uint8_t*>view.buf, view.len)
         finally:
             PyBuffer_Release(&view)
+        return True

@@ -201,7 +201,6 @@ class MarketMaking:
                 if self.phase == "quoting":
                     self._chores.errand(self._resume())
             case Lost():
-                self.lane.on_lost()
                 log.warning("%s: lost (%s): nothing is quoted until all is known again", event.venue, event.reason)
 
     def on_order_update(self, update: OrderUpdate) -> None:

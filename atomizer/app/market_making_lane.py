@@ -14,7 +14,7 @@ from atomizer._core.fixed import format_nanos
 from atomizer._core.gate import REASONS, Gate, InstrumentLimits
 from atomizer._core.histogram import Histogram
 from atomizer._core.lane import CANCEL, PLACE, REPLACE, RESUBSCRIBE, Lane, TickReader
-from atomizer._core.outbox import Outbox
+from atomizer._core.outbox import FIRST_REQUEST_ID, Outbox
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_quoted import SILENT, Quoted, params_of
 from atomizer.app.market_making_sides import Sides
@@ -88,7 +88,7 @@ class QuoteLane:
         self._outbox = (
             None
             if self._pen is None
-            else Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket)
+            else Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket, clock_ns)
         )
         self._lane = Lane(gate, self._outbox)
         self.read = TickReader(self._lane, clock_ns, self._act).read
@@ -102,7 +102,7 @@ class QuoteLane:
         self.sent: Counter[str] = Counter()  # messages by kind
         self._sent_ns = 0  # when the lane last sent
         self.waits = 0  # orders that the rate budget had no room for
-        self.written = Histogram()  # from a frame, or whatever made us look, to its signed orders, journalled
+        self.written = Histogram()  # from a frame, or whatever made us look, to its last signed orders, journalled
         self.latency = Histogram()  # and until they were sent
 
     def add(self, instrument: Instrument, book: Book, limits: InstrumentLimits, keep_price_nanos: int) -> Quoted:
@@ -223,10 +223,6 @@ class QuoteLane:
         for quoted in told:
             self.decide(quoted, now_ns)
 
-    def on_lost(self) -> None:
-        """The connection is gone: nothing may leave by the next one before the session says that it is open."""
-        self._allow()
-
     # rows to orders
 
     def decide(self, quoted: Quoted, now_ns: int) -> None:
@@ -236,41 +232,51 @@ class QuoteLane:
     def _act(self, count: int, now_ns: int) -> None:
         """See to what the last decision wants. While the lane is off nothing leaves, and the sides are as they were.
 
-        The lane's own orders have left already, unless cancels had to go first. Our own books of these follow, and what
-        the venue's session must write.
+        The lane's own orders have left already, unless cancels had to go first. Our own books of these follow, and then
+        what the venue's session must write, by what room they have left.
         """
         if not count:
             return
         if self._lane.cancel_count:
             self._pull(count, now_ns)
-        unsent = self._send(now_ns)
-        explains = log.isEnabledFor(logging.DEBUG)
-        for row in map(Row._make, self._lane.rows[:count].tolist()):
-            quoted, is_bid = self._quoted[row.slot], bool(row.is_bid)
-            if explains and row.action != RESUBSCRIBE:
-                what = f"{_WORDS[row.action]} {'bid' if is_bid else 'ask'} {format_nanos(row.size_nanos)}"
-                quoted.explain(f"{what} at {format_nanos(row.price_nanos)}", REASONS[row.reason])
-            if row.action == RESUBSCRIBE:
-                self._venue.renew_book(quoted.name)
-            elif row.number:
+        unsent = self._send(count, now_ns)
+        rows = [Row._make(row) for row in self._lane.rows[:count].tolist()]
+        if log.isEnabledFor(logging.DEBUG):
+            self._explain(rows)
+        for row in rows:
+            if row.number:
                 self._book(row, now_ns, unsent)
-            elif row.action != CANCEL:
+        for row in rows:
+            if row.action == RESUBSCRIBE:
+                self._venue.renew_book(self._quoted[row.slot].name)
+            elif row.action != CANCEL and not row.number:
                 self._place(row, now_ns)
         self._allow()
 
-    def _pull(self, count: int, now_ns: int) -> None:
-        for row in map(Row._make, self._lane.rows[:count].tolist()):
-            if row.action == CANCEL and self.is_on:
-                self._cancel(self._quoted[row.slot], bool(row.is_bid), now_ns)
-            elif row.action == CANCEL:
-                self.sides.tell(self._quoted[row.slot], bool(row.is_bid), 0)
+    def _explain(self, rows: list[Row]) -> None:
+        for row in rows:
+            if row.action != RESUBSCRIBE:
+                what = f"{_WORDS[row.action]} {'bid' if row.is_bid else 'ask'} {format_nanos(row.size_nanos)}"
+                self._quoted[row.slot].explain(f"{what} at {format_nanos(row.price_nanos)}", REASONS[row.reason])
 
-    def _send(self, now_ns: int) -> Unsent:
-        """Send what the lane could not send by itself: behind cancels, or before it had an allowance."""
+    def _pull(self, count: int, now_ns: int) -> None:
+        try:
+            for row in map(Row._make, self._lane.rows[:count].tolist()):
+                if row.action == CANCEL and self.is_on:
+                    self._cancel(self._quoted[row.slot], bool(row.is_bid), now_ns)
+                elif row.action == CANCEL:
+                    self.sides.tell(self._quoted[row.slot], bool(row.is_bid), 0)
+        except BaseException:
+            if self._outbox is not None:
+                self._outbox.clear()  # orders of a decision that came to nothing: the next one must not send them
+            raise
+
+    def _send(self, count: int, now_ns: int) -> Unsent:
+        """Send what the lane could not: behind cancels, or before it had an allowance. Answers what cannot leave."""
         outbox = self._outbox
         if outbox is None:
             return Unsent(0, "")
-        if not outbox.allowance and self.is_on:
+        if self.is_on and not outbox.allowance and not self._lane.rows["number"][:count].any():
             self._allow()  # time has passed since it was used up
         unsent = Unsent(0, "")
         if not self._lane.send(now_ns):
@@ -290,13 +296,11 @@ class QuoteLane:
 
     def _book(self, row: Row, now_ns: int, unsent: Unsent) -> None:
         """An order that the lane has written and journalled, into our own books."""
-        outbox, pen = self._outbox, self._pen
-        assert outbox is not None and pen is not None  # noqa: S101, PT018  it was written
+        assert self._pen is not None  # noqa: S101  it was written
         order = self._order_of(row, now_ns)
         self._note(row, order)
         self._ledger.fold_written(order)
-        request_id = outbox.last_request_id - outbox.last_number + row.number
-        pen.sent(order, request_id, unsent.why if row.number > unsent.after else "")
+        self._pen.sent(order, FIRST_REQUEST_ID + row.number, unsent.why if row.number > unsent.after else "")
 
     def _place(self, row: Row, now_ns: int) -> None:
         """An order that the venue's session writes, if it may leave."""

@@ -44,7 +44,7 @@ class Connection:
         self._socket: WebSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self.losses: Counter[CloseReason] = Counter()
-        self.writer = SocketWriter()  # for frames that are built elsewhere
+        self.writer = SocketWriter()  # for frames that are built elsewhere, once `on_open` is done
 
     @property
     def is_open(self) -> bool:
@@ -100,12 +100,12 @@ class Connection:
 
     async def _open(self) -> WebSocket:
         socket = self._socket = await connect(self._name, self._url, self._on_text, self._closed)
-        socket.lend(self.writer)
         try:
             await self._on_open()
         except BaseException:
             await socket.close_and_wait()
             raise
+        socket.lend(self.writer)
         return socket
 
     def _closed(self, reason: CloseReason) -> None:

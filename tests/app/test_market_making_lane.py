@@ -5,7 +5,7 @@ import pytest
 
 from atomizer._core.book import Book
 from atomizer._core.gate import Gate
-from atomizer._core.outbox import Nonces
+from atomizer._core.outbox import FIRST_REQUEST_ID, Nonces
 from atomizer._core.socket_writer import SocketWriter
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_lane import QuoteLane
@@ -33,14 +33,14 @@ RULE = Rule(
 
 
 class Pen:
-    """Lets the lane write orders, as many as there is room for; its socket is not open."""
+    """Lets the lane write orders, as many as there is room for; its socket is not open. Keeps what it is told."""
 
     def __init__(self):
         self.nonces = Nonces(unit_ns=1, per_unit=1, last=0)
         self.socket = SocketWriter()
         self.writer, _ = writer_of()
         self.room = 10
-        self.unsent = []
+        self.told = []
 
     def fit(self, slot, name, _life, _signed):
         slot.write_with(self.writer, self.writer.add_instrument(name, ASSET, SUB_ID), **TERMS)
@@ -48,8 +48,9 @@ class Pen:
     def allowance(self, _instrument=""):
         return self.room
 
-    def sent(self, order, _request_id, unsent):
-        self.unsent.append((order.client_id, unsent))
+    def sent(self, order, request_id, unsent):
+        self.room -= 1
+        self.told.append((order.client_id, request_id, unsent))
 
 
 class Venue:
@@ -60,13 +61,13 @@ class Venue:
     def __init__(self, pen=None):
         self.sent = []
         self.nonce = 0
-        self._pen = pen
+        self.order_pen = pen
 
     def book_channel(self, name):
         return f"book.{name}"
 
     def pen(self, _prefix, *, is_protected):  # noqa: ARG002  the port's signature
-        return self._pen
+        return self.order_pen
 
     def signed(self, _name):
         return Signed()
@@ -128,6 +129,13 @@ class Maker:
         self.ledger.learn(OrderUpdate(**words, state=state, filled_nanos=filled_nanos))
         self.lane.settle(order.client_id, self.now_ns)
 
+    def end_all(self):
+        """The venue refuses whatever is live, so that both sides want an order again."""
+        for order in list(self.ledger.state.orders.live()):
+            words = {"now_ns": self.now_ns, "venue": "derive", "client_id": order.client_id}
+            self.ledger.learn(OrderUpdate(**words, state=OrderState.CANCELLED, filled_nanos=0))
+            self.lane.sides.tell(self.quoted, order.placed.side is Side.BUY, 0)
+
     def resting(self, side):
         return self.lane.sides.resting(self.quoted, side is Side.BUY).placed
 
@@ -177,30 +185,44 @@ def test_a_side_that_has_filled_waits_for_the_trade_to_be_told(maker, side):
     assert follows.replaces == order.client_id
 
 
-def test_what_the_lane_wrote_and_could_not_send_is_told(tmp_path):
-    """Orders that found no connection are in the books, each with that word."""
-    pen = Pen()
-    maker = Maker(tmp_path, pen)
-    assert pen.unsent == [(f"mm.r1.{number}", "derive: not connected: nothing was sent") for number in (1, 2)]
+@pytest.fixture
+def writing(tmp_path):
+    """A market maker whose lane writes its orders, and where they go."""
+    made = Maker(tmp_path, pen=Pen())
+    yield made, made.venue.order_pen
+    made.ledger.close()
+
+
+def test_what_the_lane_wrote_and_could_not_send_is_told(writing):
+    """Orders that found no connection are in the books, each with that word and under the request id it carries."""
+    maker, pen = writing
+    words = "derive: not connected: nothing was sent"
+    assert pen.told == [(f"mm.r1.{number}", FIRST_REQUEST_ID + number, words) for number in (1, 2)]
     assert {order.placed.client_id for order in maker.ledger.state.orders.live()} == {"mm.r1.1", "mm.r1.2"}
-    maker.ledger.close()
 
 
-def test_a_lost_connection_takes_the_room_for_orders_with_it(tmp_path):
-    """What could still leave by the connection that is lost does not leave by the next, until the session is open."""
-    pen = Pen()
-    pen.room = 0
-    maker = Maker(tmp_path, pen)
-    pen.room = 10
-    maker.lane.is_on = True  # as when the session was open
-    pen.room = 0
-    maker.lane.on_lost()
-    maker.move(98, 104)
-    assert pen.unsent == []
-    pen.room = 10
+def test_an_order_of_the_session_leaves_the_lane_s_request_ids_alone(writing):
+    """Where the session writes one side's order, the lane's of the other is expected under the id that it carries."""
+    maker, pen = writing
+    maker.end_all()
+    pen.told.clear()
+    maker.quoted.slot.hold(False, 1 << 62)  # the ask is the session's, and the first row
     maker.move(97, 105)
-    assert len(pen.unsent) == 2
-    maker.ledger.close()
+    [(name, request_id, _)] = pen.told
+    assert request_id == FIRST_REQUEST_ID + int(name.rpartition(".")[2])
+    assert [each.side for each in maker.taken()] == [Side.SELL]
+
+
+def test_an_allowance_is_used_once(writing):
+    """A decision for more orders than may leave sends as many as may, though their room is taken only afterwards."""
+    maker, pen = writing
+    maker.end_all()
+    pen.told.clear()
+    pen.room = 1
+    maker.lane.is_on = True
+    maker.move(97, 105)
+    assert len(pen.told) == 1
+    assert maker.taken() == []
 
 
 def test_a_side_that_has_traded_is_still_pulled(maker):

@@ -1,6 +1,7 @@
 """The fused path, rule by rule: what a frame leads to, and what becomes of a row."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from atomizer._core.fixed import NANOS
 from atomizer._core.frame import GTC, IOC, POST_ONLY, OrderWriter
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, REPLACE, RESUBSCRIBE, ROW, Lane
-from atomizer._core.outbox import ORDERS, Nonces, Outbox
+from atomizer._core.outbox import FIRST_REQUEST_ID, ORDERS, Nonces, Outbox
 from atomizer._core.quote import QuoteParams
 from atomizer._core.socket_writer import SocketWriter
 from atomizer.domain.trading import OrderPlaced, Side, TimeInForce
@@ -216,11 +217,12 @@ TERMS = {
 }
 
 
-def outbox_of(sequence=SEQUENCE, last_nonce=NONCE, allowance=10, room=65_536, writer=None):
+def outbox_of(sequence=SEQUENCE, last_nonce=NONCE, *, allowance=10, room=65_536, writer=None, clock_ns=time.time_ns):
     """An outbox, and the memory that its journal lies in."""
     memory = bytearray(room)
     journal = Appender(HeadMemory(memory, 0), sequence)
-    outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=last_nonce), writer or SocketWriter())
+    nonces = Nonces(unit_ns=1, per_unit=1, last=last_nonce)
+    outbox = Outbox("derive", journal, nonces, writer or SocketWriter(), clock_ns)
     outbox.allowance = allowance
     return outbox, memory
 
@@ -266,14 +268,15 @@ def test_a_place_becomes_a_signed_order():
     _, message = messages_of(outbox)
     expiry_s = NOW_NS // SECOND_NS + LIFE_S
     row = lane.rows[1]
-    assert (row["number"], row["nonce"], outbox.last_request_id) == (2, NONCE + 2, 1_000_000_000_002)
+    request_id = FIRST_REQUEST_ID + 2
+    assert (row["number"], row["nonce"]) == (2, NONCE + 2)
     writer, actions = writer_of()
     writer.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID)
-    names = NONCE + 2, expiry_s, 2, outbox.last_request_id
+    names = NONCE + 2, expiry_s, 2, request_id
     assert message == bytes(writer.write(0, True, 100 * NANOS, NANOS, MAX_FEE, POST_ONLY, False, *names))
     request = json.loads(message)
     params = request["params"]
-    assert (request["method"], request["id"]) == ("private/order", outbox.last_request_id)
+    assert (request["method"], request["id"]) == ("private/order", request_id)
     shown = [params[name] for name in ("direction", "limit_price", "amount", "label", "time_in_force")]
     assert shown == ["buy", "100", "1", "mm.r1.2", "post_only"]
     figures = [value * NANOS for value in (100 * NANOS, NANOS, MAX_FEE)]
@@ -344,7 +347,7 @@ def test_what_may_not_leave_is_a_row_and_nothing_else():
         journal = Appender(HeadMemory(bytearray(9_999), 0), 1)
         if reason == "shut":
             journal.is_shut = True
-            outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=0), SocketWriter())
+            outbox = Outbox("derive", journal, Nonces(unit_ns=1, per_unit=1, last=0), SocketWriter(), time.time_ns)
             outbox.allowance = 10
             lane = writing_lane(outbox)
         assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2

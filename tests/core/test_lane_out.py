@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from itertools import count
 
 import picows
 import pytest
@@ -59,12 +60,13 @@ def writer():
 
 async def test_orders_have_left_when_the_call_returns(writer):
     """Nothing waits for whoever reads the rows: the orders of a frame are with the venue, and both times are known."""
-    outbox, _ = outbox_of(writer=writer)
+    times = count(NOW_NS)
+    outbox, _ = outbox_of(writer=writer, clock_ns=lambda: next(times))
     lane = writing_lane(outbox)
     async with joined(writer) as venue:
         assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
         assert (outbox.count, outbox.frames_size) == (0, 0)
-        assert 0 < outbox.written_ns <= outbox.sent_ns
+        assert (outbox.written_ns, outbox.sent_ns) == (NOW_NS, NOW_NS + 1)
         assert await venue.labels(2) == ["mm.r1.1", "mm.r1.2"]
         slot = lane.slot(DERIVE.encode())
         slot.settle(True, 0, 0)
@@ -117,6 +119,27 @@ async def test_more_orders_than_an_outbox_holds_all_leave(writer):
         assert lane.look(NOW_NS) == 2 * ORDERS
         assert outbox.count == 0
         assert await venue.labels(2 * ORDERS) == [f"mm.r1.{number}" for number in range(1, 2 * ORDERS + 1)]
+
+
+def test_orders_whose_sending_breaks_off_do_not_leave_again(writer):
+    """What a failing stream had begun to take is given up: nothing sends it a second time."""
+
+    class Broken:
+        is_disconnected = is_close_frame_sent = False
+
+        def is_closing(self):
+            return False
+
+        def write(self, _frames):
+            raise ZeroDivisionError
+
+    writer.open(Broken(), Broken(), -1)
+    outbox, _ = outbox_of(writer=writer)
+    lane = writing_lane(outbox)
+    with pytest.raises(ZeroDivisionError):
+        lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
+    assert (outbox.count, outbox.frames_size, outbox.sent_ns) == (0, 0, 0)
+    assert lane.send(NOW_NS)
 
 
 async def test_without_a_connection_orders_stay_where_they_are(writer):

@@ -21,6 +21,7 @@ from atomizer.journal import writer
 from atomizer.journal.writer import JournalWriter
 from atomizer.net.connection import Connection
 from atomizer.net.websocket import WebSocket
+from atomizer.venues.derive.pen import Pen
 
 WRITTEN = {
     "rfq-responder": ("QuoteSent", "OrderPlaced", "OrderUpdate", "Fill", "HedgeOpened", "HedgeClosed"),
@@ -72,16 +73,15 @@ class Walk:
 
 
 class Passed:
-    """A stream below a WebSocket, which the compiled lane's orders leave by."""
+    """A stream below a WebSocket, which is asked before the compiled lane's orders leave by its socket."""
 
     def __init__(self, stream, walk):
         self.stream, self.walk = stream, walk
-        self.is_closing = stream.is_closing
+        self.is_closing, self.write = stream.is_closing, stream.write
 
-    def write(self, frames):
+    def get_write_buffer_size(self):
         self.walk.at("before sending orders")  # the lane has them in the journal by now
-        self.stream.write(frames)
-        self.walk.at("after sending orders")
+        return self.stream.get_write_buffer_size()
 
 
 def lay(walk, command):
@@ -101,10 +101,6 @@ def lay(walk, command):
         walk.at(f"before sending {kind}")
         send_text(self, text)
         walk.at(f"after sending {kind}")
-
-    def lend_at(self, socket_writer):
-        transport = self._transport
-        socket_writer.open(transport, Passed(transport.underlying_transport, walk), -1)
 
     def init_at(self, *arguments, on_text, **more):
         def hear(text):
@@ -134,9 +130,24 @@ def lay(walk, command):
 
     writer.begin_segment = passing(writer.begin_segment, "file")
     Trader.use, MarketMaking.use = passing(Trader.use, "limits"), passing(MarketMaking.use, "limits")
-    WebSocket.lend = lend_at
+    lay_orders(walk)
     JournalWriter.append, Connection.send_text, Connection.__init__ = append_at, send_at, init_at
     Trader.start, MarketMaking.start = begun(Trader.start), begun(MarketMaking.start)
+
+
+def lay_orders(walk):
+    """Round the way of the compiled lane's orders: what is asked last before they leave, and told first afterwards."""
+    sent = Pen.sent
+
+    def lend_at(self, socket_writer):
+        stream = self._transport.underlying_transport
+        socket_writer.open(self._transport, Passed(stream, walk), stream.get_extra_info("socket").fileno())
+
+    def sent_at(self, *order):
+        walk.at("after sending orders")
+        sent(self, *order)
+
+    WebSocket.lend, Pen.sent = lend_at, sent_at
 
 
 def kind_of(kinds, text):
