@@ -215,7 +215,7 @@ def finish(trader: subprocess.Popen, within_s: float = 60) -> tuple[int, str, st
     return trader.returncode, out, err
 
 
-def wait_for(condition, within_s: float = 60):
+def wait_for(condition, within_s: float = 120):
     """Poll until `condition()` is truthy and answer that."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:

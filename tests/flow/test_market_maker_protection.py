@@ -52,7 +52,7 @@ def test_a_gapped_or_silent_book_is_quoted_no_more_until_it_is_whole(tmp_path):
         (tmp_path / "config.yaml").write_text("risk: {max_book_age: 3s}")
         running = maker(tmp_path, *AtDeribit.flags, "--aggression", "0.5", "--log-level", "debug")
         wanted = {"because no_book", "because stale_book"}
-        wait_for(lambda: wanted <= causes(venues.log("quotes.log")), within_s=180)  # both come by chance
+        wait_for(lambda: wanted <= causes(venues.log("quotes.log")))
         wait_for(lambda: len(venues.orders()) == 8)
         running.send_signal(signal.SIGINT)
         code, out, err = finish(running)
