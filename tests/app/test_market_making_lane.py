@@ -130,7 +130,7 @@ class Maker:
         self.lane.settle(order.client_id, self.now_ns)
 
     def end_all(self):
-        """The venue refuses whatever is live, so that both sides want an order again."""
+        """Whatever is live is gone, so that both sides want an order again."""
         for order in list(self.ledger.state.orders.live()):
             words = {"now_ns": self.now_ns, "venue": "derive", "client_id": order.client_id}
             self.ledger.learn(OrderUpdate(**words, state=OrderState.CANCELLED, filled_nanos=0))

@@ -144,12 +144,16 @@ def test_orders_whose_sending_breaks_off_do_not_leave_again(writer):
 
 async def test_without_a_connection_orders_stay_where_they_are(writer):
     """They are journalled and counted, and nothing of them leaves, before the connection is open and after its end."""
-    outbox, memory = outbox_of(writer=writer)
-    lane = writing_lane(outbox)
-    async with joined(writer):
+    before, memory_before = outbox_of(writer=writer)
+    lane_before = writing_lane(before)
+    assert lane_before.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+    after, memory_after = outbox_of(writer=writer)
+    lane_after = writing_lane(after)
+    async with joined(writer) as venue:
         pass
-    assert lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
-    assert outbox.count == 2
-    assert any(memory)
-    assert not lane.send(NOW_NS)
-    assert outbox.count == 2
+    assert lane_after.on_frame(SNAPSHOTS[DERIVE], NOW_NS) == 2
+    for lane, outbox, memory in ((lane_before, before, memory_before), (lane_after, after, memory_after)):
+        assert any(memory)
+        assert not lane.send(NOW_NS)
+        assert outbox.count == 2
+    assert venue.requests.empty()

@@ -32,7 +32,7 @@ def test_funding_is_booked_once_also_when_it_was_paid_while_we_were_away(tmp_pat
     """After two payments, one while no trader ran, `reports pnl` says what the venue's ledger says, and goes on to."""
     with desk(tmp_path) as venues:
         running = venues.trader(*flags)
-        wait_for(lambda: any(name.endswith("-PERP") for name in told(venues, venue)), within_s=120)
+        wait_for(lambda: any(name.endswith("-PERP") for name in told(venues, venue)))
         running.terminate()
         code, _, err = finish(running)
         assert code == 0, err
