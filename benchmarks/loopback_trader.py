@@ -10,7 +10,7 @@ import sys
 import time
 
 import uvloop
-from test_lane import HIGH, NANOS, NOW_NS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane, settle
+from test_lane import HIGH, NANOS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane, settle
 
 from atomizer._core.lane import TickReader
 from atomizer.app.performance import hold_collector, spin
@@ -18,30 +18,28 @@ from atomizer.net.websocket import connect
 
 FIRST_NONCE = 1_761_000_000_000_000_000
 PER_SECOND = 4_096
+DAY_S = 86_400
 
 
 class LaneTrader:
     """Answers within the callback; all that can wait is done after the answer has left."""
 
     def __init__(self):
-        self.lane, self.slot, self.signer, self.journal = open_lane(Deribit.channel, PER_SECOND)
+        self.lane, self.slot, self.signer, self.journal = open_lane(
+            Deribit.channel, PER_SECOND, last_s=int(time.time()) + DAY_S
+        )
         self.outbox = self.lane.outbox
-        self.begun_ns = time.time_ns()
         self.slot.settle(False, (HIGH + 5) * NANOS + NANOS // 2, SIZE, nonce=RESTING_NONCE)
         self.make_ready()
 
     def use(self, socket):
         socket.lend(self.outbox.socket)
-        socket.read_first(TickReader(self.lane, self.now_ns, self.on_rows).read)
-
-    def now_ns(self):
-        """A clock by which orders expire when those of the other traders do."""
-        return NOW_NS + time.time_ns() - self.begun_ns
+        socket.read_first(TickReader(self.lane, time.time_ns, self.on_rows))
 
     def make_ready(self):
         self.journal.make_room()
         self.signer.prepare(2)
-        self.slot.set_mark(103 * NANOS, self.now_ns())
+        self.slot.set_mark(103 * NANOS, time.time_ns())
 
     def on_text(self, text):
         raise RuntimeError(f"not read: {bytes(text)!r}")

@@ -176,13 +176,13 @@ def open_outbox(journal):
     return outbox
 
 
-def open_lane(channel, per_second):
+def open_lane(channel, per_second, **terms):
     """A lane of two hundred slots, the one of this channel, which writes its orders, their signer and their journal."""
     signer, journal = Signer(KEY), open_journal()
     lane = Lane(Gate(per_second), open_outbox(journal))
     slots = {name: add_slot(lane, name) for name in (channel.replace("6000", str(strike)) for strike in STRIKES)}
     writer = OrderWriter(signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
-    slots[channel].write_with(writer, writer.add_instrument(INSTRUMENT, parse_address(ASSET), SUB_ID), **TERMS)
+    slots[channel].write_with(writer, writer.add_instrument(INSTRUMENT, parse_address(ASSET), SUB_ID), **TERMS | terms)
     return lane, slots[channel], signer, journal
 
 

@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from atomizer._core.gate cimport Gate
 from atomizer._core.outbox cimport Outbox
 from atomizer._core.slot cimport Row
+from atomizer._core.spinner cimport TextReader
 
 cdef enum:
     SLOTS = 2_048               # capacity
@@ -48,7 +49,7 @@ cdef class Lane:
     cpdef int on_frame(self, frame, int64_t now_ns) except? -1
 
 # What a connection asks about each text first, so that Python hears of a tick only when it led to something.
-cdef class TickReader:
+cdef class TickReader(TextReader):
     cdef Lane lane
     cdef object clock_ns
     cdef object on_rows

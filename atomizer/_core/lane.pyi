@@ -11,6 +11,7 @@ from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.outbox import Outbox
 from atomizer._core.quote import QuoteParams
 from atomizer._core.slot import Slot
+from atomizer._core.spinner import TextReader
 
 # Fields: slot, action, is_bid, reason (an index of gate.REASONS), unused, price_nanos, size_nanos; and of an order that
 # was written: number (which its label ends in; 0: not written) and nonce.
@@ -95,11 +96,11 @@ class Lane:
         """
 
 @final
-class TickReader:
-    """Has a lane read frames as they come, and says what they led to. One thread."""
+class TickReader(TextReader):
+    """Has a lane read frames as they come, and says what they led to. One thread.
+
+    A frame that is not read has touched no book and must go the slow way.
+    """
 
     def __new__(cls, lane: Lane, clock_ns: Callable[[], int], on_rows: Callable[[int, int], None]) -> Self:
         """`on_rows` is called with the count and the time of each decision that led to something, orders sent."""
-
-    def read(self, frame: bytes | bytearray | memoryview) -> bool:
-        """Whether the lane has read it; else no book was touched, and the frame must go the slow way."""

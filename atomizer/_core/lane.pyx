@@ -14,6 +14,7 @@ from atomizer._core.quote cimport QuoteParams
 from atomizer._core.scan cimport (
     APPLIED, BAD_LEVELS, NOT_A_BOOK, OLD, SCANS, UNREAD, Head, Scan, scan_book, scan_channel,
 )
+from atomizer._core.spinner cimport TextReader
 from atomizer._core.slot cimport CANCEL, PLACE, REPLACE, RESUBSCRIBE, Live, Slot, check_time
 
 import numpy as np
@@ -243,16 +244,17 @@ cdef class Lane:
 
 @cython.final
 @cython.auto_pickle(False)
-cdef class TickReader:
+cdef class TickReader(TextReader):
 
     def __cinit__(self, Lane lane not None, clock_ns, on_rows):
         self.lane = lane
         self.clock_ns = clock_ns
         self.on_rows = on_rows
 
-    def read(self, frame):
+    cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
         now_ns = self.clock_ns()
-        cdef int count = self.lane.on_frame(frame, now_ns)
+        cdef int count = self.lane.read_frame(text, size, check_time(now_ns))
         if count > 0:
+            count = self.lane.finish(now_ns)
             self.on_rows(count, now_ns)
         return count >= 0

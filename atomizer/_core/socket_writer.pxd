@@ -5,6 +5,8 @@ from libc.stdint cimport uint8_t
 cdef class SocketWriter:
     cdef object transport           # of the WebSocket; None: no connection
     cdef object stream              # below it
+    cdef object is_closing          # two of its methods, found once
+    cdef object waiting_size
     cdef int descriptor             # of its socket; -1: the stream encrypts
 
     # Whether there is a connection, and neither side has begun to end it.

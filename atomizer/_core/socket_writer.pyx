@@ -22,11 +22,12 @@ cdef class SocketWriter:
     def open(self, transport, stream, int descriptor):
         self.transport = transport
         self.stream = stream
+        self.is_closing = stream.is_closing
+        self.waiting_size = stream.get_write_buffer_size
         self.descriptor = descriptor
 
     def shut(self):
-        self.transport = None
-        self.stream = None
+        self.transport = self.stream = self.is_closing = self.waiting_size = None
         self.descriptor = -1
 
     @property
@@ -34,17 +35,12 @@ cdef class SocketWriter:
         return self.can_write()
 
     cdef bint can_write(self) except -1:
-        # The stream is asked as well: once it closes, before we are told, the descriptor can be another connection's.
-        return not (
-            self.transport is None
-            or self.transport.is_disconnected
-            or self.transport.is_close_frame_sent
-            or self.stream.is_closing()
-        )
+        # The stream is asked too: once it closes, before we are told, the descriptor can be another connection's.
+        return not (self.transport is None or self.is_closing() or self.transport.is_close_frame_sent)
 
     cdef int put(self, const uint8_t* frames, Py_ssize_t size) except -1:
         cdef Py_ssize_t sent = 0
-        if self.descriptor >= 0 and not self.stream.get_write_buffer_size():
+        if self.descriptor >= 0 and not self.waiting_size():
             # Holds the interpreter's lock: who took it meanwhile would make us wait for longer than the kernel does.
             sent = max(send(self.descriptor, frames, size, MSG_DONTWAIT | MSG_NOSIGNAL), 0)
         if sent < size:         # full, encrypted, or gone, which the stream finds out

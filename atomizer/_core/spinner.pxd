@@ -6,11 +6,26 @@ cdef enum:
     SOCKETS = 64            # capacity
     READ_SIZE = 65_536      # bytes of one read
 
+# Who is asked about each whole text of a connection before anything else hears of it.
+cdef class TextReader:
+    # Whether it was read. The text is memory that is only valid during the call.
+    cdef bint read_text(self, const char* text, Py_ssize_t size) except -1
+
+cdef class SpunSocket:
+    cdef int descriptor                 # our own: the loop may close its own any time
+    cdef object protocol                # asyncio.BufferedProtocol, which has what is not read here
+    cdef object on_end
+    cdef object on_failure
+    cdef TextReader first               # None: everything is the protocol's
+    cdef bint is_between                # whether the protocol has had whole frames only: the next may be read here
+
+    cdef int deliver(self, const uint8_t* data, Py_ssize_t size) except -1
+    cdef bint read_here(self, const uint8_t* data, Py_ssize_t head, Py_ssize_t size) except -1
+    cdef int hand_on(self, const uint8_t* data, Py_ssize_t size) except -1
+
 cdef class Spinner:
     cdef int descriptors[SOCKETS]
-    cdef list readers                   # by the same index: what has the bytes
+    cdef list sockets                   # SpunSocket, by the same index
     cdef int count
     cdef int next_at                    # whose turn it is
     cdef uint8_t bytes_read[READ_SIZE]
-
-    cdef int deliver(self, int at, Py_ssize_t size) except -1

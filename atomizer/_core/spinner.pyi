@@ -1,25 +1,69 @@
-"""Sockets read again and again instead of being waited for: no wake-up and no event loop before a frame is read."""
+"""Sockets read again and again instead of being waited for: no wake-up and no event loop before a frame is read.
+
+A whole text frame is first offered to the connection's reader, which is compiled too. All else goes to the connection's
+protocol as it came, so that there is one judge of what a WebSocket may say. The event loop does not read meanwhile.
+"""
 
 from asyncio import BufferedProtocol
+from collections.abc import Callable
 from typing import Self, final
+
+from typing_extensions import disjoint_base
+
+@disjoint_base
+class TextReader:
+    """Who is asked about each whole text of a connection before anything else hears of it. Written in compiled code."""
+
+    def read(self, text: bytes | bytearray | memoryview) -> bool:
+        """Whether it was read.
+
+        Raises:
+            NotImplementedError: by the base, which reads nothing.
+            Exception: what reading it led to.
+        """
+
+@final
+class SpunSocket:
+    """A stream socket after its WebSocket handshake, and who has what it brings.
+
+    The descriptor must stay open until it is removed from its spinner. `on_end` is called once the stream has ended or
+    failed and is no longer read: its event loop finds out how. `on_failure` has what the reader raised, which is not
+    asked again.
+    """
+
+    def __new__(
+        cls,
+        descriptor: int,
+        protocol: BufferedProtocol,
+        on_end: Callable[[], None],
+        on_failure: Callable[[Exception], None],
+    ) -> Self: ...
+    def read_first(self, reader: TextReader | None) -> None:
+        """Ask `reader` about each whole text from now on; None: nobody."""
+
+    def protocol_is_between(self, is_between: bool) -> None:
+        """Whether the protocol has had whole frames only and waits for no fragment, as of this call.
+
+        Until it says so, and after anything that it was given, everything is the protocol's.
+        """
 
 @final
 class Spinner:
-    """Up to 64 stream sockets and who reads them. One thread, which is the event loop's."""
+    """Up to 64 sockets. One thread, which is the event loop's."""
 
     def __new__(cls) -> Self: ...
-    def add(self, descriptor: int, reader: BufferedProtocol) -> bool:
-        """Read this socket from now on; False when there are too many. The descriptor must stay open until `remove`."""
+    def add(self, socket: SpunSocket) -> bool:
+        """Read this socket from now on; False when there are too many."""
 
-    def remove(self, reader: BufferedProtocol) -> None:
-        """No longer; nothing for a reader that is not known."""
+    def remove(self, socket: SpunSocket) -> None:
+        """No longer; nothing for a socket that is not known."""
 
     def __len__(self) -> int: ...
     def spin(self, looks: int) -> bool:
-        """Ask the sockets by turns, so often in all, until one has something: that is given to its reader.
+        """Ask the sockets by turns, so often in all, until one has something: that is delivered.
 
         Whether there was any. The next call begins with the next socket, so none waits for a busy one.
 
         Raises:
-            Exception: what the reader raised.
+            Exception: what the protocol or `on_end` raised.
         """

@@ -1,10 +1,13 @@
 """Sockets read again and again instead of being waited for: no wake-up and no event loop before a frame is read.
 
-A socket belongs to its event loop all the same, which finds nothing left to read, or the end that a read of ours left.
+A whole text frame is first offered to the connection's reader, which is compiled too. All else goes to the connection's
+protocol as it came, so that there is one judge of what a WebSocket may say. The event loop does not read meanwhile.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -12,30 +15,105 @@ cdef extern from "<sys/socket.h>" nogil:
         MSG_DONTWAIT
     Py_ssize_t recv(int descriptor, void* memory, size_t size, int flags) noexcept
 
+cdef extern from "websocket_frame.h" nogil:
+    bint websocket_is_whole_text(const uint8_t* frame) noexcept
+    int64_t websocket_head(const uint8_t* data, int64_t size, int64_t* payload) noexcept
+
+
+cdef class TextReader:
+
+    cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
+        raise NotImplementedError
+
+    def read(self, text):
+        cdef Py_buffer view
+        PyObject_GetBuffer(text, &view, PyBUF_SIMPLE)
+        try:
+            return self.read_text(<const char*>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class SpunSocket:
+
+    def __cinit__(self, int descriptor, protocol, on_end, on_failure):
+        self.descriptor = descriptor
+        self.protocol = protocol
+        self.on_end = on_end
+        self.on_failure = on_failure
+
+    def read_first(self, TextReader reader):
+        self.first = reader
+
+    def protocol_is_between(self, bint is_between):
+        self.is_between = is_between
+
+    cdef int deliver(self, const uint8_t* data, Py_ssize_t size) except -1:
+        cdef int64_t head, payload = 0, frame
+        while size > 0:
+            frame = size
+            if self.is_between and self.first is not None:
+                head = websocket_head(data, size, &payload)
+                if head > 0 and payload <= size - head:
+                    frame = head + payload
+                    if websocket_is_whole_text(data) and self.read_here(data, head, frame):
+                        data += frame
+                        size -= frame
+                        continue
+            self.is_between = False         # until the protocol says so again
+            self.hand_on(data, frame)
+            data += frame
+            size -= frame
+        return 0
+
+    cdef bint read_here(self, const uint8_t* data, Py_ssize_t head, Py_ssize_t size) except -1:
+        try:
+            return self.first.read_text(<const char*>data + head, size - head)
+        except Exception as failure:
+            self.first = None
+            self.on_failure(failure)
+            return True
+
+    cdef int hand_on(self, const uint8_t* data, Py_ssize_t size) except -1:
+        """Into the protocol's own memory, as asyncio gives it bytes."""
+        cdef Py_ssize_t part
+        cdef Py_buffer view
+        while size > 0:
+            PyObject_GetBuffer(self.protocol.get_buffer(size), &view, PyBUF_WRITABLE)
+            part = min(view.len, size)
+            memcpy(view.buf, data, part)
+            PyBuffer_Release(&view)
+            self.protocol.buffer_updated(part)
+            data += part
+            size -= part
+        return 0
+
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Spinner:
 
     def __cinit__(self):
-        self.readers = []
+        self.sockets = []
 
-    def add(self, int descriptor, reader):
+    def add(self, SpunSocket socket not None):
         if self.count == SOCKETS:
             return False
-        self.descriptors[self.count] = descriptor
-        self.readers.append(reader)
+        self.descriptors[self.count] = socket.descriptor
+        self.sockets.append(socket)
         self.count += 1
         return True
 
-    def remove(self, reader):
+    def remove(self, SpunSocket socket not None):
         cdef int at
         for at in range(self.count):
-            if self.readers[at] is reader:
+            if self.sockets[at] is socket:
                 self.count -= 1
                 self.descriptors[at] = self.descriptors[self.count]
-                self.readers[at] = self.readers[self.count]
-                del self.readers[self.count]
+                self.sockets[at] = self.sockets[self.count]
+                del self.sockets[self.count]
                 return
 
     def __len__(self):
@@ -44,29 +122,23 @@ cdef class Spinner:
     def spin(self, int looks):
         cdef int _look, at = self.next_at
         cdef Py_ssize_t size = 0
+        cdef bint has_something = False
+        cdef SpunSocket socket
         if not self.count:
             return False
         with nogil:
             for _look in range(looks):
                 at = at + 1 if at + 1 < self.count else 0
                 size = recv(self.descriptors[at], self.bytes_read, READ_SIZE, MSG_DONTWAIT)
-                if size > 0:
+                if size >= 0 or (errno != EAGAIN and errno != EINTR):
+                    has_something = True
                     break
         self.next_at = at
-        if size > 0:
-            self.deliver(at, size)
-        return size > 0
-
-    cdef int deliver(self, int at, Py_ssize_t size) except -1:
-        """Into the reader's own memory, as asyncio gives bytes to a BufferedProtocol."""
-        cdef object reader = self.readers[at]
-        cdef Py_ssize_t done = 0, part
-        cdef Py_buffer view
-        while done < size:
-            PyObject_GetBuffer(reader.get_buffer(size - done), &view, PyBUF_WRITABLE)
-            part = min(view.len, size - done)
-            memcpy(view.buf, self.bytes_read + done, part)
-            PyBuffer_Release(&view)
-            done += part
-            reader.buffer_updated(part)
-        return 0
+        if has_something:
+            socket = <SpunSocket>self.sockets[at]
+            if size > 0:
+                socket.deliver(self.bytes_read, size)
+            else:
+                self.remove(socket)
+                socket.on_end()
+        return has_something

@@ -1,4 +1,4 @@
-/* A WebSocket text message of a client: one whole frame, masked (RFC 6455, section 5).
+/* WebSocket frames (RFC 6455, section 5): a client's text message, one whole frame, masked; and what a server's begin with.
  *
  * A mask must not be foreseen by whoever chooses the text, so that no text can look like something else on the wire. Here
  * nobody but us chooses it; masks are a stream of splitmix64 from a seed of the system's all the same.
@@ -40,5 +40,30 @@ static inline int websocket_put_text(uint8_t *frame, const char *text, int size,
     }
     return (int)(at - frame) + size;
 }
+
+/* Bytes before the payload of a server's frame, and how many it has; 0: not all of them are there, or it is masked or
+ * lies about its length. */
+static inline int64_t websocket_head(const uint8_t *data, int64_t size, int64_t *payload) {
+    if (size < 2 || data[1] > 127)
+        return 0;
+    if (data[1] < 126) {
+        *payload = data[1];
+        return 2;
+    }
+    const int wide = data[1] == 127;
+    const int head = wide ? 10 : 4;
+    if (size < head || (wide && data[2] > 127))
+        return 0;
+    uint64_t length = 0;
+    for (int at = 2; at < head; at++)
+        length = length << 8 | data[at];
+    if (length < (wide ? 65536 : 126))
+        return 0;
+    *payload = (int64_t)length;
+    return head;
+}
+
+/* The only frame of a text message, without extensions. */
+static inline int websocket_is_whole_text(const uint8_t *frame) { return frame[0] == 0x81; }
 
 #endif

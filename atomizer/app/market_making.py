@@ -107,7 +107,7 @@ class MarketMaking:
             is_protected=True,
             clock_ns=clock_ns,
         )
-        self.read = self.lane.read
+        self.ticks = self.lane.ticks
         self.choice = Choice(settings, self.venue, self.lane, chains=chains, underlying=underlying, is_dry=is_dry)
         self.accounts = Accounts(
             ledger=ledger,

@@ -91,7 +91,7 @@ class QuoteLane:
             else Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket, clock_ns)
         )
         self._lane = Lane(gate, self._outbox)
-        self.read = TickReader(self._lane, clock_ns, self._act).read
+        self.ticks = TickReader(self._lane, clock_ns, self._act)
         self._clock_ns = clock_ns
         self._quoted: list[Quoted] = []  # by slot
         self._by_name: dict[str, Quoted] = {}

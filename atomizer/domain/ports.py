@@ -7,6 +7,7 @@ from atomizer._core.book import Book
 from atomizer._core.outbox import Nonces
 from atomizer._core.slot import Slot
 from atomizer._core.socket_writer import SocketWriter
+from atomizer._core.spinner import TextReader
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.trading import (
     CancelSent,
@@ -46,11 +47,9 @@ class MarketListener(Protocol):
 class FrameReader(Protocol):
     """Who reads book frames from their bytes, before anybody else. Called from the socket's callback."""
 
-    def read(self, frame: memoryview) -> bool:
-        """Whether the frame was read, into the very book that the market view has. The memory is valid during the call.
-
-        False: its book is as it was, and the frame goes the slow way.
-        """
+    # Reads frames into the very books that the market view has. What it does not read goes the slow way, and its book
+    # is as it was.
+    ticks: TextReader
 
     def on_channel(self, channel: str, now_ns: int) -> None:
         """Something came the slow way; when it is a book that the reader knows, it changed or went dark."""

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from atomizer._core.socket_writer import SocketWriter
+from atomizer._core.spinner import TextReader
 from atomizer.errors import BadFrame, Disconnected, VenueError
 from atomizer.net.backoff import Backoff
-from atomizer.net.websocket import CloseReason, OnText, ReadText, WebSocket, connect
+from atomizer.net.websocket import CloseReason, OnText, WebSocket, connect
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,10 @@ class Connection:
         """
         self._open_socket().send_text(text)
 
-    def read_first(self, read: ReadText) -> None:
-        """Ask `read` about each text before `on_text`, which hears what it did not read, until this connection ends."""
+    def read_first(self, reader: TextReader) -> None:
+        """Ask `reader` about each text first, until this connection ends; `on_text` hears what it did not read."""
         if self._socket is not None:
-            self._socket.read_first(read)
+            self._socket.read_first(reader)
 
     async def start(self) -> None:
         """First connect and `on_open`, then supervise in the background.

@@ -23,7 +23,7 @@ from picows import (
 )
 
 from atomizer._core.socket_writer import SocketWriter
-from atomizer._core.spinner import Spinner
+from atomizer._core.spinner import Spinner, SpunSocket, TextReader
 from atomizer.errors import ConfigError, Disconnected
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
@@ -34,7 +34,6 @@ CONNECT_WITHIN_S = 15  # TCP, TLS and handshake together: left to itself, a lost
 CLOSE_WITHIN_S = 2
 
 OnText = Callable[[memoryview], None]
-ReadText = Callable[[memoryview], bool]  # whether it was read
 TEXT = WSMsgType.TEXT  # looked up with every frame
 
 # Where connections that are opened from now on are read beside the event loop; None: nowhere. TLS is left to the loop.
@@ -62,16 +61,15 @@ class WebSocket:
     @property
     def is_open(self) -> bool:
         """Not so from the moment that its stream closes, which is before we are told."""
-        ends = self._transport.is_disconnected or self._transport.is_close_frame_sent
-        return not (ends or self._transport.underlying_transport.is_closing())
+        return not (self._transport.is_close_frame_sent or self._transport.underlying_transport.is_closing())
 
     def send_text(self, text: bytes | memoryview) -> None:
         """Send one text message. On a connection that is ending it is lost; the close callback tells of that."""
         self._transport.send(TEXT, text)
 
-    def read_first(self, read: ReadText) -> None:
-        """Ask `read` about each text from now on; what it did not read goes to `on_text`."""
-        self._listener.read_first = read
+    def read_first(self, reader: TextReader) -> None:
+        """Ask `reader` about each text from now on; what it did not read goes to `on_text`."""
+        self._listener.read_first(reader)
 
     def lend(self, writer: SocketWriter) -> None:
         """Let frames that are built elsewhere be written here, until the writer is shut."""
@@ -158,33 +156,37 @@ class _Listener(WSListener):
         self._on_text = on_text
         self._on_closed = on_closed
         self._fragments: bytearray | None = None
-        self.read_first: ReadText | None = None
+        self._reader: TextReader | None = None
         self.reason: CloseReason | None = None
         self.failure: Exception | None = None
         self.upgraded = False
-        self._polled: _Polled | None = None
+        self._spun: _Spun | None = None
+
+    def read_first(self, reader: TextReader) -> None:
+        self._reader = reader
+        if self._spun is not None and self.reason is None:
+            self._spun.socket.read_first(reader)
 
     def end(self, reason: CloseReason) -> None:
         """The first reason is the cause; later ones are its echoes."""
         if self.reason is None:
             self.reason = reason
+            if self._spun is not None:
+                self._spun.socket.read_first(None)
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.upgraded = True
         if spinner is not None and not transport.is_secure:
-            self._polled = _Polled(spinner, transport)
+            self._spun = _Spun(spinner, transport, lambda failure: self._fail(transport, failure))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self.reason is not None:
             return  # we are leaving: what still arrives was not promised to anyone
         kind = frame.msg_type
         if kind is TEXT and frame.fin and self._fragments is None:
-            try:  # as in _deliver, without the call
-                text = frame.get_payload_as_memoryview()
-                if self.read_first is None or not self.read_first(text):
-                    self._on_text(text)
-            except Exception as failure:  # noqa: BLE001
-                self._fail(transport, failure)
+            if self._spun is not None:
+                self._spun.socket.protocol_is_between(frame.tail_size == 0)
+            self._deliver(transport, frame.get_payload_as_memoryview())
         elif kind in (TEXT, WSMsgType.CONTINUATION):
             self._gather(transport, frame, is_first=kind is TEXT)
         elif kind == WSMsgType.CLOSE:
@@ -194,8 +196,8 @@ class _Listener(WSListener):
             self._leave(transport, CloseReason.PROTOCOL, WSCloseCode.UNSUPPORTED_DATA)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if self._polled is not None:
-            self._polled.end()
+        if self._spun is not None:
+            self._spun.end()
         handshake = transport.close_handshake
         sent = handshake.sent.code if handshake is not None and handshake.sent is not None else None
         if sent == WSCloseCode.MESSAGE_TOO_BIG:
@@ -214,7 +216,7 @@ class _Listener(WSListener):
 
     def _deliver(self, transport: WSTransport, text: memoryview) -> None:
         try:
-            if self.read_first is None or not self.read_first(text):
+            if self._reader is None or not self._reader.read(text):
                 self._on_text(text)
         except Exception as failure:  # noqa: BLE001  kept, and raised from wait_closed to whoever supervises
             self._fail(transport, failure)
@@ -243,18 +245,27 @@ class _Listener(WSListener):
         transport.disconnect()
 
 
-class _Polled:
-    """A connection that a spinner reads, by a descriptor of its own: the loop may close its own any time."""
+class _Spun:
+    """A connection that a spinner reads instead of the loop.
 
-    def __init__(self, spinner: Spinner, transport: WSTransport) -> None:
-        stream = transport.underlying_transport
+    By a descriptor of its own: the loop may close its own any time.
+    """
+
+    def __init__(self, spinner: Spinner, transport: WSTransport, on_failure: Callable[[Exception], None]) -> None:
         self._spinner = spinner
-        self._reader = cast(asyncio.BufferedProtocol, stream.get_protocol())
-        self._descriptor = os.dup(stream.get_extra_info("socket").fileno())
-        spinner.add(self._descriptor, self._reader)
+        self._stream = transport.underlying_transport
+        self._descriptor = os.dup(self._stream.get_extra_info("socket").fileno())
+        protocol = cast(asyncio.BufferedProtocol, self._stream.get_protocol())
+        self.socket = SpunSocket(self._descriptor, protocol, self._leave_to_loop, on_failure)
+        if spinner.add(self.socket):
+            self._stream.pause_reading()
+
+    def _leave_to_loop(self) -> None:
+        if not self._stream.is_closing():
+            self._stream.resume_reading()
 
     def end(self) -> None:
-        self._spinner.remove(self._reader)
+        self._spinner.remove(self.socket)
         os.close(self._descriptor)
 
 

@@ -125,10 +125,13 @@ def test_orders_whose_sending_breaks_off_do_not_leave_again(writer):
     """What a failing stream had begun to take is given up: nothing sends it a second time."""
 
     class Broken:
-        is_disconnected = is_close_frame_sent = False
+        is_close_frame_sent = False
 
         def is_closing(self):
             return False
+
+        def get_write_buffer_size(self):
+            return 0
 
         def write(self, _frames):
             raise ZeroDivisionError

@@ -4,16 +4,21 @@ import socket
 import ssl
 import struct
 import subprocess
+from random import Random
 
 import picows
 import pytest
 from picows import WSCloseCode, WSListener, WSMsgType
 
+from atomizer._core.fixed import NANOS
+from atomizer._core.lane import TickReader
 from atomizer._core.socket_writer import SocketWriter
 from atomizer._core.spinner import Spinner
 from atomizer.errors import ConfigError, Disconnected
 from atomizer.net import websocket
 from atomizer.net.websocket import CloseReason, connect
+from tests.core.test_lane import NOW_NS, lane_of
+from tests.reference.book_frames import DERIVE, derive
 
 
 class Echo(WSListener):
@@ -97,26 +102,137 @@ async def test_text_goes_out_and_comes_back_whole():
     assert client.closed == [CloseReason.OURS]
 
 
+class Ticks:
+    """What a lane read, and what it left, in one order."""
+
+    def __init__(self):
+        self.heard, self.closed = [], []
+        self.lane = lane_of(DERIVE, per_second=2_000)
+        self.came = asyncio.Event()
+        self.reader = TickReader(self.lane, lambda: NOW_NS, self.on_rows)
+
+    def on_text(self, text):
+        self.heard.append(bytes(text))
+        self.came.set()
+
+    def on_rows(self, _count, _now_ns):
+        slot = self.lane.slot(DERIVE.encode())
+        self.heard.append(slot.book.levels(True)[0][1] * 2 // NANOS)
+        slot.settle(True, 0, 0)  # nothing came of it: the next one leads to something again
+        slot.settle(False, 0, 0)
+        self.came.set()
+
+    async def has(self, count):
+        while len(self.heard) < count:
+            self.came.clear()
+            await self.came.wait()
+        return self.heard
+
+
+def book(number):
+    """A frame that moves the touch, with the number as the size of its bid, in halves."""
+    return derive(DERIVE, number, [(200 + number % 2, number)], [(208, 8)])
+
+
 async def test_a_reader_is_asked_about_each_text_first():
     """What it reads goes nowhere else, in one piece or in fragments; what it does not read is delivered as ever."""
-    client, read = Client(), []
-
-    def read_first(text):
-        is_read = bytes(text).startswith(b"book")
-        if is_read:
-            read.append(bytes(text))
-        return is_read
-
-    async with connected(client) as (ws, echo):
-        ws.read_first(read_first)
-        for message in (b"book 1", b"answer 1", b"book 2"):
+    ticks = Ticks()
+    async with connected(ticks) as (ws, echo):
+        ws.read_first(ticks.reader)
+        for message in (book(101), b"answer 1", book(102)):
             ws.send_text(message)
-        assert await client.texts.get() == b"answer 1"
-        echo.transport.send(WSMsgType.TEXT, b"book", fin=False)
-        echo.transport.send(WSMsgType.CONTINUATION, b" 3")
+        assert await ticks.has(3) == [101, b"answer 1", 102]
+        echo.transport.send(WSMsgType.TEXT, book(103)[:40], fin=False)
+        echo.transport.send(WSMsgType.CONTINUATION, book(103)[40:])
         ws.send_text(b"answer 2")
-        assert await client.texts.get() == b"answer 2"
-    assert read == [b"book 1", b"book 2", b"book 3"]
+        assert (await ticks.has(5))[3:] == [103, b"answer 2"]
+
+
+def server_frames(chance, count):
+    """Frames of a server that speaks of books and of other things, and what is heard of them."""
+    data, heard = [], []
+    for number in range(1, count + 1):
+        match chance.choice(("book", "book", "book", "answer", "large", "ping", "fragments", "split book")):
+            case "book":
+                data.append(server_frame(0x81, book(number)))
+                heard.append(number)
+            case "split book":
+                cut = chance.randrange(len(book(number)))
+                data += [server_frame(0x01, book(number)[:cut]), server_frame(0x80, book(number)[cut:])]
+                heard.append(number)
+            case "ping":
+                data.append(server_frame(0x89, b"are you there"))
+            case "fragments":
+                data += [server_frame(0x01, b"%d:" % number), server_frame(0x89, b""), server_frame(0x80, b"end")]
+                heard.append(b"%d:end" % number)
+            case kind:
+                text = b"%d" % number * (1 if kind == "answer" else 30_000)
+                data.append(server_frame(0x81, text))
+                heard.append(text)
+    return b"".join(data), heard
+
+
+def server_frame(first, payload):
+    size = len(payload)
+    if size < 126:
+        return bytes([first, size]) + payload
+    return bytes([first]) + (b"\x7e" + size.to_bytes(2) if size < 65_536 else b"\x7f" + size.to_bytes(8)) + payload
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_stream_is_heard_the_same_however_it_is_cut(seed):
+    """Books, other texts, fragments, pings and large messages, in pieces of any size, are heard once and in order."""
+    chance, ticks = Random(seed), Ticks()  # noqa: S311  test data
+    data, heard = server_frames(chance, 290)
+    async with connected(ticks) as (ws, echo):
+        ws.read_first(ticks.reader)
+        at = 0
+        while at < len(data):
+            size = chance.choice((1, 3, 200, 700, 70_000))
+            echo.transport.underlying_transport.write(data[at : at + size])
+            at += size
+            if chance.random() < 0.5:
+                await asyncio.sleep(0)
+        assert await ticks.has(len(heard)) == heard
+
+
+@pytest.mark.parametrize("has_spoken", [False, True])
+async def test_a_text_that_holds_what_looks_like_a_frame_is_not_taken_for_one(has_spoken):
+    """Wherever a text is cut, its rest is its rest, also when that begins as a book would."""
+    ticks = Ticks()
+    inner = server_frame(0x81, book(7))
+    text = b"x" * 200 + inner + b"y" * 200
+    whole = server_frame(0x81, text)
+    async with connected(ticks) as (ws, echo):
+        ws.read_first(ticks.reader)
+        stream = echo.transport.underlying_transport
+        if has_spoken:
+            stream.write(server_frame(0x81, b"hello"))
+            await ticks.has(1)
+        at = whole.index(inner)
+        for piece in (server_frame(0x81, b"first") + whole[:at], inner, whole[at + len(inner) :]):
+            stream.write(piece)
+            await asyncio.sleep(0.05)  # so that it is read by itself
+        heard = await ticks.has(2 + has_spoken)
+        assert heard[-2:] == [b"first", text]
+
+
+async def test_what_a_reader_raises_ends_the_connection_and_is_not_lost():
+    """It comes out of wait_closed, and nothing is read after it."""
+
+    def broken():
+        raise ZeroDivisionError
+
+    ticks = Ticks()
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", ticks.on_text, ticks.closed.append)
+        ws.send_text(b"first")
+        await ticks.has(1)
+        ws.read_first(TickReader(ticks.lane, broken, ticks.on_rows))
+        echo.transport.underlying_transport.write(server_frame(0x81, book(1)) + server_frame(0x81, b"more"))
+        with pytest.raises(ZeroDivisionError):
+            await ws.wait_closed()
+    assert (ticks.heard, ticks.closed) == ([b"first"], [CloseReason.HANDLER])
 
 
 def masked(text):

@@ -282,7 +282,7 @@ class DeribitSession:
         await self.blocks.on_open()
         self._orders.is_open = True
         if self._reader is not None:  # until now every channel had to be heard here: that is how we know that it speaks
-            self.line.read_first(self._reader.read)
+            self.line.read_first(self._reader.ticks)
         self._emit(Connected(now_ns=self._now_ns(), venue=VENUE, silent_channels=self._channels.silent_count))
 
     async def _check_clock(self) -> None:
