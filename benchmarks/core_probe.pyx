@@ -56,10 +56,13 @@ def signed_orders(
 ):
     """The last of `count` signatures of an order of the writer's first instrument, from its fields."""
     cdef order_fields order = _order(price_nanos - count + 1, amount_nanos, max_fee_nanos, nonce, expiry_s)
+    cdef uint8_t digest[DIGEST_SIZE]
     cdef uint8_t signature[SIGNATURE_SIZE]
+    cdef Signer signer = writer.signer
     with nogil:
         for _ in range(count):
-            writer.sign(0, &order, signature)
+            writer.digest(0, &order, digest)
+            signer.sign_into(digest, signature)
             order.price_nanos += 1
     return signature[:SIGNATURE_SIZE]
 

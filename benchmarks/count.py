@@ -118,16 +118,14 @@ def count_orders(counter: Counter) -> None:
 def count_ticks(counter: Counter) -> None:
     from itertools import count  # noqa: PLC0415
 
-    from test_lane import Deribit, Derive, Fused  # noqa: PLC0415
+    from test_lane import Deribit, Derive, Fused, Unforeseen  # noqa: PLC0415
 
     for feed, name in ((Deribit, "Deribit change"), (Derive, "Derive book")):
-        source = feed()
-        party = Fused(source)
-        party.signer.prepare(100)
-        for event, make, work in (
-            ("nothing", source.quiet, party.nothing),
-            ("order", source.moving, party.order),
-        ):
+        for side, event in ((Fused, "nothing"), (Fused, "order"), (Unforeseen, "unforeseen order")):
+            source = feed()
+            party = side(source)
+            party.signer.prepare(100)
+            make, work = (source.quiet, party.nothing) if event == "nothing" else (source.moving, party.order)
             frames = map(make, count(3))
             ready = lambda party=party, frames=frames: party.make_ready(next(frames))[0]  # noqa: E731
             counter.count(f"tick to {event}, {name}, from Python", work, 1, ready, rounds=50)

@@ -39,6 +39,7 @@ class LaneTrader:
     def make_ready(self):
         self.journal.make_room()
         self.signer.prepare(2)
+        self.lane.make_ahead(time.time_ns(), 16)
         self.slot.set_mark(103 * NANOS, time.time_ns())
 
     def on_text(self, text):

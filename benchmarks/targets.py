@@ -23,10 +23,10 @@ class Row:
 LIBRARIES = "orjson+bisect+pycryptodome+coincurve"
 
 
-def on_tick(stage: str, target_ns: float, *, event: str, feed: str, figure: str) -> Row:
+def on_tick(stage: str, target_ns: float, *, event: str, feed: str, figure: str, ours: str = "atomizer") -> Row:
     """A row of the lane, whose peer is put together from the best libraries."""
-    names = {side: f"test_lane::test_tick_to_{event}[{side}-{feed}]" for side in ("atomizer", LIBRARIES)}
-    return Row(stage, target_ns, names["atomizer"], {"best libraries": names[LIBRARIES]}, figure)
+    names = {side: f"test_lane::test_tick_to_{event}[{side}-{feed}]" for side in (ours, LIBRARIES)}
+    return Row(stage, target_ns, names[ours], {"best libraries": names[LIBRARIES]}, figure)
 
 
 def of_scanner(stage: str, target_ns: float, venue: str) -> Row:
@@ -143,6 +143,17 @@ ROWS: tuple[Row, ...] = (
     on_tick("tick to journalled order, Deribit change, p99", 8_000, event="order", feed="deribit change", figure="p99"),
     on_tick("tick to journalled order, Derive book, p50", 4_500, event="order", feed="derive book", figure="median"),
     on_tick("tick to journalled order, Derive book, p99", 8_000, event="order", feed="derive book", figure="p99"),
+    *(
+        on_tick(
+            f"tick to journalled order, unforeseen, {feed}, p50",
+            4_500,
+            event="order",
+            feed=feed[0].lower() + feed[1:],
+            figure="median",
+            ours="atomizer, unforeseen",
+        )
+        for feed in ("Deribit change", "Derive book")
+    ),
     on_tick("tick to nothing, Deribit change", 1_200, event="nothing", feed="deribit change", figure="median"),
     on_tick("tick to nothing, Derive book", 1_200, event="nothing", feed="derive book", figure="median"),
     Row(

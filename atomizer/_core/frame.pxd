@@ -54,8 +54,7 @@ cdef class OrderWriter:
     cdef char message[MESSAGE_SIZE]     # the last one written; valid until the next
     cdef int message_size
 
-    # Digest and signature (65 bytes) of an order; False if libsecp256k1 refuses, which it does not for our own key.
-    # `instrument` is an index that add_instrument gave.
-    cdef bint sign(self, int instrument, const order_fields* order, uint8_t* signature) noexcept nogil
+    # What an order's signature is over, 32 bytes. `instrument` is an index that add_instrument gave.
+    cdef void digest(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil
     # Writes the message that carries this signature.
     cdef void put(self, int instrument, const order_fields* order, const uint8_t* signature) noexcept nogil

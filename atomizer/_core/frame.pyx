@@ -98,12 +98,10 @@ cdef class OrderWriter:
         self.instrument_count += 1
         return self.instrument_count - 1
 
-    cdef bint sign(self, int instrument, const order_fields* order, uint8_t* signature) noexcept nogil:
-        cdef uint8_t digest[DIGEST_SIZE]
+    cdef void digest(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil:
         self.actions.order_digest(
             self.instruments[instrument].words, order.price_nanos, order.amount_nanos, order.max_fee_nanos,
             order.is_bid, order.nonce, order.expiry_s, digest)
-        return self.signer.sign_into(digest, signature)
 
     cdef void put(self, int instrument, const order_fields* order, const uint8_t* signature) noexcept nogil:
         self.message_size = order_message_put(
@@ -127,6 +125,7 @@ cdef class OrderWriter:
     ):
         """The signed message, borrowed until the next one is written."""
         cdef order_fields order
+        cdef uint8_t digest[DIGEST_SIZE]
         cdef uint8_t signature[SIGNATURE_SIZE]
         if not 0 <= instrument < self.instrument_count:
             raise ValueError(f"no instrument {instrument} among {self.instrument_count}")
@@ -148,7 +147,8 @@ cdef class OrderWriter:
         order.request_id = request_id
         order.replaces_nonce = replaces_nonce
         order.replaced_filled_nanos = replaced_filled_nanos
-        if not self.sign(instrument, &order, signature):
+        self.digest(instrument, &order, digest)
+        if not self.signer.sign_into(digest, signature):
             raise ValueError("libsecp256k1 refused to sign")
         self.put(instrument, &order, signature)
         return PyMemoryView_FromObject(self)

@@ -86,6 +86,15 @@ class Lane:
         The slots whose orders stand worst come first: by the USD that they would lose to the prices wanted now.
         """
 
+    def make_ahead(self, now_ns: int, most: int) -> int:
+        """Make at most so many digests of orders that may be wanted next, around those written last; how many.
+
+        For when nothing else is to do. An order at a price and of a size that was made ahead only has to be signed.
+
+        Raises:
+            ValueError: `now_ns` is no time.
+        """
+
     def send(self, now_ns: int) -> bool:
         """Send what waits in the outbox, and write and send those orders among the last rows that may be written now.
 

@@ -39,9 +39,6 @@ globals()["REPLACE"] = REPLACE
 globals()["CANCEL"] = CANCEL
 globals()["RESUBSCRIBE"] = RESUBSCRIBE
 
-cdef int64_t SECOND_NS = 1_000_000_000
-
-
 cdef inline uint64_t _hash(const char* name, Py_ssize_t length) noexcept nogil:
     """Eight bytes at a time; the last eight overlap what came before."""
     cdef uint64_t mixed = <uint64_t>length
@@ -187,25 +184,22 @@ cdef class Lane:
         """Into the outbox, if it is an order that may be written here now."""
         cdef Slot slot = <Slot>self.slots[row.slot]
         cdef const Live* live = &slot.live[row.is_bid]
-        cdef int64_t now_s = now_ns // SECOND_NS
         cdef order_fields order
         if slot.writer is None or (row.action == REPLACE and live.nonce == 0):
             return False
-        if now_ns < slot.held_until_ns[row.is_bid]:
-            return False
-        order.expiry_s = <uint64_t>min(now_s + slot.order_life_s, slot.last_s)
-        if slot.last_s - now_s < slot.least_life_s:
+        if now_ns < slot.held_until_ns[row.is_bid] or not slot.writer.begin(&order, now_ns):
             return False
         order.is_bid = row.is_bid
         order.price_nanos = row.price_nanos
         order.amount_nanos = row.size_nanos
-        order.max_fee_nanos = slot.max_fee_nanos
-        order.reduce_only = False
-        order.life = slot.life
         order.replaces_nonce = live.nonce if row.action == REPLACE else 0
         order.replaced_filled_nanos = live.filled_nanos
-        if not self.outbox.put(slot.writer, slot.instrument, &order, live.label_number, now_ns):
+        if not self.outbox.put(slot.writer, &order, live.label_number, now_ns):
             return False
+        if not slot.is_behind:
+            slot.is_behind = True
+            self.behind[self.behind_count] = slot.index
+            self.behind_count += 1
         row.number = order.label_number
         row.nonce = order.nonce
         return True
@@ -234,6 +228,18 @@ cdef class Lane:
         if self.outbox is not None and self.cancel_count == 0:
             self.leave(now_ns)
         return self.row_count
+
+    def make_ahead(self, int64_t now_ns, int most):
+        cdef Slot slot
+        cdef int made = 0
+        check_time(now_ns)
+        while self.behind_count and made < most:
+            slot = <Slot>self.slots[self.behind[self.behind_count - 1]]
+            made += slot.writer.make_ahead(self.outbox.nonces, now_ns, most - made)
+            if made < most:
+                slot.is_behind = False
+                self.behind_count -= 1
+        return made
 
     def send(self, int64_t now_ns):
         if self.outbox is None:

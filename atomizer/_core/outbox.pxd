@@ -4,20 +4,14 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from atomizer._core.appender cimport Appender
-from atomizer._core.frame cimport OrderWriter, order_fields, order_text
+from atomizer._core.frame cimport order_fields, order_text
+from atomizer._core.nonces cimport Nonces
+from atomizer._core.slot_writer cimport SlotWriter
 from atomizer._core.socket_writer cimport SocketWriter
 
 cdef enum:
     ORDERS = 128                # capacity
     FRAME_ROOM = 1_040          # the longest message in its frame
-
-# Rises, whatever the clock does, and is never below what the time asks for.
-cdef class Nonces:
-    cdef int64_t unit_ns
-    cdef int64_t per_unit
-    cdef readonly uint64_t last
-
-    cdef uint64_t take(self, int64_t now_ns) noexcept
 
 cdef class Outbox:
     cdef public int allowance           # how many orders may still leave; 0: none at all
@@ -37,9 +31,7 @@ cdef class Outbox:
 
     # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it
     # is anywhere, when it may not leave or there is no room for it.
-    cdef bint put(
-        self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
-    ) noexcept
+    cdef bint put(self, SlotWriter writer, order_fields* order, uint64_t replaces_number, int64_t now_ns) noexcept
 
     # Hands everything to the socket; then it is empty. False: the connection is not open, and all is still here.
     cdef bint leave(self) except -1

@@ -4,30 +4,11 @@ from collections.abc import Callable
 from typing import Final, Self, final
 
 from atomizer._core.appender import Appender
+from atomizer._core.nonces import Nonces
 from atomizer._core.socket_writer import SocketWriter
 
 ORDERS: Final[int]  # that one outbox holds
 FIRST_REQUEST_ID: Final[int]  # the request id of an order is its number above this, and above those written elsewhere
-
-@final
-class Nonces:
-    """Numbers that rise and are never used twice, also when the clock stands still or steps back."""
-
-    last: int
-
-    def __new__(cls, *, unit_ns: int, per_unit: int, last: int) -> Self:
-        """In each `unit_ns` of unix time there are `per_unit` of them; all are above `last`.
-
-        Raises:
-            ValueError: they would not rise.
-        """
-
-    def next(self, now_ns: int) -> int:
-        """One more.
-
-        Raises:
-            ValueError: a time before 1970.
-        """
 
 @final
 class Outbox:

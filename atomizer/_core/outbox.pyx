@@ -6,7 +6,10 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from atomizer._core.appender cimport Appender
 from atomizer._core.ecdsa cimport SIGNATURE_SIZE
+from atomizer._core.eip712 cimport DIGEST_SIZE
 from atomizer._core.frame cimport MESSAGE_SIZE, OrderWriter, keep_text, order_fields
+from atomizer._core.nonces cimport Nonces
+from atomizer._core.slot_writer cimport SlotWriter
 from atomizer._core.socket_writer cimport SocketWriter
 
 import os
@@ -25,27 +28,6 @@ cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of 
 globals()["ORDERS"] = <object><int>ORDERS
 globals()["FIRST_REQUEST_ID"] = FIRST_REQUEST_ID
 assert <int>FRAME_ROOM >= MESSAGE_SIZE + WEBSOCKET_HEAD_SIZE + 8
-
-
-@cython.final
-@cython.auto_pickle(False)
-cdef class Nonces:
-
-    def __cinit__(self, *, int64_t unit_ns, int64_t per_unit, uint64_t last):
-        if unit_ns <= 0 or per_unit <= 0:
-            raise ValueError(f"{per_unit} nonces in {unit_ns} ns do not rise")
-        self.unit_ns = unit_ns
-        self.per_unit = per_unit
-        self.last = last
-
-    cdef uint64_t take(self, int64_t now_ns) noexcept:
-        self.last = max(<uint64_t>(now_ns // self.unit_ns * self.per_unit), self.last + 1)
-        return self.last
-
-    def next(self, int64_t now_ns):
-        if now_ns < 0:
-            raise ValueError(f"not a time: {now_ns} ns")
-        return self.take(now_ns)
 
 
 @cython.final
@@ -78,22 +60,22 @@ cdef class Outbox:
         self.last_number += 1
         return self.last_number
 
-    cdef bint put(
-        self, OrderWriter writer, int instrument, order_fields* order, uint64_t replaces_number, int64_t now_ns
-    ) noexcept:
+    cdef bint put(self, SlotWriter writer, order_fields* order, uint64_t replaces_number, int64_t now_ns) noexcept:
+        cdef OrderWriter orders = writer.orders
+        cdef uint8_t digest[DIGEST_SIZE]
         cdef uint8_t signature[SIGNATURE_SIZE]
         if self.allowance <= 0 or self.count == ORDERS:
             return False
-        order.nonce = self.nonces.take(now_ns)
+        writer.digest(order, self.nonces, now_ns, digest)
         order.label_number = self.last_number + 1
         order.request_id = FIRST_REQUEST_ID + order.label_number
-        if not writer.sign(instrument, order, signature):
+        if not orders.signer.sign_into(digest, signature):
             return False
-        if not self.journal.put_order(writer, instrument, &self.venue, order, replaces_number, now_ns):
+        if not self.journal.put_order(orders, writer.instrument, &self.venue, order, replaces_number, now_ns):
             return False
-        writer.put(instrument, order, signature)
+        orders.put(writer.instrument, order, signature)
         self.frames_size += websocket_put_text(
-            self.frame_memory + self.frames_size, writer.message, writer.message_size, websocket_next_mask(&self.masks))
+            self.frame_memory + self.frames_size, orders.message, orders.message_size, websocket_next_mask(&self.masks))
         self.last_number = order.label_number
         self.allowance -= 1
         self.count += 1

@@ -8,9 +8,9 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
 from atomizer._core.book cimport Book
-from atomizer._core.frame cimport OrderWriter, order_life
 from atomizer._core.gate cimport Gate, Known, Limits, Refusal
 from atomizer._core.quote cimport Market, Params
+from atomizer._core.slot_writer cimport SlotWriter
 
 cdef enum Action:
     PLACE = 1
@@ -58,13 +58,8 @@ cdef class Slot:
     cdef int64_t keep_price_nanos   # an order this near to where we want it keeps its place in the queue
     cdef int64_t keep_size_nanos    # unless less than this is left of it
     cdef Live live[2]
-    cdef OrderWriter writer         # None: this venue's orders are not written here
-    cdef int instrument             # its number there
-    cdef order_life life
-    cdef int64_t max_fee_nanos      # per unit
-    cdef int64_t order_life_s       # how long a signature is good for
-    cdef int64_t least_life_s       # how long the venue wants it to be
-    cdef int64_t last_s             # and until when at most: the contract's expiry
+    cdef SlotWriter writer          # None: this venue's orders are not written here
+    cdef bint is_behind             # that one has written since it last made digests ahead
     cdef int64_t held_until_ns[2]   # before which a side's orders are not written here
     cdef uint64_t taken_sequence    # of the frame from which our orders were last taken out
     cdef int64_t taken_nanos[2][2]  # at which prices

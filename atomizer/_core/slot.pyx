@@ -5,12 +5,9 @@ from libc.string cimport memcmp, memset
 
 from atomizer._core.book cimport ASKS, BIDS
 from atomizer._core.fixed cimport INT64_MAX, NANOS, NO_PRICE
-from atomizer._core.frame cimport ORDER_GTC, ORDER_IOC, ORDER_POST_ONLY
+from atomizer._core.frame cimport OrderWriter
 from atomizer._core.gate cimport ALLOWED, NO_BOOK, InstrumentLimits, Order, Refusal
 from atomizer._core.quote cimport Quote, QuoteParams, desired_quote, read_market
-
-
-cdef int64_t LONGEST_LIFE_S = 10 * 366 * 86_400
 
 
 cdef inline bint _lives(const Live* live) noexcept nogil:
@@ -332,7 +329,7 @@ cdef class Slot:
 
     def write_with(
         self,
-        OrderWriter writer not None,
+        OrderWriter orders not None,
         int instrument,
         *,
         int life,
@@ -341,21 +338,16 @@ cdef class Slot:
         int64_t least_life_s,
         int64_t last_s,
     ):
-        if not 0 <= instrument < writer.instrument_count:
-            raise ValueError(f"no instrument {instrument} among {writer.instrument_count}")
-        if life not in (<int>ORDER_GTC, <int>ORDER_POST_ONLY, <int>ORDER_IOC):
-            raise ValueError(f"life must be GTC, POST_ONLY or IOC, not {life}")
-        if max_fee_nanos < 0:
-            raise ValueError(f"max_fee is negative: {max_fee_nanos} nanos")
-        if not (0 < least_life_s <= order_life_s <= LONGEST_LIFE_S and last_s > 0):
-            raise ValueError(f"a signature cannot be good for {least_life_s} to {order_life_s} s, at most to {last_s}")
-        self.writer = writer
-        self.instrument = instrument
-        self.life = <order_life>life
-        self.max_fee_nanos = max_fee_nanos
-        self.order_life_s = order_life_s
-        self.least_life_s = least_life_s
-        self.last_s = last_s
+        self.writer = SlotWriter(
+            orders,
+            instrument,
+            self.limits.tick_nanos,
+            life=life,
+            max_fee_nanos=max_fee_nanos,
+            order_life_s=order_life_s,
+            least_life_s=least_life_s,
+            last_s=last_s,
+        )
 
 
 cdef int64_t check_time(int64_t now_ns) except -1:

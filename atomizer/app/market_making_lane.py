@@ -27,6 +27,7 @@ from atomizer.strategies.market_maker import Rule
 log = logging.getLogger("atomizer.quotes")
 
 STRATEGY: Final = "mm"
+AHEAD_AT_ONCE: Final = 16  # digests: as long as a nonce takes
 _WORDS: Final = {PLACE: "place", CANCEL: "cancel", REPLACE: "replace"}
 
 
@@ -183,6 +184,10 @@ class QuoteLane:
         if quoted is not None:
             quoted.slot.set_mark(mark.mark_nanos, mark.now_ns)
             self.decide(quoted, mark.now_ns)
+
+    def make_ahead(self) -> int:
+        """Digests of orders that may be wanted next, for when nothing else is to do; how many of some were missing."""
+        return self._lane.make_ahead(self._clock_ns(), AHEAD_AT_ONCE)
 
     def look(self, now_ns: int) -> None:
         """Decide everything anew. While the lane is off, only find out what it would do, and say so."""

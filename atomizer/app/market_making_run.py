@@ -129,7 +129,7 @@ class _Run:
         writer = SnapshotWriter(making.directory / "snapshot")
         stack.callback(writer.close)
         picture = asyncio.create_task(self._publish(making, writer))
-        keeper, sweeper = NonceKeeper(making.account.signers), None
+        keeper, sweeper = NonceKeeper(making.account.signers, making.lane.make_ahead), None
         try:
             prepare(keeper, self._out.say, wants_performance=self._options.performance)
             await unless(stop, making.start(self._out.say))

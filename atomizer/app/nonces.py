@@ -3,11 +3,13 @@
 All that fit are prepared before trading begins. What was taken comes back one at a time, on the trader's own loop: a
 frame that arrives meanwhile waits 35 µs at most, and while nonces are missing one frame in 30 may. A thread would be no
 better on a CPU of its own, where the kernel would let it run for milliseconds.
+
+The market maker's digests (`_core.slot_writer`) are made ahead in the same pauses.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from atomizer._core.ecdsa import NONCE_CAPACITY, Signer
 
@@ -18,10 +20,14 @@ MISSING_EVERY_S = 0.001  # while nonces are missing: a market maker at Derive ma
 
 
 class NonceKeeper:
-    """Keeps the pools of some signers full; several of them may be one."""
+    """Keeps the pools of some signers full; several of them may be one.
 
-    def __init__(self, signers: Iterable[Signer]) -> None:
+    `make_ahead` does some other work of as little time, and says how much of it there was.
+    """
+
+    def __init__(self, signers: Iterable[Signer], make_ahead: Callable[[], int] = lambda: 0) -> None:
         self._signers = list({signer.address: signer for signer in signers}.values())
+        self._make_ahead = make_ahead
 
     @property
     def missed_count(self) -> int:
@@ -33,10 +39,12 @@ class NonceKeeper:
             self._prepare(signer, NONCE_CAPACITY)
 
     def top_up(self) -> float:
-        """One for the signer that has fewest, and in how many seconds to do so again."""
+        """One for the signer that has fewest, or other work while that has plenty; in how many seconds to go on."""
         if not self._signers:
             return EVERY_S
-        added = self._prepare(min(self._signers, key=lambda signer: signer.prepared_count), 1)
+        poorest = min(self._signers, key=lambda signer: signer.prepared_count)
+        has_plenty = 2 * poorest.prepared_count >= NONCE_CAPACITY
+        added = (has_plenty and self._make_ahead()) or self._prepare(poorest, 1)
         return MISSING_EVERY_S if added else EVERY_S
 
     def keep(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from atomizer._core.book import Book
-from atomizer._core.outbox import Nonces
+from atomizer._core.nonces import Nonces
 from atomizer._core.slot import Slot
 from atomizer._core.socket_writer import SocketWriter
 from atomizer._core.spinner import TextReader

@@ -5,7 +5,8 @@ import pytest
 
 from atomizer._core.book import Book
 from atomizer._core.gate import Gate
-from atomizer._core.outbox import FIRST_REQUEST_ID, Nonces
+from atomizer._core.nonces import Nonces
+from atomizer._core.outbox import FIRST_REQUEST_ID
 from atomizer._core.socket_writer import SocketWriter
 from atomizer.app.ledger import Ledger
 from atomizer.app.market_making_lane import QuoteLane

@@ -36,6 +36,16 @@ def test_what_was_taken_comes_back_one_at_a_time():
         assert (first.prepared_count, second.prepared_count) == (NONCE_CAPACITY, NONCE_CAPACITY - missing)
 
 
+def test_other_work_is_done_while_there_are_plenty():
+    """With half of its nonces ready a signer can wait while there is work to do ahead; with fewer it cannot."""
+    (signer, _), left = signers(), [3, 0]
+    keeper = NonceKeeper([signer], lambda: left.pop(0))
+    signer.prepare(NONCE_CAPACITY // 2 - 1)
+    for prepared, still_left in ((0, [3, 0]), (0, [0]), (1, [])):
+        assert keeper.top_up() == MISSING_EVERY_S
+        assert (signer.prepared_count, left) == (NONCE_CAPACITY // 2 + prepared, still_left)
+
+
 def test_signer_of_several_jobs_is_kept_once():
     """A signer that quotes and hedges has one pool, and its misses count once."""
     signer = Signer(KEYS[0])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atomizer._core.appender import Appender, HeadMemory
-from atomizer._core.outbox import Nonces
+from atomizer._core.nonces import Nonces
 from atomizer.journal.frames import FRAME_BYTES, build_frame
 
 START = b"header"

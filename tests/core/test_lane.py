@@ -15,7 +15,8 @@ from atomizer._core.fixed import NANOS
 from atomizer._core.frame import GTC, IOC, POST_ONLY, OrderWriter
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, REPLACE, RESUBSCRIBE, ROW, Lane
-from atomizer._core.outbox import FIRST_REQUEST_ID, ORDERS, Nonces, Outbox
+from atomizer._core.nonces import Nonces
+from atomizer._core.outbox import FIRST_REQUEST_ID, ORDERS, Outbox
 from atomizer._core.quote import QuoteParams
 from atomizer._core.socket_writer import SocketWriter
 from atomizer.domain.trading import OrderPlaced, Side, TimeInForce

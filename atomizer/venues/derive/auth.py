@@ -142,11 +142,13 @@ def rfq_fee_cap_nanos(trades: Iterable[tuple[Instrument, int, int]]) -> int:
 
 
 def fee_cap_nanos(instrument: Instrument, index_nanos: int) -> int:
-    """A fee per unit that the venue will find high enough, for any part of the order: up to whole cents.
+    """A fee per unit that the venue will find high enough, for any part of the order.
 
-    Ten times its floor of 2 x rate x index, and the base fee of a taker order that fills one lot only.
+    Ten times its floor of 2 x rate x index, and the base fee of a taker order that fills one lot only. Up to two digits
+    and to whole cents, so that it stays the same while the index moves little: digests made ahead stay good.
     """
     rate_nanos = max(instrument.maker_fee_nanos, instrument.taker_fee_nanos)
     notional_nanos = -(-2 * FEE_HEADROOM * rate_nanos * index_nanos // NANOS)
     base_nanos = -(-instrument.base_fee_nanos * NANOS // instrument.lot_nanos)
-    return -(-(notional_nanos + base_nanos) // CENT_NANOS) * CENT_NANOS
+    step_nanos: int = max(CENT_NANOS, 10 ** (len(str(notional_nanos + base_nanos)) - 2))
+    return -(-(notional_nanos + base_nanos) // step_nanos) * step_nanos

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from atomizer._core import frame
-from atomizer._core.outbox import Nonces
+from atomizer._core.nonces import Nonces
 from atomizer._core.slot import Slot
 from atomizer._core.socket_writer import SocketWriter
 from atomizer.domain.trading import OrderPlaced, Signed, TimeInForce

@@ -12,7 +12,7 @@ import msgspec
 
 from atomizer._core.ecdsa import parse_address
 from atomizer._core.eip712 import domain_separator
-from atomizer._core.outbox import Nonces
+from atomizer._core.nonces import Nonces
 from atomizer.errors import ConfigError
 
 VENUE: Final = "derive"

@@ -179,7 +179,7 @@ def test_credentials_that_cannot_be_are_refused(wallet, subaccount_id, words):
     lot_nanos=st.integers(10**5, 10**10),
 )
 def test_the_fee_cap_covers_the_venues_floor_for_any_fill(index_nanos, rate_nanos, base_nanos, lot_nanos):
-    """The cap is whole cents and at least twice the notional fee plus the base fee spread over a single lot."""
+    """The cap has two digits, whole cents, and is at least twice the notional fee plus the base fee over one lot."""
     instrument = msgspec.structs.replace(
         parse_instrument(samples.PERPETUAL).instrument,
         maker_fee_nanos=0,
@@ -191,6 +191,7 @@ def test_the_fee_cap_covers_the_venues_floor_for_any_fill(index_nanos, rate_nano
     assert cap % CENT_NANOS == 0
     assert cap * 10**9 * lot_nanos >= 2 * rate_nanos * index_nanos * lot_nanos + base_nanos * 10**18
     assert len(format_nanos(cap).partition(".")[2]) <= 2
+    assert len(str(cap).rstrip("0")) <= 2
 
 
 def test_the_fee_cap_covers_the_highest_floors_that_were_observed():
