@@ -67,7 +67,7 @@ def entry_shape(entry: Entry, user_id: int, name: str) -> dict[str, Any]:
         "change": money(entry.change_e18),
         "balance": money(entry.balance_e18),
         "equity": money(entry.balance_e18),
-        "interest_pl": None if instrument.is_option or instrument.expiry_s else money(entry.funding_e18),
+        "interest_pl": money(entry.funding_e18),
         "total_interest_pl": money(entry.all_funding_e18),
         "trade_id": entry.trade_id,
         "order_id": entry.order_id,
