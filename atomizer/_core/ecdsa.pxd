@@ -17,4 +17,6 @@ cdef class Signer:
     # Writes SIGNATURE_SIZE bytes for a 32-byte digest, from any thread. False, and nothing written, only if
     # libsecp256k1 refuses, which it never does for a key that construction accepted.
     cdef bint sign_into(self, const uint8_t* digest, uint8_t* signature) noexcept nogil
+    # As much work as a signature from a prepared nonce, without one and without the secret: writes bytes of no worth.
+    cdef void rehearse(self, const uint8_t* digest, uint8_t* signature) noexcept
     cdef bint sign_unprepared(self, const uint8_t* digest, uint8_t* signature) noexcept nogil

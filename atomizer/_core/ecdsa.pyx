@@ -57,6 +57,8 @@ cdef extern from "nonce_pool.h" nogil:
     prepared_nonce* nonce_pool_free_slot(nonce_pool*) noexcept
     void nonce_pool_put(nonce_pool*, prepared_nonce*) noexcept
     bint nonce_pool_sign(nonce_pool*, const uint8_t* digest, uint8_t* signature) noexcept
+    void nonce_pool_rehearse(
+        const nonce_pool*, nonce_pool* stage, const uint8_t* digest, uint8_t* signature) noexcept
     void nonce_pool_tally(uint64_t* tally) noexcept
 
 # Sizes and flags of libsecp256k1's public headers (secp256k1.h, secp256k1_recovery.h).
@@ -128,6 +130,7 @@ cdef Context* _new_context() except NULL:
     return created
 
 cdef Context* context = _new_context()
+cdef nonce_pool* stage = NULL       # of rehearsals, from the first one on
 
 
 cdef bytes _address_of_public_key(const uint8_t* public_key):
@@ -285,6 +288,13 @@ cdef class Signer:
         serialize_signature(context, signature, &recovery_id, recoverable)
         signature[COMPACT_SIZE] = <uint8_t>(FIRST_V + recovery_id)
         return True
+
+    cdef void rehearse(self, const uint8_t* digest, uint8_t* signature) noexcept:
+        global stage
+        if stage == NULL:
+            stage = nonce_pool_create()
+        if stage != NULL and self.pool != NULL:
+            nonce_pool_rehearse(<nonce_pool*>self.pool, stage, digest, signature)
 
     def sign(self, bytes digest not None):
         """65 bytes r ‖ s ‖ v, v 27 or 28."""

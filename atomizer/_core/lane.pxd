@@ -37,6 +37,7 @@ cdef class Lane:
     cdef Standing standings[SLOTS]      # of one look
     cdef int32_t behind[SLOTS]          # slots with orders that were written since digests were made ahead for them
     cdef int behind_count
+    cdef int rehearsed                  # the slot that did it last
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
     # its channel; else the negative of scan's status.

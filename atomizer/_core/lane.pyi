@@ -95,6 +95,15 @@ class Lane:
             ValueError: `now_ns` is no time.
         """
 
+    def rehearse(self, now_ns: int) -> None:
+        """Go the way of an order of the next slot without naming, signing, journalling or sending one.
+
+        For when nothing else is to do: an order after a pause then finds its way in the caches, not in memory.
+
+        Raises:
+            ValueError: `now_ns` is no time.
+        """
+
     def send(self, now_ns: int) -> bool:
         """Send what waits in the outbox, and write and send those orders among the last rows that may be written now.
 

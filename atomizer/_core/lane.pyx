@@ -241,6 +241,16 @@ cdef class Lane:
                 self.behind_count -= 1
         return made
 
+    def rehearse(self, int64_t now_ns):
+        cdef Slot slot
+        check_time(now_ns)
+        if self.outbox is None or not self.slots:
+            return
+        self.rehearsed = (self.rehearsed + 1) % <int>len(self.slots)
+        slot = <Slot>self.slots[self.rehearsed]
+        if slot.writer is not None:
+            self.outbox.rehearse(slot.writer, now_ns)
+
     def send(self, int64_t now_ns):
         if self.outbox is None:
             return True

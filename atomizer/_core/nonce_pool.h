@@ -115,4 +115,17 @@ static inline int nonce_pool_sign(nonce_pool *pool, const uint8_t *digest, uint8
     return scalar_is_valid(&s); /* s = 0 has a chance of 2^-256 */
 }
 
+/* The same work on a pool that is nobody's, with a nonce that everybody knows and no share of any secret, so that caches
+ * remember the way when a signature is wanted; and the next real nonce is looked at, no more. The signature is worthless. */
+static inline void nonce_pool_rehearse(
+    const nonce_pool *pool, nonce_pool *stage, const uint8_t *digest, uint8_t *signature) {
+    prepared_nonce *slot = nonce_pool_free_slot(stage);
+    memset(slot, 1, offsetof(prepared_nonce, ready));
+    nonce_pool_put(stage, slot);
+    nonce_pool_sign(stage, digest, signature);
+    const prepared_nonce *next = &pool->slots[__atomic_load_n(&pool->taken, __ATOMIC_RELAXED) % NONCE_CAPACITY];
+    __builtin_prefetch(next, 1);
+    __builtin_prefetch((const char *)next + 64, 1);
+}
+
 #endif

@@ -25,6 +25,7 @@ cdef class Outbox:
     cdef object clock_ns
     cdef uint8_t* frame_memory
     cdef Appender journal
+    cdef Appender stage                     # for rehearsals: what it holds is nothing
     cdef Nonces nonces
     cdef order_text venue
     cdef uint64_t masks
@@ -32,6 +33,10 @@ cdef class Outbox:
     # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it
     # is anywhere, when it may not leave or there is no room for it.
     cdef bint put(self, SlotWriter writer, order_fields* order, uint64_t replaces_number, int64_t now_ns) noexcept
+
+    # Goes the way of an order of this slot, from its digest to its frame, without naming, signing or journalling one.
+    # Nothing when something waits to leave.
+    cdef void rehearse(self, SlotWriter writer, int64_t now_ns) noexcept
 
     # Hands everything to the socket; then it is empty. False: the connection is not open, and all is still here.
     cdef bint leave(self) except -1

@@ -3,8 +3,9 @@
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
 
-from atomizer._core.appender cimport Appender
+from atomizer._core.appender cimport Appender, HeadMemory
 from atomizer._core.ecdsa cimport SIGNATURE_SIZE
 from atomizer._core.eip712 cimport DIGEST_SIZE
 from atomizer._core.frame cimport MESSAGE_SIZE, OrderWriter, keep_text, order_fields
@@ -23,6 +24,10 @@ cdef extern from "websocket_frame.h" nogil:
     uint32_t websocket_next_mask(uint64_t* stream) noexcept
     int websocket_put_text(uint8_t* frame, const char* text, int size, uint32_t mask) noexcept
 
+cdef extern from *:
+    void __builtin_prefetch(const void*, int) noexcept nogil
+
+cdef int LINE_SIZE = 64         # of a cache
 cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of requests that are written elsewhere
 
 globals()["ORDERS"] = <object><int>ORDERS
@@ -45,6 +50,7 @@ cdef class Outbox:
         cdef bytearray frames = bytearray(ORDERS * FRAME_ROOM)
         keep_text(&self.venue, venue, "venue", ORDER_NAME_SIZE)
         self.journal = journal
+        self.stage = Appender(HeadMemory(bytearray(2 * MESSAGE_SIZE), 0), 1)
         self.nonces = nonces
         self.socket = socket
         self.clock_ns = clock_ns
@@ -80,6 +86,29 @@ cdef class Outbox:
         self.allowance -= 1
         self.count += 1
         return True
+
+    cdef void rehearse(self, SlotWriter writer, int64_t now_ns) noexcept:
+        cdef OrderWriter orders = writer.orders
+        cdef order_fields order
+        cdef uint8_t digest[DIGEST_SIZE]
+        cdef uint8_t signature[SIGNATURE_SIZE]
+        cdef const uint8_t* tail = self.journal.head.memory + self.journal.head.size
+        cdef int at
+        if self.count or not writer.begin(&order, now_ns):
+            return
+        memset(signature, 0, SIGNATURE_SIZE)
+        order.is_bid = True
+        order.price_nanos = writer.tick_nanos
+        order.amount_nanos = order.replaced_filled_nanos = 1
+        order.nonce = order.replaces_nonce = order.label_number = order.request_id = 1
+        orders.digest(writer.instrument, &order, digest)
+        orders.signer.rehearse(digest, signature)
+        self.stage.head.size = 0
+        self.stage.put_order(orders, writer.instrument, &self.venue, &order, order.label_number, now_ns)
+        orders.put(writer.instrument, &order, signature)
+        websocket_put_text(self.frame_memory, orders.message, orders.message_size, 0)
+        for at in range(0, MESSAGE_SIZE, LINE_SIZE):
+            __builtin_prefetch(tail + at, 1)
 
     cdef bint leave(self) except -1:
         cdef Py_ssize_t size = self.frames_size

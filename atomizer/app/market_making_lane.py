@@ -16,7 +16,7 @@ from atomizer._core.histogram import Histogram
 from atomizer._core.lane import CANCEL, PLACE, REPLACE, RESUBSCRIBE, Lane, TickReader
 from atomizer._core.outbox import FIRST_REQUEST_ID, Outbox
 from atomizer.app.ledger import Ledger
-from atomizer.app.market_making_quoted import SILENT, Quoted, params_of
+from atomizer.app.market_making_quoted import SILENT, Quoted, Row, params_of
 from atomizer.app.market_making_sides import Sides
 from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import OrderPen, OrderVenue
@@ -41,20 +41,6 @@ class QuoteVenue(OrderVenue, Protocol):
         """Have the whole book sent again."""
 
     def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None: ...
-
-
-class Row(NamedTuple):
-    """One row of the lane: see `_core.lane.ROW`."""
-
-    slot: int
-    action: int
-    is_bid: int
-    reason: int
-    unused: int
-    price_nanos: int
-    size_nanos: int
-    number: int
-    nonce: int
 
 
 class Unsent(NamedTuple):
@@ -188,6 +174,10 @@ class QuoteLane:
     def make_ahead(self) -> int:
         """Digests of orders that may be wanted next, for when nothing else is to do; how many of some were missing."""
         return self._lane.make_ahead(self._clock_ns(), AHEAD_AT_ONCE)
+
+    def rehearse(self) -> None:
+        """Keep the way of an order in the caches."""
+        self._lane.rehearse(self._clock_ns())
 
     def look(self, now_ns: int) -> None:
         """Decide everything anew. While the lane is off, only find out what it would do, and say so."""

@@ -23,6 +23,20 @@ class Living(NamedTuple):
     highest_nanos: int  # price; 0 where nothing lives
 
 
+class Row(NamedTuple):
+    """One row of the lane: see `_core.lane.ROW`."""
+
+    slot: int
+    action: int
+    is_bid: int
+    reason: int
+    unused: int
+    price_nanos: int
+    size_nanos: int
+    number: int
+    nonce: int
+
+
 class Quoted:
     """One instrument that we quote: its slot, its rule, and the orders that may live on each side."""
 

@@ -135,6 +135,9 @@ class _Run:
             await unless(stop, making.start(self._out.say))
             if making.phase == "quoting":
                 sweeper = settle(wants_performance=self._options.performance)
+                if self._options.performance:
+                    loop = asyncio.get_running_loop()
+                    performance.repeat(loop, performance.REHEARSE_EVERY_S, making.lane.rehearse)
                 await self._quote(making, stop, stack, others)
         except AtomizerError as error:
             if live_orders := await self._end(making, writer, stack):

@@ -228,9 +228,9 @@ def outbox_of(sequence=SEQUENCE, last_nonce=NONCE, *, allowance=10, room=65_536,
     return outbox, memory
 
 
-def writer_of(**changes):
+def writer_of(signer=None, **changes):
     """A writer of the public test key, and the actions that it signs for."""
-    signer = Signer(KEY)
+    signer = signer or Signer(KEY)
     modules = (parse_address("0xB8D20c2B7a1Ad2EE33Bc50eF10876eD3035b5e7b"), bytes(20))
     actions = DeriveActions(bytes(32), *modules, parse_address(OWNER), signer.address, 75_723)
     named = {"label_prefix": "mm.r1.", "nonces_as_text": True, "is_protected": True}

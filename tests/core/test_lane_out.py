@@ -8,6 +8,7 @@ from itertools import count
 import picows
 import pytest
 
+from atomizer._core.ecdsa import Signer
 from atomizer._core.lane import TickReader
 from atomizer._core.outbox import ORDERS
 from atomizer._core.socket_writer import SocketWriter
@@ -15,12 +16,14 @@ from atomizer.net.websocket import connect
 from tests.core.test_lane import (
     ASSET,
     DERIVE,
+    KEY,
     NANOS,
     NOW_NS,
     SNAPSHOTS,
     SUB_ID,
     TERMS,
     lane_of,
+    messages_of,
     outbox_of,
     writer_of,
     writing_lane,
@@ -119,6 +122,39 @@ async def test_more_orders_than_an_outbox_holds_all_leave(writer):
         assert lane.look(NOW_NS) == 2 * ORDERS
         assert outbox.count == 0
         assert await venue.labels(2 * ORDERS) == [f"mm.r1.{number}" for number in range(1, 2 * ORDERS + 1)]
+
+
+def test_a_rehearsal_leaves_nothing_behind():
+    """It takes no nonce and no number, journals nothing, and the orders after it are what they would have been."""
+    said = []
+    for rehearsals in (0, 3):
+        outbox, memory = outbox_of()
+        lane = writing_lane(outbox)
+        for _ in range(rehearsals):
+            lane.rehearse(NOW_NS)
+        assert (outbox.count, outbox.frames_size, outbox.last_number) == (0, 0, 0)
+        assert not any(memory)
+        lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
+        said.append((messages_of(outbox), bytes(memory)))
+        lane.rehearse(NOW_NS)  # while something waits to leave it does not
+        assert (messages_of(outbox), bytes(memory)) == said[-1]
+    assert said[0] == said[1]
+    lane_of(DERIVE).rehearse(NOW_NS)  # where no orders are written it is nothing
+
+
+def test_a_rehearsal_takes_no_prepared_nonce():
+    """A signer's nonces are for signatures: each is still there."""
+    outbox, _ = outbox_of()
+    signer = Signer(KEY)
+    signer.prepare(3)
+    writer, _ = writer_of(signer)
+    lane = lane_of(DERIVE, outbox=outbox)
+    lane.slot(DERIVE.encode()).write_with(writer, writer.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID), **TERMS)
+    for _ in range(5):
+        lane.rehearse(NOW_NS)
+    assert (signer.prepared_count, signer.unprepared_count) == (3, 0)
+    lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
+    assert signer.prepared_count == 1
 
 
 def test_orders_whose_sending_breaks_off_do_not_leave_again(writer):
