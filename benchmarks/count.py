@@ -118,7 +118,8 @@ def count_orders(counter: Counter) -> None:
 def count_ticks(counter: Counter) -> None:
     from itertools import count  # noqa: PLC0415
 
-    from test_lane import Deribit, Derive, Fused, Unforeseen  # noqa: PLC0415
+    from feeds import Deribit, Derive  # noqa: PLC0415
+    from test_lane import Fused, Unforeseen  # noqa: PLC0415
 
     for feed, name in ((Deribit, "Deribit change"), (Derive, "Derive book")):
         for side, event in ((Fused, "nothing"), (Fused, "order"), (Unforeseen, "unforeseen order")):

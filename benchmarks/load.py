@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from derive_order import ACTIONS, ASSET, KEY, SUB_ID
+from feeds import Deribit, Derive
 from probe import probe
-from test_lane import NANOS, SECOND_NS, SIZE, TERMS, Deribit, Derive, add_slot, open_journal, open_outbox
+from test_lane import NANOS, SECOND_NS, SIZE, TERMS, add_slot, open_journal, open_outbox
 
 from atomizer._core.ecdsa import Signer, parse_address
 from atomizer._core.frame import OrderWriter

@@ -10,7 +10,8 @@ import sys
 import time
 
 import uvloop
-from test_lane import HIGH, NANOS, RESTING_NONCE, SIZE, BestLibraries, Deribit, open_lane, settle
+from feeds import HIGH, Deribit
+from test_lane import NANOS, RESTING_NONCE, SIZE, BestLibraries, open_lane, settle
 
 from atomizer._core.lane import TickReader
 from atomizer.app.performance import hold_collector, spin

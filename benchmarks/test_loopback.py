@@ -32,7 +32,8 @@ from derive_order import (
     SUBACCOUNT,
     word,
 )
-from test_lane import MAX_FEE, NANOS, RESTING_NONCE, SIZE, Deribit, signed_terms
+from feeds import Deribit
+from test_lane import MAX_FEE, NANOS, RESTING_NONCE, SIZE, signed_terms
 
 from atomizer._core.ecdsa import Signer, parse_address
 from atomizer._core.eip712 import ACTION_TYPEHASH, encode_instrument

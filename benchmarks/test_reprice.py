@@ -12,6 +12,7 @@ import sys
 
 import pytest
 from derive_order import ACTIONS, ASSET, INSTRUMENT, KEY, SUB_ID
+from feeds import Derive
 from tail import note_tail
 from test_lane import (
     NANOS,
@@ -21,7 +22,6 @@ from test_lane import (
     SIZE,
     TERMS,
     BestLibraries,
-    Derive,
     add_slot,
     open_journal,
     open_outbox,

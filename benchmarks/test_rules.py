@@ -8,8 +8,9 @@ import gc
 
 import pytest
 from derive_order import ASSET, KEY, OWNER, SUB_ID, SUBACCOUNT
+from feeds import LEVELS
 from tail import note_tail
-from test_lane import LEVELS, NANOS, NOW_NS, SECOND_NS
+from test_lane import NANOS, NOW_NS, SECOND_NS
 
 from atomizer._core.ecdsa import Signer, parse_address
 from atomizer._core.gate import Gate

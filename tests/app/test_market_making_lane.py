@@ -130,9 +130,9 @@ class Maker:
         self.ledger.learn(OrderUpdate(**words, state=state, filled_nanos=filled_nanos))
         self.lane.settle(order.client_id, self.now_ns)
 
-    def end_all(self):
-        """Whatever is live is gone, so that both sides want an order again."""
-        for order in list(self.ledger.state.orders.live()):
+    def end_all(self, *sides):
+        """Whatever is live is gone, so that both sides want an order again; or that of the given ones."""
+        for order in [each for each in self.ledger.state.orders.live() if each.placed.side in (sides or Side)]:
             words = {"now_ns": self.now_ns, "venue": "derive", "client_id": order.client_id}
             self.ledger.learn(OrderUpdate(**words, state=OrderState.CANCELLED, filled_nanos=0))
             self.lane.sides.tell(self.quoted, order.placed.side is Side.BUY, 0)
@@ -224,6 +224,23 @@ def test_an_allowance_is_used_once(writing):
     maker.move(97, 105)
     assert len(pen.told) == 1
     assert maker.taken() == []
+
+
+def test_orders_behind_cancels_that_break_off_are_given_up(writing, monkeypatch):
+    """What was written behind a cancel that could not even be tried must not leave with the next decision."""
+    maker, pen = writing
+
+    def broken(_cancel, _now_ns):
+        raise ZeroDivisionError
+
+    maker.end_all(Side.BUY)
+    pen.told.clear()
+    monkeypatch.setattr(maker.venue, "cancel", broken)
+    maker.lane.set_rule(maker.quoted, msgspec.structs.replace(RULE, ask_size_nanos=0))
+    with pytest.raises(ZeroDivisionError):
+        maker.move(97, 105)
+    assert pen.told == []
+    assert maker.lane._outbox.count == 0
 
 
 def test_a_side_that_has_traded_is_still_pulled(maker):

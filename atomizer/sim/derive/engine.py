@@ -6,7 +6,7 @@ It trusts its callers: an order that reaches `place` has passed `admission`.
 import uuid
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from atomizer.sim.derive import margin
@@ -14,7 +14,8 @@ from atomizer.sim.derive.accounts import Account, Subaccount, open_accounts
 from atomizer.sim.derive.funding import FundingClock
 from atomizer.sim.derive.instruments import FeeSchedule, Instrument
 from atomizer.sim.derive.margin import Prices
-from atomizer.sim.derive.orders import BalanceChange, Order, OrderRequest, PublicTrade, Status, Trade
+from atomizer.sim.derive.orders import Order, OrderRequest, PublicTrade, Status, Trade
+from atomizer.sim.derive.output import Output
 from atomizer.sim.derive.rfqs import Quote, QuoteRequest, Rfq
 from atomizer.sim.derive.stats import Stats
 from atomizer.sim.derive.units import NANOS, NS_PER_MS, NS_PER_S, to_nanos
@@ -23,18 +24,6 @@ from atomizer.sim.matching import Book, Match, Resting
 
 _MARGIN_CHECK_NS = NS_PER_S
 _LONGEST_TAPE = 10_000  # trades; older ones are forgotten
-
-
-@dataclass(slots=True)
-class Output:
-    """What happened since the last `drain`, in order; each changed order once, in its last state."""
-
-    orders: dict[str, Order] = field(default_factory=dict)
-    trades: list[Trade] = field(default_factory=list)
-    public_trades: list[PublicTrade] = field(default_factory=list)
-    balances: list[BalanceChange] = field(default_factory=list)
-    rfqs: dict[str, Rfq] = field(default_factory=dict)
-    quotes: dict[str, Quote] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

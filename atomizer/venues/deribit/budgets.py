@@ -51,6 +51,7 @@ class Budgets:
     """One for each pool of the venue's."""
 
     def __init__(self) -> None:
+        self._limits: Limits | None = None
         self._matching = _budget(MATCHING, CANCEL_SHARE)
         self._quotes = _budget(MATCHING, CANCEL_SHARE)
         self._cancel_all = _budget(CANCELLING_ALL)
@@ -60,7 +61,10 @@ class Budgets:
         self._log = _budget(LOG)
 
     def adopt(self, limits: Limits) -> None:
-        """Use the rates that the venue grants this account."""
+        """Use the rates that the venue grants this account. The same as before: what was used of them still counts."""
+        if limits == self._limits:
+            return
+        self._limits = limits
         if limits.matching is not None:
             self._matching = _budget(limits.matching, CANCEL_SHARE)
         if limits.quotes is not None:

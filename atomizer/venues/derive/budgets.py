@@ -34,11 +34,16 @@ class Budgets:
         self._other = _budget(TRADER_OTHER_TPS)  # quotes and their cancels are among these
         self._matching = _budget(TRADER_MATCHING_TPS)
         self._perpetual_tps = self._option_tps = TRADER_INSTRUMENT_TPS
+        self._rates = (TRADER_OTHER_TPS, TRADER_MATCHING_TPS, TRADER_INSTRUMENT_TPS, TRADER_INSTRUMENT_TPS)
         self._of_instrument: dict[str, RateBudget] = {}
         self.on_taken: Callable[[str], None] = _unnoticed  # of an instrument
 
     def adopt(self, account: Account) -> None:
-        """Use the rates that the venue grants this account."""
+        """Use the rates that the venue grants this account. The same as before: what was used of them still counts."""
+        rates = (account.non_matching_tps, account.matching_tps, account.perpetual_tps, account.option_tps)
+        if rates == self._rates:
+            return
+        self._rates = rates
         self._other = _budget(account.non_matching_tps)
         self._matching = _budget(account.matching_tps)
         self._perpetual_tps, self._option_tps = account.perpetual_tps, account.option_tps

@@ -46,6 +46,18 @@ def test_orders_leave_a_reserve_for_cancels(method, cancel):
         assert budgets.of(cancel).try_take(SECOND, is_cancel=True)
 
 
+def test_a_connection_made_again_has_what_was_left():
+    """The venue counts by account: what it grants anew as before was used up before; other rates begin anew."""
+    budgets, granted = Budgets(), Limits(Limit(100, 50.0), None, None, None)
+    budgets.adopt(granted)
+    while budgets.of("private/buy").try_take(SECOND):
+        pass
+    budgets.adopt(Limits(*granted))
+    assert not budgets.of("private/buy").try_take(SECOND)
+    budgets.adopt(Limits(Limit(200, 50.0), None, None, None))
+    assert budgets.of("private/buy").try_take(SECOND)
+
+
 def test_a_hold_keeps_everything_of_its_pool_and_nothing_else():
     """The venue's own hint: what it was said about waits, other pools go on."""
     budgets = Budgets()

@@ -544,6 +544,18 @@ def account():
     )
 
 
+def test_a_connection_made_again_has_what_was_left(account):
+    """The venue counts by wallet: what it grants anew as before was used up before; other rates begin anew."""
+    budgets = Budgets()
+    budgets.adopt(account)
+    while budgets.of("private/order", "ETH-PERP").try_take(SECOND):
+        pass
+    budgets.adopt(account)
+    assert not budgets.of("private/order", "ETH-PERP").try_take(SECOND)
+    budgets.adopt(msgspec.structs.replace(account, perpetual_tps=2))
+    assert budgets.of("private/order", "ETH-PERP").try_take(SECOND)
+
+
 def test_a_cancel_told_to_slow_down_leaves_again_after_the_hint():
     """A rate-limited cancel is a definite no, so it is sent again when the venue's hint has passed."""
     floor = Floor()
