@@ -138,6 +138,10 @@ class Desk:
         words = {"client_id": client_id, "expired": has_expired}
         _post(self._root("deribit") + "/practice/revoke", json.dumps(words).encode())
 
+    def expire_keys(self) -> None:
+        """The session keys of practice Derive have expired."""
+        _post(self._root("derive") + "/practice/expire", b"")
+
     def take(self, instrument: str, direction: str, amount: str) -> None:
         """A taker of practice Derive's own market comes by."""
         words = {"instrument_name": instrument, "direction": direction, "amount": amount}

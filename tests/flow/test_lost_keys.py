@@ -1,4 +1,4 @@
-"""An API key that expires or is removed while a trader runs."""
+"""A key that expires or is removed while a trader runs."""
 
 import re
 
@@ -35,3 +35,18 @@ def test_a_key_that_is_lost_ends_the_run_and_says_so(tmp_path):
             assert "of our orders may still be live: look at the venue" in err
             assert "invalid_token" in venues.log("atomizer.log")
             assert venues.deribit_ledger()["open_orders"] == []
+
+
+def test_a_session_key_that_expires_ends_the_run_and_says_so(tmp_path):
+    """The first order that an expired key has signed is turned away: the connection ends, so that the venue pulls what
+    rests, and the next login says why.
+    """
+    with desk(tmp_path) as venues:
+        making = maker(tmp_path, "--paper", "--aggression", "0.9", "--min-spread", "1", "--size", "1")
+        wait_for(lambda: venues.derive_ledger()["open_orders"])
+        venues.expire_keys()
+        ended, _, err = finish(making)
+        assert ended == 9, err
+        assert "register a new session key: this one has expired" in err
+        assert "of our orders may still be live: look at the venue" in err
+        wait_for(lambda: not venues.derive_ledger()["open_orders"])

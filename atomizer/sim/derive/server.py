@@ -47,6 +47,7 @@ async def serve(
     app.router.add_get("/practice/books", shell.on_books)
     app.router.add_post("/practice/freeze", shell.on_freeze)
     app.router.add_post("/practice/clock", shell.on_clock)
+    app.router.add_post("/practice/expire", shell.on_expire)
     app.router.add_post("/practice/calm", wire.on_calm)
     app.router.add_post("/practice/funding", shell.on_funding)
     app.router.add_post("/practice/take", shell.on_take)
@@ -132,6 +133,11 @@ class _Shell:
             return web.json_response({"error": "expected ahead_ms"}, status=web.HTTPBadRequest.status_code)
         self._venue.clock_ahead_ms = wanted["ahead_ms"]
         return web.json_response({"ahead_ms": self._venue.clock_ahead_ms})
+
+    async def on_expire(self, _request: web.Request) -> web.StreamResponse:
+        """Every session key has expired."""
+        self._venue.expire_keys(self._now())
+        return web.json_response({"expired": True})
 
     async def on_freeze(self, request: web.Request) -> web.StreamResponse:
         """{"frozen": true}"""

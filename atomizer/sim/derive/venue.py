@@ -33,7 +33,7 @@ from atomizer.sim.derive.rfq_methods import RFQ_METHODS
 from atomizer.sim.derive.rfq_takers import RfqTakers
 from atomizer.sim.derive.rpc import build_error, build_result, parse_json, parse_params, parse_request, request_id_of
 from atomizer.sim.derive.session_methods import Subscriptions
-from atomizer.sim.derive.units import E18, MAX_INT64, NANOS, NS_PER_MS, e18_text
+from atomizer.sim.derive.units import E18, MAX_INT64, NANOS, NS_PER_MS, NS_PER_S, e18_text
 from atomizer.sim.derive.wire_account import balance_shape, order_shape, position_shape, trade_shape
 from atomizer.sim.derive.wire_market import public_trade
 from atomizer.sim.derive.wire_rfq import quote_shape, rfq_shape
@@ -197,6 +197,11 @@ class Venue:
         """What the next full hour will do, done now."""
         self._engine.pay_funding(now_ns)
         self._tell(now_ns)
+
+    def expire_keys(self, now_ns: int) -> None:
+        """No session key of any wallet signs or opens anything from now on."""
+        for wallet in self._engine.wallets.values():
+            wallet.keys.update(dict.fromkeys(wallet.keys, now_ns // NS_PER_S))
 
     def take(self, raw: dict[str, Any], now_ns: int) -> None:
         """Somebody takes what the best orders of one side show, at any price of the band.

@@ -21,6 +21,7 @@ NO_SUCH_CURRENCY: Final = frozenset({12001, 12002})  # also said of a currency w
 # The order has ended, was never there, or its instrument is gone: nothing can come of it any more.
 NOTHING_TO_CANCEL: Final = frozenset({11003, 11004, 11005, 11006, 11016, 11021, 12001})
 MMP_FROZEN: Final = 11015
+KEY_EXPIRED: Final = 14030
 WOULD_TAKE: Final = frozenset({11008})  # to an order that may only rest, and would have traded at once
 
 _RETRY_HINT: Final = re.compile(r"(\d{1,9}) ?ms")
@@ -117,7 +118,7 @@ ERRORS: Final = {
     14027: _Known("not an RFQ maker", "ask Derive to approve this wallet as RFQ maker"),
     14028: _Known("legs of several currencies"),
     14029: _Known("address not allowed", "allow this machine's address in the session key's settings"),
-    14030: _Known("session key expired", "register a new session key: this one has expired"),
+    KEY_EXPIRED: _Known("session key expired", "register a new session key: this one has expired"),
     14031: _Known("scope too low", "give the session key the admin scope (v2) or trade and account scopes (v3)"),
     16000: _Known("place not served", "Derive does not serve this place"),
     16001: _Known("wallet not served", "Derive does not serve this wallet"),

@@ -6,11 +6,11 @@ from typing import Final
 
 from atomizer.errors import ConfigError, Refused
 from atomizer.net.clock import ClockOffset, check_offset
-from atomizer.net.rpc import Rpc
+from atomizer.net.rpc import Fault, Rpc
 from atomizer.venues.derive.account_codec import Account, parse_account, parse_login, parse_session_keys
 from atomizer.venues.derive.auth import Credentials, build_login
 from atomizer.venues.derive.codec import parse_subscribed, parse_time
-from atomizer.venues.derive.codes import CHANNELS, NO_SUCH_CURRENCY
+from atomizer.venues.derive.codes import CHANNELS, KEY_EXPIRED, NO_SUCH_CURRENCY
 from atomizer.venues.derive.market_codec import Listing, build_instruments, parse_instruments
 from atomizer.venues.derive.profile import NANOS_PER_MS, VENUE, Profile, Version
 
@@ -97,6 +97,16 @@ async def check_key(rpc: Rpc, credentials: Credentials, now_ns: int) -> None:
         )
     if left_s < KEY_WARNING_S:
         log.warning("%s: session key %s expires in %d minutes", VENUE, mine.signer_address, left_s // 60)
+
+
+def leave_expired_key(drop: Callable[[], None], method: str, fault: Fault) -> None:
+    """Told of every no: an expired key signs nothing more, and without its connection the venue pulls what rests.
+
+    The next login says why, and ends the run.
+    """
+    if fault.code == KEY_EXPIRED and method.startswith("private/"):
+        log.warning("%s: %s: %s: logging in anew", VENUE, method, fault.words)
+        drop()
 
 
 async def fetch_account(rpc: Rpc, credentials: Credentials) -> Account:

@@ -49,6 +49,7 @@ from atomizer.venues.derive.opening import (
     check_key,
     fetch_account,
     fetch_listings,
+    leave_expired_key,
     log_in,
     protect,
     subscribe,
@@ -115,6 +116,7 @@ class DeriveSession:
             random=random,
         )
         self._rpc = self.line.rpc
+        self._rpc.on_fault = partial(leave_expired_key, self.line.drop)
         desk = profile, credentials, self._rpc, self._market, self.line.echoes
         self._orders = OrderDesk(*desk, emit=emit, now_ns=now_ns)
         terms = RfqTerms(profile, credentials, self._market)
