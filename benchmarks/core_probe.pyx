@@ -61,7 +61,7 @@ def signed_orders(
     cdef Signer signer = writer.signer
     with nogil:
         for _ in range(count):
-            writer.digest(0, &order, digest)
+            writer.digest_order(0, &order, digest)
             signer.sign_into(digest, signature)
             order.price_nanos += 1
     return signature[:SIGNATURE_SIZE]

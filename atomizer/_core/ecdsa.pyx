@@ -130,7 +130,7 @@ cdef Context* _new_context() except NULL:
     return created
 
 cdef Context* context = _new_context()
-cdef nonce_pool* stage = NULL       # of rehearsals, from the first one on
+cdef nonce_pool* rehearsals = NULL      # nobody's nonces, from the first rehearsal on
 
 
 cdef bytes _address_of_public_key(const uint8_t* public_key):
@@ -290,11 +290,11 @@ cdef class Signer:
         return True
 
     cdef void rehearse(self, const uint8_t* digest, uint8_t* signature) noexcept:
-        global stage
-        if stage == NULL:
-            stage = nonce_pool_create()
-        if stage != NULL and self.pool != NULL:
-            nonce_pool_rehearse(<nonce_pool*>self.pool, stage, digest, signature)
+        global rehearsals
+        if rehearsals == NULL:
+            rehearsals = nonce_pool_create()
+        if rehearsals != NULL and self.pool != NULL:
+            nonce_pool_rehearse(<nonce_pool*>self.pool, rehearsals, digest, signature)
 
     def sign(self, bytes digest not None):
         """65 bytes r ‖ s ‖ v, v 27 or 28."""

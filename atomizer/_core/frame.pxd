@@ -55,6 +55,6 @@ cdef class OrderWriter:
     cdef int message_size
 
     # What an order's signature is over, 32 bytes. `instrument` is an index that add_instrument gave.
-    cdef void digest(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil
+    cdef void digest_order(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil
     # Writes the message that carries this signature.
     cdef void put(self, int instrument, const order_fields* order, const uint8_t* signature) noexcept nogil

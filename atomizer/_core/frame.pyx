@@ -98,7 +98,7 @@ cdef class OrderWriter:
         self.instrument_count += 1
         return self.instrument_count - 1
 
-    cdef void digest(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil:
+    cdef void digest_order(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil:
         self.actions.order_digest(
             self.instruments[instrument].words, order.price_nanos, order.amount_nanos, order.max_fee_nanos,
             order.is_bid, order.nonce, order.expiry_s, digest)
@@ -147,7 +147,7 @@ cdef class OrderWriter:
         order.request_id = request_id
         order.replaces_nonce = replaces_nonce
         order.replaced_filled_nanos = replaced_filled_nanos
-        self.digest(instrument, &order, digest)
+        self.digest_order(instrument, &order, digest)
         if not self.signer.sign_into(digest, signature):
             raise ValueError("libsecp256k1 refused to sign")
         self.put(instrument, &order, signature)

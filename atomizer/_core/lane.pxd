@@ -35,8 +35,8 @@ cdef class Lane:
     cdef readonly int row_count         # how many of them the last call wrote
     cdef readonly int cancel_count      # of these
     cdef Standing standings[SLOTS]      # of one look
-    cdef int32_t behind[SLOTS]          # slots with orders that were written since digests were made ahead for them
-    cdef int behind_count
+    cdef int32_t needing[SLOTS]         # slots that need digests: an order of theirs was written since some were made
+    cdef int needing_count
     cdef int rehearsed                  # the slot that did it last
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has

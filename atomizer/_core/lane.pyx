@@ -196,10 +196,10 @@ cdef class Lane:
         order.replaced_filled_nanos = live.filled_nanos
         if not self.outbox.put(slot.writer, &order, live.label_number, now_ns):
             return False
-        if not slot.is_behind:
-            slot.is_behind = True
-            self.behind[self.behind_count] = slot.index
-            self.behind_count += 1
+        if not slot.needs_digests:
+            slot.needs_digests = True
+            self.needing[self.needing_count] = slot.index
+            self.needing_count += 1
         row.number = order.label_number
         row.nonce = order.nonce
         return True
@@ -233,23 +233,25 @@ cdef class Lane:
         cdef Slot slot
         cdef int made = 0
         check_time(now_ns)
-        while self.behind_count and made < most:
-            slot = <Slot>self.slots[self.behind[self.behind_count - 1]]
+        while self.needing_count and made < most:
+            slot = <Slot>self.slots[self.needing[self.needing_count - 1]]
             made += slot.writer.make_ahead(self.outbox.nonces, now_ns, most - made)
             if made < most:
-                slot.is_behind = False
-                self.behind_count -= 1
+                slot.needs_digests = False
+                self.needing_count -= 1
         return made
 
     def rehearse(self, int64_t now_ns):
         cdef Slot slot
         check_time(now_ns)
-        if self.outbox is None or not self.slots:
+        if self.outbox is None:
             return
-        self.rehearsed = (self.rehearsed + 1) % <int>len(self.slots)
-        slot = <Slot>self.slots[self.rehearsed]
-        if slot.writer is not None:
-            self.outbox.rehearse(slot.writer, now_ns)
+        for _ in range(len(self.slots)):        # until one is found whose orders are written here
+            self.rehearsed = (self.rehearsed + 1) % <int>len(self.slots)
+            slot = <Slot>self.slots[self.rehearsed]
+            if slot.writer is not None:
+                self.outbox.rehearse(slot.writer, now_ns)
+                return
 
     def send(self, int64_t now_ns):
         if self.outbox is None:

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-# Rises, whatever the clock does, and is never below what the time asks for.
+# Rises, whatever the clock does, and is never below what the time asks for. What is taken is used once, in any order,
+# or never.
 cdef class Nonces:
     cdef int64_t unit_ns
     cdef int64_t per_unit

@@ -72,7 +72,7 @@ cdef class Outbox:
         cdef uint8_t signature[SIGNATURE_SIZE]
         if self.allowance <= 0 or self.count == ORDERS:
             return False
-        writer.digest(order, self.nonces, now_ns, digest)
+        writer.digest_order(order, self.nonces, now_ns, digest)
         order.label_number = self.last_number + 1
         order.request_id = FIRST_REQUEST_ID + order.label_number
         if not orders.signer.sign_into(digest, signature):
@@ -101,7 +101,7 @@ cdef class Outbox:
         order.price_nanos = writer.tick_nanos
         order.amount_nanos = order.replaced_filled_nanos = 1
         order.nonce = order.replaces_nonce = order.label_number = order.request_id = 1
-        orders.digest(writer.instrument, &order, digest)
+        orders.digest_order(writer.instrument, &order, digest)
         orders.signer.rehearse(digest, signature)
         self.stage.head.size = 0
         self.stage.put_order(orders, writer.instrument, &self.venue, &order, order.label_number, now_ns)

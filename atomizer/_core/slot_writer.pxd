@@ -38,6 +38,6 @@ cdef class SlotWriter:
     # Fills in what every order of the slot says alike. False: a signature would not be good for long enough.
     cdef bint begin(self, order_fields* order, int64_t now_ns) noexcept
     # Fills in nonce and, where it was made ahead, its expiry, and writes the digest that is to be signed.
-    cdef void digest(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept
+    cdef void digest_order(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept
     # Makes at most so many digests around the orders that were last digested; how many. 0: none is missing.
     cdef int make_ahead(self, Nonces nonces, int64_t now_ns, int most) noexcept

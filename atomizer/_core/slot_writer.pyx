@@ -8,7 +8,10 @@ from atomizer._core.frame cimport ORDER_GTC, ORDER_IOC, ORDER_POST_ONLY
 
 cdef int64_t LONGEST_LIFE_S = 10 * 366 * 86_400
 cdef int64_t SECOND_NS = 1_000_000_000
-cdef int64_t GOOD_NS = 60 * SECOND_NS       # its nonce tells the venue when it was made, and its expiry was set then
+# How old a digest may be. Its expiry was set when it was made, and so was its nonce, which tells the venue the time:
+# Derive takes one that is an hour off (v2), or five minutes at the worst that is told of v3, and in any order (protocol
+# sheet §2).
+cdef int64_t GOOD_NS = 60 * SECOND_NS
 
 
 cdef inline Digest* _place_of(SlotWriter writer, bint is_bid, int64_t price_nanos) noexcept:
@@ -37,7 +40,7 @@ cdef bint _make(SlotWriter writer, bint is_bid, int64_t price_nanos, Nonces nonc
     order.price_nanos = price_nanos
     order.amount_nanos = amount_nanos
     order.nonce = nonces.take(now_ns)
-    writer.orders.digest(writer.instrument, &order, made.bytes_signed)
+    writer.orders.digest_order(writer.instrument, &order, made.bytes_signed)
     made.price_nanos = price_nanos
     made.amount_nanos = amount_nanos
     made.made_ns = now_ns
@@ -92,7 +95,7 @@ cdef class SlotWriter:
         order.reduce_only = False
         return True
 
-    cdef void digest(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept:
+    cdef void digest_order(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept:
         cdef Digest* made = _place_of(self, order.is_bid, order.price_nanos)
         if _is_good(self, made, order.price_nanos, order.amount_nanos, now_ns):
             order.nonce = made.nonce
@@ -101,7 +104,7 @@ cdef class SlotWriter:
             made.price_nanos = 0
         else:
             order.nonce = nonces.take(now_ns)
-            self.orders.digest(self.instrument, order, digest)
+            self.orders.digest_order(self.instrument, order, digest)
         self.last_nanos[order.is_bid] = order.price_nanos
         self.last_amount_nanos[order.is_bid] = order.amount_nanos
         self.steps_left[order.is_bid] = STEPS

@@ -1,6 +1,6 @@
 # spinner: sockets that are read again and again instead of being waited for. One thread.
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 
 cdef enum:
     SOCKETS = 64            # capacity
@@ -16,8 +16,9 @@ cdef class SpunSocket:
     cdef object protocol                # asyncio.BufferedProtocol, which has what is not read here
     cdef object on_end
     cdef object on_failure
-    cdef TextReader first               # None: everything is the protocol's
-    cdef bint is_between                # whether the protocol has had whole frames only: the next may be read here
+    cdef TextReader reader              # None: everything is the protocol's
+    cdef bint is_between_frames         # whether the protocol has had whole frames only: the next may be read here
+    cdef readonly uint64_t read_count   # texts that were, of which the protocol has not heard
 
     cdef int deliver(self, const uint8_t* data, Py_ssize_t size) except -1
     cdef bint read_here(self, const uint8_t* data, Py_ssize_t head, Py_ssize_t size) except -1

@@ -28,8 +28,10 @@ class SpunSocket:
 
     The descriptor must stay open until it is removed from its spinner. `on_end` is called once the stream has ended or
     failed and is no longer read: its event loop finds out how. `on_failure` has what the reader raised, which is not
-    asked again.
+    asked again, or the protocol, after which the socket is no longer read: the connection cannot go on.
     """
+
+    read_count: int  # texts that the reader has read, of which the protocol has not heard
 
     def __new__(
         cls,
@@ -41,7 +43,7 @@ class SpunSocket:
     def read_first(self, reader: TextReader | None) -> None:
         """Ask `reader` about each whole text from now on; None: nobody."""
 
-    def protocol_is_between(self, is_between: bool) -> None:
+    def protocol_is_between_frames(self, is_between_frames: bool) -> None:
         """Whether the protocol has had whole frames only and waits for no fragment, as of this call.
 
         Until it says so, and after anything that it was given, everything is the protocol's.
@@ -65,5 +67,5 @@ class Spinner:
         Whether there was any. The next call begins with the next socket, so none waits for a busy one.
 
         Raises:
-            Exception: what the protocol or `on_end` raised.
+            Exception: what `on_end` or `on_failure` raised.
         """

@@ -45,16 +45,16 @@ cdef class SpunSocket:
         self.on_failure = on_failure
 
     def read_first(self, TextReader reader):
-        self.first = reader
+        self.reader = reader
 
-    def protocol_is_between(self, bint is_between):
-        self.is_between = is_between
+    def protocol_is_between_frames(self, bint is_between_frames):
+        self.is_between_frames = is_between_frames
 
     cdef int deliver(self, const uint8_t* data, Py_ssize_t size) except -1:
         cdef int64_t head, payload = 0, frame
         while size > 0:
             frame = size
-            if self.is_between and self.first is not None:
+            if self.is_between_frames and self.reader is not None:
                 head = websocket_head(data, size, &payload)
                 if head > 0 and payload <= size - head:
                     frame = head + payload
@@ -62,19 +62,21 @@ cdef class SpunSocket:
                         data += frame
                         size -= frame
                         continue
-            self.is_between = False         # until the protocol says so again
             self.hand_on(data, frame)
             data += frame
             size -= frame
         return 0
 
     cdef bint read_here(self, const uint8_t* data, Py_ssize_t head, Py_ssize_t size) except -1:
+        cdef TextReader reader = self.reader        # ours while it works: what it leads to can take it away
         try:
-            return self.first.read_text(<const char*>data + head, size - head)
+            if not reader.read_text(<const char*>data + head, size - head):
+                return False
         except Exception as failure:
-            self.first = None
+            self.reader = None
             self.on_failure(failure)
-            return True
+        self.read_count += 1
+        return True
 
     cdef int hand_on(self, const uint8_t* data, Py_ssize_t size) except -1:
         """Into the protocol's own memory, as asyncio gives it bytes."""
@@ -85,6 +87,7 @@ cdef class SpunSocket:
             part = min(view.len, size)
             memcpy(view.buf, data, part)
             PyBuffer_Release(&view)
+            self.is_between_frames = False      # until the protocol says so of this part
             self.protocol.buffer_updated(part)
             data += part
             size -= part
@@ -136,9 +139,13 @@ cdef class Spinner:
         self.next_at = at
         if has_something:
             socket = <SpunSocket>self.sockets[at]
-            if size > 0:
-                socket.deliver(self.bytes_read, size)
-            else:
+            if size <= 0:
                 self.remove(socket)
                 socket.on_end()
+                return True
+            try:
+                socket.deliver(self.bytes_read, size)
+            except Exception as failure:        # of the protocol, which has lost what it did not take
+                self.remove(socket)
+                socket.on_failure(failure)
         return has_something

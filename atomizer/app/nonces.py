@@ -40,11 +40,11 @@ class NonceKeeper:
 
     def top_up(self) -> float:
         """One for the signer that has fewest, or other work while that has plenty; in how many seconds to go on."""
-        if not self._signers:
-            return EVERY_S
-        poorest = min(self._signers, key=lambda signer: signer.prepared_count)
-        has_plenty = 2 * poorest.prepared_count >= NONCE_CAPACITY
-        added = (has_plenty and self._make_ahead()) or self._prepare(poorest, 1)
+        poorest = min(self._signers, key=lambda signer: signer.prepared_count, default=None)
+        has_plenty = poorest is None or 2 * poorest.prepared_count >= NONCE_CAPACITY
+        added = has_plenty and self._make_ahead()
+        if not added and poorest is not None:
+            added = self._prepare(poorest, 1)
         return MISSING_EVERY_S if added else EVERY_S
 
     def keep(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -5,8 +5,8 @@
   of its own.
 * The cyclic garbage collector does not run by itself. What is alive at the start is frozen; the young generation is
   swept by our own timer, and how long that takes is measured.
-* An order after a pause would find none of its way in the caches, and take three times as long: the market maker's lane
-  goes it a thousand times a second without an order, at 3 µs each.
+* After a pause the code and data of an order would be in no cache any more, and it would take three times as long: a
+  thousand times a second the market maker's lane goes through the motions without one, at 3 µs each.
 * Memory is locked, so that no page has to come back from a disk.
 * What the machine does against us (a power-saving governor, a shared core) is told at the start.
 """
@@ -52,8 +52,9 @@ def quiet_collector() -> None:
 def spin(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> None:
     """Lock memory, and read the sockets that are opened from now on again and again: before the first is.
 
-    With something always ready, the loop never sleeps in the kernel; between two of its turns we read ourselves. `say`
-    gets one line for each thing that stands in the way.
+    With something always ready, the loop never sleeps in the kernel; between two of its turns we read ourselves. It is
+    the process's only loop from here on: in another one these sockets would be deaf. `say` gets one line for each thing
+    that stands in the way.
     """
     for line in [*lock_memory(), *machine_warnings(os.sched_getaffinity(0))]:
         say(f"performance mode: {line}")

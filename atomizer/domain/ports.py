@@ -47,9 +47,12 @@ class MarketListener(Protocol):
 class FrameReader(Protocol):
     """Who reads book frames from their bytes, before anybody else. Called from the socket's callback."""
 
-    # Reads frames into the very books that the market view has. What it does not read goes the slow way, and its book
-    # is as it was.
-    ticks: TextReader
+    @property
+    def ticks(self) -> TextReader:
+        """Reads frames into the very books that the market view has.
+
+        What it does not read goes the slow way, and its book is as it was.
+        """
 
     def on_channel(self, channel: str, now_ns: int) -> None:
         """Something came the slow way; when it is a book that the reader knows, it changed or went dark."""

@@ -36,7 +36,7 @@ CLOSE_WITHIN_S = 2
 OnText = Callable[[memoryview], None]
 TEXT = WSMsgType.TEXT  # looked up with every frame
 
-# Where connections that are opened from now on are read beside the event loop; None: nowhere. TLS is left to the loop.
+# What reads the connections that are opened from now on in place of the event loop; None: nothing. TLS is the loop's.
 spinner: Spinner | None = None
 
 
@@ -185,19 +185,29 @@ class _Listener(WSListener):
         kind = frame.msg_type
         if kind is TEXT and frame.fin and self._fragments is None:
             if self._spun is not None:
-                self._spun.socket.protocol_is_between(frame.tail_size == 0)
+                self._spun.socket.protocol_is_between_frames(frame.tail_size == 0)
             self._deliver(transport, frame.get_payload_as_memoryview())
         elif kind in (TEXT, WSMsgType.CONTINUATION):
             self._gather(transport, frame, is_first=kind is TEXT)
         elif kind == WSMsgType.CLOSE:
+            if not transport.is_close_frame_sent:
+                self.end(CloseReason.PEER)
             transport.send_close(WSCloseCode.OK)  # nothing, when theirs answers ours
             transport.disconnect()
         elif kind == WSMsgType.BINARY:
             self._leave(transport, CloseReason.PROTOCOL, WSCloseCode.UNSUPPORTED_DATA)
 
+    def send_user_specific_ping(self, transport: WSTransport) -> None:
+        """The library has heard nothing for a while. What the spinner has read since the last time is sign enough."""
+        if self._spun is not None and self._spun.has_read():
+            asyncio.get_running_loop().call_soon(transport.notify_user_specific_pong_received)
+        else:
+            transport.send_ping()
+
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if self._spun is not None:
             self._spun.end()
+            self._spun = None
         handshake = transport.close_handshake
         sent = handshake.sent.code if handshake is not None and handshake.sent is not None else None
         if sent == WSCloseCode.MESSAGE_TOO_BIG:
@@ -257,8 +267,14 @@ class _Spun:
         self._descriptor = os.dup(self._stream.get_extra_info("socket").fileno())
         protocol = cast(asyncio.BufferedProtocol, self._stream.get_protocol())
         self.socket = SpunSocket(self._descriptor, protocol, self._leave_to_loop, on_failure)
+        self._read_before = 0
         if spinner.add(self.socket):
             self._stream.pause_reading()
+
+    def has_read(self) -> bool:
+        """Whether anything was read here since this was last asked."""
+        before, self._read_before = self._read_before, self.socket.read_count
+        return self._read_before > before
 
     def _leave_to_loop(self) -> None:
         if not self._stream.is_closing():

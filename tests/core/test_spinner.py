@@ -123,19 +123,20 @@ def test_there_is_room_for_sixty_four(pair):
     assert [spinner.add(spun(pair[0], Protocol(1))) for _ in range(65)] == [True] * 64 + [False]
 
 
-def test_what_a_protocol_raises_comes_out(pair):
-    """Nothing is swallowed."""
+def test_what_a_protocol_raises_ends_its_reading(pair):
+    """It has lost what it did not take, so nothing more is read: whoever ends the connection is told why."""
     ours, theirs = pair
 
     class Broken(Protocol):
         def buffer_updated(self, _size):
             raise ZeroDivisionError
 
-    spinner = Spinner()
-    spinner.add(spun(ours, Broken(10)))
+    spinner, failures = Spinner(), []
+    spinner.add(spun(ours, Broken(10), on_failure=failures.append))
     theirs.sendall(b"x")
-    with pytest.raises(ZeroDivisionError):
-        spinner.spin(1)
+    assert spinner.spin(1)
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]
+    assert not len(spinner)
 
 
 class Ticks:
@@ -171,12 +172,12 @@ def test_a_whole_text_is_offered_to_the_reader_once_the_protocol_is_between_fram
     ticks.send(frame_of(book(1)))  # the end of the handshake's bytes is the protocol's to know
     assert (ticks.protocol.heard, ticks.told) == (frame_of(book(1)), [])
     ticks.protocol.heard = b""
-    ticks.socket.protocol_is_between(True)
+    ticks.socket.protocol_is_between_frames(True)
     answer = frame_of(b'{"id":1,"result":{}}')
     ticks.send(frame_of(book(2)) + frame_of(book(3)) + answer + frame_of(book(4)))
     assert ticks.told == [2, 3]
     assert ticks.protocol.heard == answer + frame_of(book(4))
-    ticks.socket.protocol_is_between(True)
+    ticks.socket.protocol_is_between_frames(True)
     ticks.send(frame_of(book(5)))
     assert ticks.told == [2, 3, 5]
     ticks.socket.read_first(None)
@@ -205,7 +206,7 @@ def test_a_whole_text_is_offered_to_the_reader_once_the_protocol_is_between_fram
 def test_what_is_not_a_whole_text_is_the_protocols_to_judge(pair, data):
     """It gets every byte as it came, and those that follow."""
     ticks = Ticks(*pair)
-    ticks.socket.protocol_is_between(True)
+    ticks.socket.protocol_is_between_frames(True)
     ticks.send(data)
     ticks.send(frame_of(book(2)))
     assert ticks.protocol.heard == data + frame_of(book(2))
@@ -220,7 +221,7 @@ def test_what_the_reader_raises_is_told_and_ends_its_reading(pair):
         raise failure
 
     ticks = Ticks(*pair, clock_ns=broken)
-    ticks.socket.protocol_is_between(True)
+    ticks.socket.protocol_is_between_frames(True)
     ticks.send(frame_of(book(1)) + frame_of(book(2)))
     assert ticks.failures == [failure]
     assert ticks.protocol.heard == frame_of(book(2))

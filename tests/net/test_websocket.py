@@ -217,6 +217,37 @@ async def test_a_text_that_holds_what_looks_like_a_frame_is_not_taken_for_one(ha
         assert heard[-2:] == [b"first", text]
 
 
+async def test_a_text_is_not_split_where_the_library_s_memory_ends():
+    """A read that is given in two parts, of which the first ends with a frame, leaves nobody between frames."""
+    ticks = Ticks()
+    async with connected(ticks) as (ws, echo):
+        ws.read_first(ticks.reader)
+        room = len(ws._transport.underlying_transport.get_protocol().get_buffer(0))
+        first = b"a" * (room - 4)
+        text = b"x" * 200 + server_frame(0x81, book(7)) + b"y" * 200
+        whole, stream = server_frame(0x81, text), echo.transport.underlying_transport
+        for piece in (server_frame(0x81, first) + whole[:204], whole[204:-200], whole[-200:]):
+            stream.write(piece)
+            await asyncio.sleep(0.05)  # so that it is read by itself
+        assert await ticks.has(2) == [first, text]
+
+
+async def test_ticks_are_a_sign_of_life(monkeypatch):
+    """A peer that speaks is not silent, whoever reads it and though it answers no ping; one that then stops is."""
+    monkeypatch.setattr(websocket, "PING_AFTER_IDLE_S", 1)
+    monkeypatch.setattr(websocket, "PONG_WITHIN_S", 1)
+    ticks = Ticks()
+    async with serving(enable_auto_pong=False) as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", ticks.on_text, ticks.closed.append)
+        ws.read_first(ticks.reader)
+        for number in range(1, 161):
+            echo.transport.send(WSMsgType.TEXT, book(number))
+            await asyncio.sleep(0.02)
+        assert not ticks.closed
+        assert await ws.wait_closed() is CloseReason.SILENT
+    assert ticks.heard == list(range(1, 161))
+
+
 async def test_what_a_reader_raises_ends_the_connection_and_is_not_lost():
     """It comes out of wait_closed, and nothing is read after it."""
 
