@@ -35,7 +35,7 @@ class LaneTrader:
 
     def use(self, socket):
         socket.lend(self.outbox.socket)
-        socket.read_first(TickReader(self.lane, time.time_ns, self.on_rows))
+        socket.read_first(TickReader(self.lane, time.time_ns, self.on_rows, self.on_sent))
 
     def make_ready(self):
         self.journal.make_room()
@@ -46,9 +46,10 @@ class LaneTrader:
     def on_text(self, text):
         raise RuntimeError(f"not read: {bytes(text)!r}")
 
-    def on_rows(self, rows, now_ns):
-        if rows != 1 or self.outbox.count:
-            raise RuntimeError(f"a tick gave {rows} rows, refused so far: {self.lane.gate.refusals}")
+    def on_rows(self, rows, _now_ns):
+        raise RuntimeError(f"a tick gave {rows} rows, refused so far: {self.lane.gate.refusals}")
+
+    def on_sent(self, _rows, now_ns, _written_ns, _sent_ns):
         settle(self.lane, self.slot)
         self.make_ready()
         if self.lane.on_book_changed(self.slot, now_ns):

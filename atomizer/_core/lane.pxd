@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from atomizer._core.gate cimport Gate
 from atomizer._core.outbox cimport Outbox
-from atomizer._core.slot cimport Row
+from atomizer._core.slot cimport MOST_ROWS, Row
 from atomizer._core.spinner cimport TextReader
 
 cdef enum:
@@ -51,8 +51,26 @@ cdef class Lane:
     cdef int finish(self, int64_t now_ns) except -1
     cpdef int on_frame(self, frame, int64_t now_ns) except? -1
 
-# What a connection asks about each text first, so that Python hears of a tick only when it led to something.
+# A decision whose orders have all left.
+cdef struct Sent:
+    int64_t now_ns
+    int64_t written_ns
+    int64_t sent_ns
+    int row_count
+    Row rows[MOST_ROWS]
+
+cdef enum:
+    SENT = 64                   # decisions that wait to be told, at most
+
+# What a connection asks about each text first. Python hears of a tick only when it led to something, and of orders that
+# have left once no more ticks lie ready.
 cdef class TickReader(TextReader):
     cdef Lane lane
     cdef object clock_ns
     cdef object on_rows
+    cdef object on_sent
+    cdef Sent sent[SENT]
+    cdef int sent_count
+
+    # Keeps the lane's last decision to be told later, if nothing of it is left to do.
+    cdef bint keep(self, int64_t now_ns) noexcept

@@ -118,7 +118,20 @@ class TickReader(TextReader):
     """Has a lane read frames as they come, and says what they led to. One thread.
 
     A frame that is not read has touched no book and must go the slow way.
+
+    Orders that have left are told once no more frames lie ready, so that a burst of ticks is answered before the first
+    of its orders is booked: nothing else of the connection is heard before.
     """
 
-    def __new__(cls, lane: Lane, clock_ns: Callable[[], int], on_rows: Callable[[int, int], None]) -> Self:
-        """`on_rows` is called with the count and the time of each decision that led to something, orders sent."""
+    def __new__(
+        cls,
+        lane: Lane,
+        clock_ns: Callable[[], int],
+        on_rows: Callable[[int, int], None],
+        on_sent: Callable[[list[tuple[int, ...]], int, int, int], None],
+    ) -> Self:
+        """`on_sent` is called for each decision whose orders have all left: with its rows, which have ROW's fields, its
+        time, and when the orders were written and sent.
+
+        `on_rows` is called with the count and the time of any other that led to something, after those before it.
+        """

@@ -185,7 +185,7 @@ cdef class Lane:
         cdef Slot slot = <Slot>self.slots[row.slot]
         cdef const Live* live = &slot.live[row.is_bid]
         cdef order_fields order
-        if slot.writer is None or (row.action == REPLACE and live.nonce == 0):
+        if slot.writer is None or slot.is_untold or (row.action == REPLACE and live.nonce == 0):
             return False
         if now_ns < slot.held_until_ns[row.is_bid] or not slot.writer.begin(&order, now_ns):
             return False
@@ -264,15 +264,62 @@ cdef class Lane:
 @cython.auto_pickle(False)
 cdef class TickReader(TextReader):
 
-    def __cinit__(self, Lane lane not None, clock_ns, on_rows):
+    def __cinit__(self, Lane lane not None, clock_ns, on_rows, on_sent):
         self.lane = lane
         self.clock_ns = clock_ns
         self.on_rows = on_rows
+        self.on_sent = on_sent
 
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
         now_ns = self.clock_ns()
         cdef int count = self.lane.read_frame(text, size, check_time(now_ns))
         if count > 0:
             count = self.lane.finish(now_ns)
-            self.on_rows(count, now_ns)
+            if not self.keep(now_ns):
+                try:
+                    self.catch_up()
+                finally:                # whatever that led to: these rows may have left, too
+                    self.on_rows(count, now_ns)
         return count >= 0
+
+    cdef bint keep(self, int64_t now_ns) noexcept:
+        cdef Lane lane = self.lane
+        cdef Sent* sent = &self.sent[self.sent_count]
+        cdef int at
+        if self.sent_count == SENT or lane.row_count > MOST_ROWS or lane.outbox is None or lane.outbox.count:
+            return False
+        for at in range(lane.row_count):
+            if lane.row_view[at].number == 0:
+                return False
+            sent.rows[at] = lane.row_view[at]
+        (<Slot>lane.slots[sent.rows[0].slot]).is_untold = True
+        sent.row_count = lane.row_count
+        sent.now_ns = now_ns
+        sent.written_ns = lane.outbox.written_ns
+        sent.sent_ns = lane.outbox.sent_ns
+        self.sent_count += 1
+        return True
+
+    cdef int catch_up(self) except -1:
+        cdef Sent* sent
+        cdef Row* row
+        cdef int at, part
+        cdef int count = self.sent_count
+        cdef object failure = None
+        self.sent_count = 0
+        for at in range(count):
+            sent = &self.sent[at]
+            rows = []
+            for part in range(sent.row_count):
+                row = &sent.rows[part]
+                (<Slot>self.lane.slots[row.slot]).is_untold = False
+                rows.append((
+                    row.slot, row.action, row.is_bid, row.reason, row.unused, row.price_nanos, row.size_nanos,
+                    row.number, row.nonce))
+            try:
+                self.on_sent(rows, sent.now_ns, sent.written_ns, sent.sent_ns)
+            except Exception as error:      # the others have left as well
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return 0

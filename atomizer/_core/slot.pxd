@@ -59,6 +59,7 @@ cdef class Slot:
     cdef int64_t keep_size_nanos    # unless less than this is left of it
     cdef Live live[2]
     cdef SlotWriter writer          # None: this venue's orders are not written here
+    cdef bint is_untold             # orders of it have left of which nobody was told: none is written here before
     cdef bint needs_digests         # it has written an order since it last made some ahead
     cdef int64_t held_until_ns[2]   # before which a side's orders are not written here
     cdef uint64_t taken_sequence    # of the frame from which our orders were last taken out

@@ -10,6 +10,8 @@ cdef enum:
 cdef class TextReader:
     # Whether it was read. The text is memory that is only valid during the call.
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1
+    # Does what could wait while more texts lay ready: before anything else of the connection is heard.
+    cdef int catch_up(self) except -1
 
 cdef class SpunSocket:
     cdef int descriptor                 # our own: the loop may close its own any time
@@ -22,6 +24,7 @@ cdef class SpunSocket:
 
     cdef int deliver(self, const uint8_t* data, Py_ssize_t size) except -1
     cdef bint read_here(self, const uint8_t* data, Py_ssize_t head, Py_ssize_t size) except -1
+    cdef int let_catch_up(self, TextReader reader) except -1
     cdef int hand_on(self, const uint8_t* data, Py_ssize_t size) except -1
 
 cdef class Spinner:

@@ -25,13 +25,19 @@ cdef class TextReader:
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
         raise NotImplementedError
 
+    cdef int catch_up(self) except -1:
+        return 0
+
     def read(self, text):
         cdef Py_buffer view
+        cdef bint is_read
         PyObject_GetBuffer(text, &view, PyBUF_SIMPLE)
         try:
-            return self.read_text(<const char*>view.buf, view.len)
+            is_read = self.read_text(<const char*>view.buf, view.len)
         finally:
             PyBuffer_Release(&view)
+            self.catch_up()
+        return is_read
 
 
 @cython.final
@@ -52,6 +58,7 @@ cdef class SpunSocket:
 
     cdef int deliver(self, const uint8_t* data, Py_ssize_t size) except -1:
         cdef int64_t head, payload = 0, frame
+        cdef TextReader reader = self.reader
         while size > 0:
             frame = size
             if self.is_between_frames and self.reader is not None:
@@ -62,9 +69,19 @@ cdef class SpunSocket:
                         data += frame
                         size -= frame
                         continue
+            self.let_catch_up(reader)
             self.hand_on(data, frame)
             data += frame
             size -= frame
+        return self.let_catch_up(reader)
+
+    cdef int let_catch_up(self, TextReader reader) except -1:
+        try:
+            if reader is not None:
+                reader.catch_up()
+        except Exception as failure:
+            self.reader = None
+            self.on_failure(failure)
         return 0
 
     cdef bint read_here(self, const uint8_t* data, Py_ssize_t head, Py_ssize_t size) except -1:

@@ -78,7 +78,7 @@ class QuoteLane:
             else Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket, clock_ns)
         )
         self._lane = Lane(gate, self._outbox)
-        self.ticks = TickReader(self._lane, clock_ns, self._act)
+        self.ticks = TickReader(self._lane, clock_ns, self._act, self._on_sent)
         self._clock_ns = clock_ns
         self._quoted: list[Quoted] = []  # by slot
         self._by_name: dict[str, Quoted] = {}
@@ -236,8 +236,7 @@ class QuoteLane:
             self._pull(count, now_ns)
         unsent = self._send(count, now_ns)
         rows = [Row._make(row) for row in self._lane.rows[:count].tolist()]
-        if log.isEnabledFor(logging.DEBUG):
-            self._explain(rows)
+        self._explain(rows)
         for row in rows:
             if row.number:
                 self._book(row, now_ns, unsent)
@@ -248,8 +247,19 @@ class QuoteLane:
                 self._place(row, now_ns)
         self._allow()
 
+    def _on_sent(self, rows: list[tuple[int, ...]], now_ns: int, written_ns: int, sent_ns: int) -> None:
+        """A decision whose orders the lane has written, journalled and sent, into our own books."""
+        self._sent_ns = sent_ns
+        self.written.record(written_ns - now_ns)
+        self.latency.record(sent_ns - now_ns)
+        booked = list(map(Row._make, rows))
+        self._explain(booked)
+        for row in booked:
+            self._book(row, now_ns, Unsent(0, ""))
+        self._allow()
+
     def _explain(self, rows: list[Row]) -> None:
-        for row in rows:
+        for row in rows if log.isEnabledFor(logging.DEBUG) else ():
             if row.action != RESUBSCRIBE:
                 what = f"{_WORDS[row.action]} {'bid' if row.is_bid else 'ask'} {format_nanos(row.size_nanos)}"
                 self._quoted[row.slot].explain(f"{what} at {format_nanos(row.price_nanos)}", REASONS[row.reason])

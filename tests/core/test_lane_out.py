@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import json
+import socket
 from itertools import count
 
 import picows
 import pytest
 
 from atomizer._core.ecdsa import Signer
-from atomizer._core.lane import TickReader
+from atomizer._core.lane import ROW, TickReader
 from atomizer._core.outbox import ORDERS
 from atomizer._core.socket_writer import SocketWriter
+from atomizer._core.spinner import Spinner, SpunSocket
 from atomizer.net.websocket import connect
 from tests.core.test_lane import (
     ASSET,
@@ -50,10 +52,10 @@ async def joined(writer):
     server = await picows.ws_create_server(lambda _request: venue, "127.0.0.1", 0, use_aiofastnet=False)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        socket = await connect("derive", f"ws://127.0.0.1:{port}/", print, lambda _reason: writer.shut())
-        socket.lend(writer)
+        connected = await connect("derive", f"ws://127.0.0.1:{port}/", print, lambda _reason: writer.shut())
+        connected.lend(writer)
         yield venue
-        await socket.close_and_wait()
+        await connected.close_and_wait()
 
 
 @pytest.fixture
@@ -81,16 +83,106 @@ async def test_a_reader_tells_what_frames_led_to(writer):
     """It says whether a frame was read, and of what led to something, how much and at what time, once that has left."""
     outbox, _ = outbox_of(writer=writer)
     lane, told = writing_lane(outbox), []
-    reader = TickReader(lane, lambda: NOW_NS, lambda count, now_ns: told.append((count, now_ns, outbox.count)))
+    reader = TickReader(lane, lambda: NOW_NS, print, lambda rows, now_ns, *_: told.append((len(rows), now_ns)))
     async with joined(writer) as venue:
         assert not reader.read(memoryview(b'{"id":1,"result":{}}'))
         assert not reader.read(memoryview(SNAPSHOTS[DERIVE].replace(b"2600", b"2700")))
         assert told == []
         assert reader.read(memoryview(SNAPSHOTS[DERIVE]))
-        assert told == [(2, NOW_NS, 0)]
+        assert told == [(2, NOW_NS)]
         assert reader.read(memoryview(SNAPSHOTS[DERIVE]))  # the same again
         assert len(told) == 1
         assert await venue.labels(2) == ["mm.r1.1", "mm.r1.2"]
+
+
+class Burst:
+    """A socket that is spun on, whose ticks a lane of two instruments reads; what is heard of them, in one order."""
+
+    def __init__(self, ours, writer):
+        other = DERIVE.replace("2600", "2700")
+        self.frames = [SNAPSHOTS[DERIVE], SNAPSHOTS[DERIVE].replace(b"2600", b"2700")]
+        self.outbox, _ = outbox_of(writer=writer)
+        self.lane, self.heard, self.failure = lane_of(DERIVE, other, outbox=self.outbox), [], None
+        orders, _ = writer_of()
+        for channel in (DERIVE, other):
+            instrument = orders.add_instrument(channel[:60], ASSET, SUB_ID)
+            self.lane.slot(channel.encode()).write_with(orders, instrument, **TERMS)
+        self.spinner, self.memory, self.failures = Spinner(), bytearray(10_000), []
+        self.socket = SpunSocket(ours.fileno(), self, print, self.failures.append)
+        self.spinner.add(self.socket)
+        self.socket.read_first(TickReader(self.lane, lambda: NOW_NS, self.on_rows, self.on_sent))
+        self.socket.protocol_is_between_frames(True)
+
+    def get_buffer(self, _hint):
+        return memoryview(self.memory)
+
+    def buffer_updated(self, size):
+        self.heard.append(bytes(self.memory[:size]))
+        self.socket.protocol_is_between_frames(True)
+
+    def on_rows(self, count, _now_ns):
+        self.heard.append((count, self.lane.rows["number"][:count].tolist()))
+
+    def on_sent(self, rows, now_ns, written_ns, sent_ns):
+        if self.failure is not None:
+            raise self.failure
+        assert now_ns == NOW_NS < written_ns < sent_ns
+        self.heard.append(([row[ROW.names.index("number")] for row in rows], self.outbox.last_number))
+
+
+@pytest.fixture
+async def burst(writer):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        async with joined(writer) as venue:
+            made = Burst(ours, writer)
+
+            def play(*texts):
+                theirs.sendall(b"".join(b"\x81\x7e" + len(text).to_bytes(2) + text for text in texts))
+                assert made.spinner.spin(1)
+                return made.heard
+
+            yield made, play, venue
+
+
+async def test_a_burst_is_answered_before_its_first_order_is_told(burst):
+    """The orders of all ticks that came together have left when the first of them is told, each by itself."""
+    made, play, venue = burst
+    assert play(*made.frames) == [([1, 2], 4), ([3, 4], 4)]
+    assert await venue.labels(4) == [f"mm.r1.{number}" for number in (1, 2, 3, 4)]
+
+
+async def test_orders_are_told_before_anything_else_is_heard(burst):
+    """An answer between two ticks reaches books that know of the first one's orders, and not of the second one's."""
+    made, play, _ = burst
+    answer = b'{"id":1,"result":' + b" " * 120 + b"{}}"
+    first, heard, second = play(made.frames[0], answer, made.frames[1])
+    assert (first, second) == (([1, 2], 2), ([3, 4], 4))
+    assert heard.endswith(answer)
+
+
+async def test_an_instrument_that_was_not_told_of_writes_no_more(burst):
+    """A second decision about it in one burst is told as rows, after what has left: holds and budgets count that."""
+    made, play, _ = burst
+    slot = made.lane.slot(DERIVE.encode())
+    moved = made.frames[0].replace(b'"publish_id":7', b'"publish_id":8').replace(b'"104.0"', b'"106.0"')
+    slot.settle(True, 99 * NANOS, NANOS, nonce=5)
+    slot.settle(False, 104 * NANOS, NANOS, nonce=6)
+    assert play(made.frames[0], moved) == [([1], 1), (1, [0])]
+    assert made.lane.send(NOW_NS)
+    assert made.outbox.last_number == 2
+
+
+async def test_all_that_has_left_is_told_whatever_the_telling_of_one_does(burst):
+    """A failure there ends the connection's reading, and the other decisions' orders are told all the same."""
+    made, play, _ = burst
+    made.failure, told = ZeroDivisionError(), []
+    made.socket.read_first(
+        TickReader(made.lane, lambda: NOW_NS, made.on_rows, lambda *sent: (told.append(sent), made.on_sent(*sent)))
+    )
+    play(*made.frames)
+    assert len(told) == 2
+    assert made.failures == [made.failure]
 
 
 async def test_cancels_leave_before_orders(writer):

@@ -147,7 +147,7 @@ class Ticks:
         self.protocol, self.spinner, self.theirs = Protocol(100_000), Spinner(), theirs
         self.socket = spun(ours, self.protocol, on_failure=self.failures.append)
         self.spinner.add(self.socket)
-        self.socket.read_first(TickReader(self.lane, clock_ns, self.on_rows))
+        self.socket.read_first(TickReader(self.lane, clock_ns, self.on_rows, print))
 
     def on_rows(self, _count, _now_ns):
         slot = self.lane.slot(DERIVE.encode())

@@ -109,7 +109,7 @@ class Ticks:
         self.heard, self.closed = [], []
         self.lane = lane_of(DERIVE, per_second=2_000)
         self.came = asyncio.Event()
-        self.reader = TickReader(self.lane, lambda: NOW_NS, self.on_rows)
+        self.reader = TickReader(self.lane, lambda: NOW_NS, self.on_rows, print)
 
     def on_text(self, text):
         self.heard.append(bytes(text))
@@ -259,7 +259,7 @@ async def test_what_a_reader_raises_ends_the_connection_and_is_not_lost():
         ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", ticks.on_text, ticks.closed.append)
         ws.send_text(b"first")
         await ticks.has(1)
-        ws.read_first(TickReader(ticks.lane, broken, ticks.on_rows))
+        ws.read_first(TickReader(ticks.lane, broken, ticks.on_rows, print))
         echo.transport.underlying_transport.write(server_frame(0x81, book(1)) + server_frame(0x81, b"more"))
         with pytest.raises(ZeroDivisionError):
             await ws.wait_closed()
