@@ -182,6 +182,8 @@ class _Listener(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self.reason is not None:
             return  # we are leaving: what still arrives was not promised to anyone
+        if frame.payload_size > MAX_FRAME_BYTES:
+            return  # the library has refused it from its head, and yet hands it on if all of it comes in time
         kind = frame.msg_type
         if kind is TEXT and frame.fin and self._fragments is None:
             if self._spun is not None:

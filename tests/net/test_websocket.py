@@ -352,6 +352,18 @@ async def test_every_ending_has_its_reason(provoke, reason):
     assert client.texts.empty()
 
 
+async def test_a_message_that_is_too_large_is_not_heard_however_fast_it_comes(monkeypatch):
+    """The library refuses it from its head and drops the connection a little later: by then all of it may be there."""
+    monkeypatch.setattr(websocket, "MAX_FRAME_BYTES", 1_000)
+    client = Client()
+    async with serving() as (echo, port):
+        ws = await connect("sim", f"ws://127.0.0.1:{port}/ws", client.on_text, client.closed.append)
+        stream = echo.transport.underlying_transport
+        stream.write(server_frame(0x81, b"x" * 2_000))  # and the answer to our goodbye has the library look again
+        assert await ws.wait_closed() is CloseReason.OVERSIZED
+    assert client.texts.empty()
+
+
 async def test_a_peer_that_stops_answering_is_given_up(monkeypatch):
     """A peer that answers no ping is dropped as silent."""
     monkeypatch.setattr(websocket, "PING_AFTER_IDLE_S", 0.05)
