@@ -60,7 +60,7 @@ cdef struct Sent:
     Row rows[MOST_ROWS]
 
 cdef enum:
-    SENT = 64                   # decisions that wait to be told, at most
+    UNTOLD = 64                 # decisions that wait to be told, at most
 
 # What a connection asks about each text first. Python hears of a tick only when it led to something, and of orders that
 # have left once no more ticks lie ready.
@@ -69,7 +69,7 @@ cdef class TickReader(TextReader):
     cdef object clock_ns
     cdef object on_rows
     cdef object on_sent
-    cdef Sent sent[SENT]
+    cdef Sent sent[UNTOLD]
     cdef int sent_count
 
     # Keeps the lane's last decision to be told later, if nothing of it is left to do.

@@ -286,7 +286,7 @@ cdef class TickReader(TextReader):
         cdef Lane lane = self.lane
         cdef Sent* sent = &self.sent[self.sent_count]
         cdef int at
-        if self.sent_count == SENT or lane.row_count > MOST_ROWS or lane.outbox is None or lane.outbox.count:
+        if self.sent_count == UNTOLD or lane.row_count > MOST_ROWS or lane.outbox is None or lane.outbox.count:
             return False
         for at in range(lane.row_count):
             if lane.row_view[at].number == 0:

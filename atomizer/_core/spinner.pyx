@@ -65,6 +65,7 @@ cdef class SpunSocket:
                 head = websocket_head(data, size, &payload)
                 if head > 0 and payload <= size - head:
                     frame = head + payload
+                    reader = self.reader        # what was handed on before can have brought another one
                     if websocket_is_whole_text(data) and self.read_here(data, head, frame):
                         data += frame
                         size -= frame

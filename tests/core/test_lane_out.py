@@ -173,6 +173,20 @@ async def test_an_instrument_that_was_not_told_of_writes_no_more(burst):
     assert made.outbox.last_number == 2
 
 
+async def test_a_reader_that_comes_in_the_middle_of_a_burst_is_told_of_its_orders(burst):
+    """What was handed on brought another reader: the ticks behind it are that one's, and so are their orders."""
+    made, play, _ = burst
+    other, heard = TickReader(made.lane, lambda: NOW_NS, made.on_rows, made.on_sent), made.buffer_updated
+
+    def buffer_updated(size):
+        heard(size)
+        made.socket.read_first(other)
+
+    made.buffer_updated = buffer_updated
+    made.socket.read_first(TickReader(made.lane, lambda: NOW_NS, made.on_rows, print))
+    assert play(b" " * 130, made.frames[0])[1:] == [([1, 2], 2)]
+
+
 async def test_all_that_has_left_is_told_whatever_the_telling_of_one_does(burst):
     """A failure there ends the connection's reading, and the other decisions' orders are told all the same."""
     made, play, _ = burst
