@@ -299,8 +299,7 @@ class OrderDesk:
 
     async def open_orders(self) -> list[OrderUpdate]:
         """What rests now; from here on these can be cancelled by their label."""
-        result = await self._rpc.ask("private/get_open_orders", self._subject())
-        orders, _ = parse_orders(result)
+        orders, _ = parse_orders(await self._rpc.ask("private/get_open_orders", self._subject()))
         self._known.update((order.client_id, _known(order)) for order in orders)
         now_ns = self._now_ns()
         return [order.as_update(now_ns) for order in orders]
@@ -323,8 +322,7 @@ class OrderDesk:
     async def cancel_all(self, instrument: str = "") -> None:
         """Cancel everything of this subaccount, or of one instrument. The outcomes come through the orders channel."""
         if instrument:
-            subject = self._order_subject(instrument)
-            await self._rpc.ask("private/cancel_by_instrument", subject, instrument=instrument)
+            await self._rpc.ask("private/cancel_by_instrument", self._order_subject(instrument), instrument=instrument)
         else:
             await self._rpc.ask("private/cancel_all", self._subject())
 
