@@ -135,7 +135,7 @@ def settle(lane, slot):
 class Fused:
     """The lane, with two hundred slots, of which one speaks. Between two ticks it makes digests ahead, as it runs."""
 
-    most_ahead = 25  # as many as there are
+    most_ahead = 200  # more than there are
 
     def __init__(self, feed):
         self.lane, self.slot, self.signer, self.journal = open_lane(feed.channel, 1_000)

@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from atomizer._core.gate cimport Gate
 from atomizer._core.outbox cimport Outbox
-from atomizer._core.slot cimport MOST_ROWS, Row
+from atomizer._core.slot cimport MOST_ROWS, Row, Slot
 from atomizer._core.spinner cimport TextReader
 
 cdef enum:
@@ -37,11 +37,13 @@ cdef class Lane:
     cdef Standing standings[SLOTS]      # of one look
     cdef int32_t needing[SLOTS]         # slots that need digests: an order of theirs was written since some were made
     cdef int needing_count
+    cdef int asked                      # the slot that was asked last whether its digests grow old
     cdef int rehearsed                  # the slot that did it last
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
     # its channel; else the negative of scan's status.
     cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
+    cdef void need_digests(self, Slot slot) noexcept
     # Has the orders among the rows written that may be; what is left has number 0.
     cdef void write_rows(self, int64_t now_ns) noexcept
     cdef bint write_row(self, Row* row, int64_t now_ns) noexcept

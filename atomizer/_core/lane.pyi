@@ -89,6 +89,8 @@ class Lane:
     def make_ahead(self, now_ns: int, most: int) -> int:
         """Make at most so many digests of orders that may be wanted next, around those written last; how many.
 
+        When none is missing, those of one more slot are made anew if they grow old.
+
         For when nothing else is to do. An order at a price and of a size that was made ahead only has to be signed.
 
         Raises:

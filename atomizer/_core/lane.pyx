@@ -196,13 +196,16 @@ cdef class Lane:
         order.replaced_filled_nanos = live.filled_nanos
         if not self.outbox.put(slot.writer, &order, live.label_number, now_ns):
             return False
+        self.need_digests(slot)
+        row.number = order.label_number
+        row.nonce = order.nonce
+        return True
+
+    cdef void need_digests(self, Slot slot) noexcept:
         if not slot.needs_digests:
             slot.needs_digests = True
             self.needing[self.needing_count] = slot.index
             self.needing_count += 1
-        row.number = order.label_number
-        row.nonce = order.nonce
-        return True
 
     cdef void write_rows(self, int64_t now_ns) noexcept:
         cdef Row* row
@@ -233,6 +236,11 @@ cdef class Lane:
         cdef Slot slot
         cdef int made = 0
         check_time(now_ns)
+        if self.needing_count == 0 and self.slots:
+            self.asked = (self.asked + 1) % <int>len(self.slots)
+            slot = <Slot>self.slots[self.asked]
+            if slot.writer is not None and slot.writer.begin_again(now_ns):
+                self.need_digests(slot)
         while self.needing_count and made < most:
             slot = <Slot>self.slots[self.needing[self.needing_count - 1]]
             made += slot.writer.make_ahead(self.outbox.nonces, now_ns, most - made)

@@ -9,9 +9,9 @@ from atomizer._core.frame cimport OrderWriter, order_fields, order_life
 from atomizer._core.nonces cimport Nonces
 
 cdef enum:
-    PLACES = 32             # a side's digests, one a tick: at a price's number of ticks modulo this
-    REACH = 12              # ticks on either side of the last order for which they are made
-    STEPS = 25              # so many prices: 2 * REACH + 1, as a figure: Cython cannot compute it where it checks
+    PLACES = 128            # a side's digests, one a tick: at a price's number of ticks modulo this
+    REACH = 48              # ticks on either side of the last order for which they are made
+    STEPS = 97              # so many prices: 2 * REACH + 1, as a figure: Cython cannot compute it where it checks
 
 cdef struct Digest:
     int64_t price_nanos     # 0: none here
@@ -34,10 +34,13 @@ cdef class SlotWriter:
     cdef int64_t last_nanos[2]      # price of the last order
     cdef int64_t last_amount_nanos[2]
     cdef int steps_left[2]          # prices around it that have not been seen to
+    cdef int64_t begun_ns           # when seeing to them began last
 
     # Fills in what every order of the slot says alike. False: a signature would not be good for long enough.
     cdef bint begin(self, order_fields* order, int64_t now_ns) noexcept
     # Fills in nonce and, where it was made ahead, its expiry, and writes the digest that is to be signed.
     cdef void digest_order(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept
+    # Whether it is time to see to all prices once more: digests grow old.
+    cdef bint begin_again(self, int64_t now_ns) noexcept
     # Makes at most so many digests around the orders that were last digested; how many. 0: none is missing.
     cdef int make_ahead(self, Nonces nonces, int64_t now_ns, int most) noexcept

@@ -12,6 +12,7 @@ cdef int64_t SECOND_NS = 1_000_000_000
 # Derive takes one that is an hour off (v2), or five minutes at the worst that is told of v3, and in any order (protocol
 # sheet §2).
 cdef int64_t GOOD_NS = 60 * SECOND_NS
+cdef int64_t FRESH_NS = 30 * SECOND_NS     # until when it need not be made anew
 
 
 cdef inline Digest* _place_of(SlotWriter writer, bint is_bid, int64_t price_nanos) noexcept:
@@ -30,11 +31,13 @@ cdef inline bint _is_good(
 
 
 cdef bint _make(SlotWriter writer, bint is_bid, int64_t price_nanos, Nonces nonces, int64_t now_ns) noexcept:
-    """Unless it is there already, or would not be good for long enough."""
+    """Unless a fresh one is there already, or it would not be good for long enough."""
     cdef Digest* made = _place_of(writer, is_bid, price_nanos)
     cdef int64_t amount_nanos = writer.last_amount_nanos[is_bid]
     cdef order_fields order
-    if _is_good(writer, made, price_nanos, amount_nanos, now_ns) or not writer.begin(&order, now_ns):
+    if now_ns - made.made_ns <= FRESH_NS and _is_good(writer, made, price_nanos, amount_nanos, now_ns):
+        return False
+    if not writer.begin(&order, now_ns):
         return False
     order.is_bid = is_bid
     order.price_nanos = price_nanos
@@ -108,6 +111,16 @@ cdef class SlotWriter:
         self.last_nanos[order.is_bid] = order.price_nanos
         self.last_amount_nanos[order.is_bid] = order.amount_nanos
         self.steps_left[order.is_bid] = STEPS
+        self.begun_ns = now_ns
+
+    cdef bint begin_again(self, int64_t now_ns) noexcept:
+        cdef int is_bid
+        if self.begun_ns == 0 or 0 <= now_ns - self.begun_ns <= FRESH_NS:
+            return False
+        self.begun_ns = now_ns
+        for is_bid in range(2):
+            self.steps_left[is_bid] = STEPS if self.last_nanos[is_bid] else 0
+        return True
 
     cdef int make_ahead(self, Nonces nonces, int64_t now_ns, int most) noexcept:
         cdef int made = 0

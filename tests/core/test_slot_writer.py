@@ -30,10 +30,11 @@ from tests.core.test_lane import (
 from tests.reference.book_frames import DERIVE, derive
 from tests.reference.reference_lane import PARAMS
 
-REACH = 12
+REACH = 48
 AROUND = 2 * REACH + 1
 GOOD_S = 60
-BID, ASK = 200, 240  # of the first book, in halves, which are ticks
+FRESH_S = 30
+BID, ASK = 200, 320  # of the first book, in halves, which are ticks
 
 
 class Desk:
@@ -81,7 +82,7 @@ def test_digests_are_made_for_the_prices_around_the_last_order():
     desk = Desk()
     assert desk.make_ahead() == 0  # no order yet
     desk.quote(0)
-    assert [desk.make_ahead(20) for _ in range(4)] == [20, 20, 2 * AROUND - 40, 0]
+    assert [desk.make_ahead(80) for _ in range(4)] == [80, 80, 2 * AROUND - 160, 0]
     assert desk.nonces.last == NONCE + 2 + 2 * AROUND
     desk.quote(3)
     assert desk.make_ahead() == 2 * 3 + 2  # the farthest on one side, and what was used
@@ -131,6 +132,21 @@ def test_what_was_not_foreseen_is_digested_when_it_is_wanted(moved, passed_s):
         assert desk.is_signed(params)
 
 
+def test_digests_are_made_anew_before_they_are_too_old():
+    """Half a minute after they were seen to last; so an order is foreseen however long none was written."""
+    desk, now_ns = Desk(), NOW_NS
+    desk.quote(0)
+    assert desk.make_ahead() == 2 * AROUND
+    for _ in range(3):
+        now_ns += FRESH_S * SECOND_NS
+        assert desk.make_ahead(now_ns=now_ns) == 0
+        now_ns += SECOND_NS
+        assert desk.make_ahead(now_ns=now_ns) == 2 * AROUND
+    before = desk.nonces.last
+    desk.quote(1, now_ns + FRESH_S * SECOND_NS)
+    assert desk.nonces.last == before
+
+
 def test_another_size_was_not_foreseen():
     """A digest is of one size: an order of another has its own."""
     desk = Desk()
@@ -177,7 +193,7 @@ def test_other_terms_forget_what_was_made():
 
 STEPS = st.lists(
     st.tuples(
-        st.integers(-30, 30), st.sampled_from([0, 1, 30, 59, 61, -2]), st.integers(0, 60), st.sampled_from([1, 2])
+        st.integers(-60, 60), st.sampled_from([0, 1, 30, 59, 61, -2]), st.integers(0, 240), st.sampled_from([1, 2])
     ),
     max_size=25,
 )
