@@ -15,6 +15,7 @@ cdef enum:
     BUCKETS = 4_096             # twice as many, a power of two
     CHANNEL_SIZE = 64           # longest channel name
     ROWS = 6_144                # MOST_ROWS of every slot
+    TEXT_SIZE = 4_096           # longest frame that is rehearsed
 
 cdef struct Channel:
     int length
@@ -38,12 +39,20 @@ cdef class Lane:
     cdef int32_t needing[SLOTS]         # slots that need digests: an order of theirs was written since some were made
     cdef int needing_count
     cdef int asked                      # the slot that was asked last whether its digests grow old
-    cdef int rehearsed                  # the slot that did it last
+    # A rehearsal reads the frame that led to orders last, or a second before, into a slot and for a gate that are nobody's.
+    cdef char text[TEXT_SIZE]
+    cdef Py_ssize_t text_size           # 0: there was none yet
+    cdef int64_t kept_ns                # when it came
+    cdef Slot stand_in
+    cdef Gate no_gate
+    cdef Row no_rows[MOST_ROWS]
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
     # its channel; else the negative of scan's status.
     cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
     cdef void need_digests(self, Slot slot) noexcept
+    # Takes a frame that led to orders as the next one to be rehearsed.
+    cdef void keep_text(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
     # Has the orders among the rows written that may be; what is left has number 0.
     cdef void write_rows(self, int64_t now_ns) noexcept
     cdef bint write_row(self, Row* row, int64_t now_ns) noexcept

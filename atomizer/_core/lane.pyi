@@ -98,9 +98,10 @@ class Lane:
         """
 
     def rehearse(self, now_ns: int) -> None:
-        """Go the way of an order of the next slot without naming, signing, journalling or sending one.
+        """Go the way of the last frame that led to orders, and of one of these, and leave nothing behind.
 
-        For when nothing else is to do: an order after a pause then finds its way in the caches, not in memory.
+        For when nothing else is to do: a frame after a pause then finds its way in the caches, not in memory. Nothing
+        is named, signed, journalled or sent, and no slot changes.
 
         Raises:
             ValueError: `now_ns` is no time.

@@ -8,7 +8,7 @@ from libc.string cimport memcmp, memcpy
 
 from atomizer._core.book cimport Book
 from atomizer._core.frame cimport order_fields
-from atomizer._core.gate cimport InstrumentLimits
+from atomizer._core.gate cimport MOST_PER_SECOND, InstrumentLimits
 from atomizer._core.outbox cimport ORDERS, Outbox
 from atomizer._core.quote cimport QuoteParams
 from atomizer._core.scan cimport (
@@ -18,6 +18,8 @@ from atomizer._core.spinner cimport TextReader
 from atomizer._core.slot cimport CANCEL, PLACE, REPLACE, RESUBSCRIBE, Live, Slot, check_time
 
 import numpy as np
+
+cdef int64_t KEEP_TEXT_NS = 1_000_000_000
 
 # Field for field the Row of slot.pxd, which the buffer below checks.
 ROW = np.dtype(
@@ -114,7 +116,15 @@ cdef class Lane:
             return 0
         self.row_count = slot.decide(self.gate, now_ns, &self.row_view[0])
         self.write_rows(now_ns)
+        if now_ns - self.kept_ns > KEEP_TEXT_NS and self.outbox is not None and self.outbox.count:
+            self.keep_text(frame, length, now_ns)
         return self.row_count
+
+    cdef void keep_text(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept:
+        if length <= TEXT_SIZE:
+            memcpy(self.text, frame, length)
+            self.text_size = length
+            self.kept_ns = now_ns
 
     cpdef int on_frame(self, frame, int64_t now_ns) except? -1:
         cdef Py_buffer view
@@ -150,6 +160,9 @@ cdef class Lane:
         if index == SLOTS:
             raise ValueError(f"more than {SLOTS} slots")
         slot = Slot(index, params, limits, keep_price_nanos, keep_size_nanos, book)
+        if self.outbox is not None and self.stand_in is None:
+            self.stand_in = Slot(0, params, limits, 0, 0)
+            self.no_gate = Gate(MOST_PER_SECOND)
         self.slots.append(slot)
         self.channels[index].length = <int>length
         memcpy(self.channels[index].name, PyBytes_AS_STRING(channel), length)
@@ -250,16 +263,19 @@ cdef class Lane:
         return made
 
     def rehearse(self, int64_t now_ns):
+        cdef Head head
         cdef Slot slot
         check_time(now_ns)
-        if self.outbox is None:
+        if self.text_size == 0 or scan_channel(self.text, self.text_size, &head) == NOT_A_BOOK:
             return
-        for _ in range(len(self.slots)):        # until one is found whose orders are written here
-            self.rehearsed = (self.rehearsed + 1) % <int>len(self.slots)
-            slot = <Slot>self.slots[self.rehearsed]
-            if slot.writer is not None:
-                self.outbox.rehearse(slot.writer, now_ns)
-                return
+        slot = <Slot>self.slots[_find_slot(self, head.channel, head.channel_length)]
+        if slot.writer is None:
+            return
+        self.stand_in.stand_in_for(slot)
+        scan_book(self.text, self.text_size, &head, self.stand_in.book, now_ns)
+        self.stand_in.is_quiet(now_ns)          # it is, but for its orders
+        self.stand_in.decide(self.no_gate, now_ns, self.no_rows)
+        self.outbox.rehearse(slot.writer, now_ns)
 
     def send(self, int64_t now_ns):
         if self.outbox is None:

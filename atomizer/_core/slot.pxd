@@ -75,6 +75,9 @@ cdef class Slot:
     # USD that what lives of ours would lose to the prices that we want now; above 0 only where it stands too near to
     # the market. Without a price to stand at, all of it.
     cdef double exposed_usd(self, int64_t now_ns) noexcept
+    # Takes over all that another decides by, with both orders resting where they may not stay, and a book that any frame
+    # is newer than. For rehearsals.
+    cdef void stand_in_for(self, Slot other) noexcept
     # Writes at most MOST_ROWS rows, the most urgent first, and takes them as sent; how many.
     cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept
 

@@ -226,6 +226,21 @@ cdef class Slot:
             most = max(most, usd)
         return most
 
+    cdef void stand_in_for(self, Slot other) noexcept:
+        cdef int is_bid
+        self.params = other.params
+        self.limits = other.limits
+        self.known = other.known
+        self.keep_size_nanos = 2        # more than the one that rests
+        for is_bid in range(2):
+            # On either side as far away as can be, so that they are not in each other's way.
+            self.live[is_bid] = Live(
+                AT_REST, self.limits.tick_nanos if is_bid else INT64_MAX, 1, 0, 0, 0, NO_PRICE, 0
+            )
+            self.known.own_nanos[is_bid] = self.live[is_bid].price_nanos
+        self.book.sequence = self.taken_sequence = 0
+        self.unsettled = False
+
     cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept:
         cdef Quote wanted
         cdef Row first

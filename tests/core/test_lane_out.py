@@ -30,6 +30,7 @@ from tests.core.test_lane import (
     writer_of,
     writing_lane,
 )
+from tests.reference.book_frames import derive
 
 
 class Venue(picows.WSListener):
@@ -232,18 +233,29 @@ async def test_more_orders_than_an_outbox_holds_all_leave(writer):
 
 def test_a_rehearsal_leaves_nothing_behind():
     """It takes no nonce and no number, journals nothing, and the orders after it are what they would have been."""
+
+    def rehearse(lane, times):
+        for _ in range(times):
+            lane.rehearse(NOW_NS)
+
     said = []
     for rehearsals in (0, 3):
         outbox, memory = outbox_of()
         lane = writing_lane(outbox)
-        for _ in range(rehearsals):
-            lane.rehearse(NOW_NS)
-        assert (outbox.count, outbox.frames_size, outbox.last_number) == (0, 0, 0)
-        assert not any(memory)
-        lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
-        said.append((messages_of(outbox), bytes(memory)))
-        lane.rehearse(NOW_NS)  # while something waits to leave it does not
-        assert (messages_of(outbox), bytes(memory)) == said[-1]
+        slot = lane.slot(DERIVE.encode())
+        said.append([])
+        for sequence, moved in enumerate((0, 6, 2), 7):
+            rehearse(lane, rehearsals)
+            assert outbox.last_number == 2 * (sequence - 7)
+            assert lane.on_frame(derive(DERIVE, sequence, [(200 + moved, 8)], [(208 + moved, 8)]), NOW_NS) == 2
+            said[-1].append((messages_of(outbox), bytes(memory), slot.book.levels(True), lane.gate.refusals))
+            rehearse(lane, rehearsals)  # while something waits to leave
+            assert (messages_of(outbox), bytes(memory)) == said[-1][-1][:2]
+            outbox.clear()
+            rehearse(lane, rehearsals)
+            for row in lane.rows[:2]:
+                numbers = {"nonce": int(row["nonce"]), "label_number": int(row["number"])}
+                slot.settle(bool(row["is_bid"]), int(row["price_nanos"]), int(row["size_nanos"]), **numbers)
     assert said[0] == said[1]
     lane_of(DERIVE).rehearse(NOW_NS)  # where no orders are written it is nothing
 
@@ -256,11 +268,11 @@ def test_a_rehearsal_takes_no_prepared_nonce():
     writer, _ = writer_of(signer)
     lane = lane_of(DERIVE, outbox=outbox)
     lane.slot(DERIVE.encode()).write_with(writer, writer.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID), **TERMS)
+    lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
+    outbox.clear()
     for _ in range(5):
         lane.rehearse(NOW_NS)
-    assert (signer.prepared_count, signer.unprepared_count) == (3, 0)
-    lane.on_frame(SNAPSHOTS[DERIVE], NOW_NS)
-    assert signer.prepared_count == 1
+    assert (signer.prepared_count, signer.unprepared_count) == (1, 0)
 
 
 def test_orders_whose_sending_breaks_off_do_not_leave_again(writer):
