@@ -89,8 +89,9 @@ class QuoteLane:
         self.sent: Counter[str] = Counter()  # messages by kind
         self._sent_ns = 0  # when the lane last sent
         self.waits = 0  # orders that the rate budget had no room for
-        self.written = Histogram()  # from a frame, or whatever made us look, to its last signed orders, journalled
+        self.written = Histogram()  # from what made us decide one instrument to its last signed orders, journalled
         self.latency = Histogram()  # and until they were sent
+        self.looks = Histogram()  # from a look at every instrument until its last orders were sent
 
     def add(self, instrument: Instrument, book: Book, limits: InstrumentLimits, keep_price_nanos: int) -> Quoted:
         """Make an instrument ours to quote. It shows nothing before it has a rule."""
@@ -181,7 +182,7 @@ class QuoteLane:
 
     def look(self, now_ns: int) -> None:
         """Decide everything anew. While the lane is off, only find out what it would do, and say so."""
-        self._act(self._lane.look(now_ns), now_ns)
+        self._act(self._lane.look(now_ns), now_ns, is_look=True)
 
     def settle(self, client_id: str, now_ns: int) -> None:
         """Something was heard of this order: once all is known of its side, say what rests and decide again.
@@ -224,7 +225,7 @@ class QuoteLane:
         """Decide one instrument, whose book, rule or orders changed."""
         self._act(self._lane.on_book_changed(quoted.slot, now_ns), now_ns)
 
-    def _act(self, count: int, now_ns: int) -> None:
+    def _act(self, count: int, now_ns: int, *, is_look: bool = False) -> None:
         """See to what the last decision wants. While the lane is off nothing leaves, and the sides are as they were.
 
         The lane's own orders have left already, unless cancels had to go first. Our own books of these follow, and then
@@ -235,6 +236,8 @@ class QuoteLane:
         if self._lane.cancel_count:
             self._pull(count, now_ns)
         unsent = self._send(count, now_ns)
+        times = self.looks if is_look else self.latency
+        self._time(now_ns, times)
         rows = [Row._make(row) for row in self._lane.rows[:count].tolist()]
         self._explain(rows)
         for row in rows:
@@ -244,7 +247,7 @@ class QuoteLane:
             if row.action == RESUBSCRIBE:
                 self._venue.renew_book(self._quoted[row.slot].name)
             elif row.action != CANCEL and not row.number:
-                self._place(row, now_ns)
+                self._place(row, now_ns, times)
         self._allow()
 
     def _on_sent(self, rows: list[tuple[int, ...]], now_ns: int, written_ns: int, sent_ns: int) -> None:
@@ -288,11 +291,17 @@ class QuoteLane:
             unsent = Unsent(outbox.last_number - outbox.count, f"{self._venue.name}: not connected: nothing was sent")
             outbox.allowance = 0
             outbox.clear()
-        if outbox.sent_ns != self._sent_ns:
-            self._sent_ns = outbox.sent_ns
-            self.written.record(outbox.written_ns - now_ns)
-            self.latency.record(outbox.sent_ns - now_ns)
         return unsent
+
+    def _time(self, now_ns: int, times: Histogram) -> None:
+        """How long a decision took whose orders the lane has sent."""
+        outbox = self._outbox
+        if outbox is None or outbox.sent_ns == self._sent_ns:
+            return
+        self._sent_ns = outbox.sent_ns
+        times.record(outbox.sent_ns - now_ns)
+        if times is self.latency:
+            self.written.record(outbox.written_ns - now_ns)
 
     def _allow(self) -> None:
         """Let the lane write as many orders as may leave now."""
@@ -307,7 +316,7 @@ class QuoteLane:
         self._ledger.fold_written(order)
         self._pen.sent(order, FIRST_REQUEST_ID + row.number, unsent.why if row.number > unsent.after else "")
 
-    def _place(self, row: Row, now_ns: int) -> None:
+    def _place(self, row: Row, now_ns: int, times: Histogram) -> None:
         """An order that the venue's session writes, if it may leave."""
         quoted, is_bid = self._quoted[row.slot], bool(row.is_bid)
         if not self.is_on or now_ns < quoted.held_until_ns[is_bid]:
@@ -321,7 +330,7 @@ class QuoteLane:
             if self._journal(order, fold=False):
                 self._note(row, order)
                 self._leave(order)
-                self.latency.record(self._clock_ns() - now_ns)
+                times.record(self._clock_ns() - now_ns)
             else:
                 self.sides.tell(quoted, is_bid, 0)
 
