@@ -12,6 +12,7 @@ from flow.running import Desk
 
 COUNTERPARTY = b"5mpk9QeD:s3cr3t_throwaway_0001"  # public throw-away key of practice Deribit's second account
 IMMEDIATE = "immediate_or_cancel"
+AHEAD = 50  # times ours: a tick is wide there, and others stand before us at the same price
 
 
 class AtDerive(Watched):
@@ -41,7 +42,8 @@ class AtDeribit(Desk):
 
     def take(self, resting):
         method = "private/sell" if resting["direction"] == "buy" else "private/buy"
-        params = {name: resting[name] for name in ("instrument_name", "amount", "price")}
+        params = {name: resting[name] for name in ("instrument_name", "price")}
+        params["amount"] = resting["amount"] * AHEAD  # what finds nobody is cancelled
         frame = {"id": 1, "jsonrpc": "2.0", "method": method, "params": params | {"time_in_force": IMMEDIATE}}
         headers = {
             "Authorization": f"Basic {base64.b64encode(COUNTERPARTY).decode()}",
