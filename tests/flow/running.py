@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 TICKER_S = 1.5
+PATIENCE_S = 60.0  # for what takes moments where nothing else runs: only a test that fails waits so long
 MAKER = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"  # of the public test key that the practice venue knows
 HURRIED = Path(__file__).with_name("hurried.py")
 COMMAND = [sys.executable, "-m", "atomizer"]

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import orjson
 import pytest
-from flow.running import desk, finish, trader, wait_for
+from flow.running import PATIENCE_S, desk, finish, trader, wait_for
 
 from atomizer.errors import Refused
 from atomizer.venues.deribit.auth import Credentials
@@ -69,7 +69,7 @@ async def trade_a_spread(url, start):
         rfq = await ask("private/create_block_rfq", {"legs": [leg | {"amount": SIZE} for leg in legs]})
         start()
         subject = {"block_rfq_id": rfq["block_rfq_id"]}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 [seen] = (await ask("private/get_block_rfqs", subject))["block_rfqs"]
                 with contextlib.suppress(Refused, IndexError):  # until somebody offers, and the venue's grace is over
@@ -114,7 +114,7 @@ def venues_rows(venues):
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not await condition():  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.1)
 

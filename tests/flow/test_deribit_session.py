@@ -11,6 +11,7 @@ import orjson
 import pytest
 from deribit_trader import ACCOUNTS
 from derive_wire import Wire
+from flow.running import PATIENCE_S
 
 from atomizer._core.book import NO_PRICE
 from atomizer._core.fixed import floor_to
@@ -60,7 +61,7 @@ class Told:
         self._news.set()
 
     async def until(self, is_there):
-        async with asyncio.timeout(12):
+        async with asyncio.timeout(PATIENCE_S):
             while not is_there():
                 self._news.clear()
                 await self._news.wait()
@@ -148,7 +149,7 @@ class Floor:
 
 async def eventually(is_there):
     """For what no event announces."""
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_there():  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
 
@@ -676,7 +677,7 @@ async def test_a_key_that_is_gone_ends_the_session_with_the_venues_word(trading,
     order = trading.place(trading.order(Side.BUY, -100 * SECOND))
     await trading.reaches(order, OrderState.REFUSED)
     with pytest.raises(Refused, match="login of key AMANDA") as caught:
-        await asyncio.wait_for(trading.session.wait(), 12)
+        await asyncio.wait_for(trading.session.wait(), PATIENCE_S)
     assert (caught.value.code, trading.session.is_open) == (code, False)
     assert "expired or was removed" in str(caught.value)
 
@@ -799,5 +800,5 @@ async def test_what_the_listener_raises_ends_the_session(floor):
     await session.start()
     session.place(floor.order(Side.BUY, -100 * SECOND), time.time_ns())
     with pytest.raises(RuntimeError, match="journal is full"):
-        async with asyncio.timeout(12):
+        async with asyncio.timeout(PATIENCE_S):
             await session.wait()

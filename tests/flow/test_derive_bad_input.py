@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from eth_account import Account as EthAccount
+from flow.running import PATIENCE_S
 
 from atomizer._core.ecdsa import Signer
 from atomizer._core.fixed import floor_to
@@ -83,7 +84,7 @@ class Floor:
     async def outcome(self, session, order):
         """The first final word on an order."""
         session.place(order, time.time_ns())
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 for event in self.events:
                     is_word = isinstance(event, OrderUpdate) and event.client_id == order.client_id

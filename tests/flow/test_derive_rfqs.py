@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from derive_wire import Wire
+from flow.running import PATIENCE_S
 
 from atomizer._core.book import NO_PRICE
 from atomizer._core.ecdsa import Signer
@@ -127,7 +128,7 @@ class Market2:
 
 async def eventually(is_there):
     """For what no event announces."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_there():  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
 

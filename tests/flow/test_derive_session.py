@@ -14,6 +14,7 @@ import msgspec
 import orjson
 import pytest
 from derive_wire import Wire
+from flow.running import PATIENCE_S
 
 from atomizer._core.book import NO_PRICE
 from atomizer._core.ecdsa import Signer
@@ -64,7 +65,7 @@ class Told:
         self._news.set()
 
     async def until(self, is_there):
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             while not is_there():
                 self._news.clear()
                 await self._news.wait()
@@ -144,7 +145,7 @@ class Floor:
 
 async def eventually(is_there):
     """For what no event announces."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_there():  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
 
@@ -662,7 +663,7 @@ async def test_stopping_leaves_nothing_behind(trading):
     order = trading.place(trading.order(Side.BUY, -100 * SECOND))
     await trading.reaches(order, OrderState.OPEN)
     await trading.session.stop()
-    await trading.session.wait()
+    await asyncio.wait_for(trading.session.wait(), PATIENCE_S)
     following = trading.make_session()
     await following.start()
     assert await following.open_orders() == []
@@ -718,7 +719,7 @@ async def test_an_order_that_never_arrived_ends_refused_and_its_nonce_is_burned(
 
     trading.wire.to_client = watch
     trading.wire.ends[-1].forward(lost[0])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await answered.wait()
     assert await trading.session.open_orders() == []
 
@@ -793,6 +794,7 @@ async def test_what_the_listener_raises_ends_the_session(floor):
     floor.told.table.apply(order := floor.order(Side.BUY, -100 * SECOND))
     session.place(order, time.time_ns())
     with pytest.raises(OSError, match="no space left"):
-        await session.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            await session.wait()
     with contextlib.suppress(Disconnected):
         assert not session.is_open

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from derive_wire import Wire
+from flow.running import PATIENCE_S
 
 from atomizer._core.ecdsa import Signer
 from atomizer._core.fixed import floor_to
@@ -143,7 +144,7 @@ class Desk:
 
     async def settle(self):
         """Ask until nothing is in doubt, as a trader does after every loss."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 with contextlib.suppress(VenueError):
                     resting = {update.client_id for update in await self.session.open_orders()}
@@ -195,7 +196,7 @@ async def test_after_any_faults_nothing_is_in_doubt_and_every_ledger_agrees(vers
         faults.end()
         desk.connected.clear()
         wire.cut()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await desk.connected.wait()
         resting = await desk.settle()
         assert {order.client_id for order in desk.table.live()} == resting
@@ -212,7 +213,7 @@ async def test_after_any_faults_nothing_is_in_doubt_and_every_ledger_agrees(vers
 
 async def check_books(session, venue):
     """Every book that is live is the venue's, once it has been published."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             venue.frozen = True
             await asyncio.sleep(1.2)  # the slowest channel has spoken by then

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from flow.running import PATIENCE_S
 
 from atomizer.app.quote_terms import verify_fill
 from atomizer.domain.instruments import Contract, OptionType
@@ -62,7 +63,7 @@ class Heard:
     on_request = on_settled = on_answer = on_fill = on_bad_frame = lambda self, event: self.events.put_nowait(event)
 
     async def next(self, kind):
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             event = await self.events.get()
         assert isinstance(event, kind), event
         return event
@@ -153,7 +154,7 @@ async def making():
 
 async def reach(condition):
     """Wait for a state of a session, which tells nobody when it changes."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110  a session has no event for this
             await asyncio.sleep(0.01)
 

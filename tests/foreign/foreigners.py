@@ -16,6 +16,7 @@ with warnings.catch_warnings():
 DERIVE_WALLET = "0x8772185a1516f0d61fC1c2524926BfC69F95d698"
 DERIVE_SUBACCOUNT = 30769
 SESSION_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"  # public anvil key #0
+PATIENCE_S = 60.0  # for what takes moments where nothing else runs: only a test that fails waits so long
 SESSION_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 

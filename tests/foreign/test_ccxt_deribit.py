@@ -4,7 +4,7 @@ import asyncio
 
 import ccxt
 import pytest
-from foreigners import deribit, practice_venues
+from foreigners import PATIENCE_S, deribit, practice_venues
 
 PERPETUAL = "ETH/USD:ETH"
 
@@ -111,20 +111,20 @@ async def test_refusals_are_its_own_exceptions(exchange):
 
 async def test_streams(exchange):
     """Books, tickers, trades, candles, balances, own orders and own trades arrive."""
-    book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), 10)
+    book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), PATIENCE_S)
     for _ in range(5):
-        book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), 10)
+        book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), PATIENCE_S)
     assert book["bids"][0][0] < book["asks"][0][0]
-    assert (await asyncio.wait_for(exchange.watch_ticker(PERPETUAL), 10))["bid"] > 0
-    assert (await asyncio.wait_for(exchange.watch_bids_asks([PERPETUAL]), 10))[PERPETUAL]["ask"] > 0
-    assert (await asyncio.wait_for(exchange.watch_balance(), 10))["info"]["equity"] > 0
+    assert (await asyncio.wait_for(exchange.watch_ticker(PERPETUAL), PATIENCE_S))["bid"] > 0
+    assert (await asyncio.wait_for(exchange.watch_bids_asks([PERPETUAL]), PATIENCE_S))[PERPETUAL]["ask"] > 0
+    assert (await asyncio.wait_for(exchange.watch_balance(), PATIENCE_S))["info"]["equity"] > 0
     watching = [
         asyncio.ensure_future(watch(PERPETUAL))
         for watch in (exchange.watch_orders, exchange.watch_my_trades, exchange.watch_trades, exchange.watch_ohlcv)
     ]
-    await asyncio.wait(watching[3:], timeout=10)  # the candle comes unasked: by then all are subscribed
+    await asyncio.wait(watching[3:], timeout=PATIENCE_S)  # the candle comes unasked: by then all are subscribed
     order = await exchange.create_order(PERPETUAL, "market", "sell", 1000)
-    orders, mine, tape, candles = await asyncio.wait_for(asyncio.gather(*watching), 10)
+    orders, mine, tape, candles = await asyncio.wait_for(asyncio.gather(*watching), PATIENCE_S)
     assert orders[-1]["id"] == order["id"]
     assert mine[-1]["order"] == order["id"]
     assert tape[-1]["price"] > 0
@@ -134,14 +134,15 @@ async def test_streams(exchange):
 async def test_streams_of_several_at_once(exchange):
     """Books, tickers, trades and candles of a list of markets, each through one subscription."""
     symbols = [PERPETUAL, "BTC/USD:BTC"]
-    book = await asyncio.wait_for(exchange.watch_order_book_for_symbols(symbols), 10)
+    book = await asyncio.wait_for(exchange.watch_order_book_for_symbols(symbols), PATIENCE_S)
     assert book["bids"][0][0] < book["asks"][0][0]
-    tickers = await asyncio.wait_for(exchange.watch_tickers(symbols), 10)
+    tickers = await asyncio.wait_for(exchange.watch_tickers(symbols), PATIENCE_S)
     assert all(ticker["bid"] > 0 for ticker in tickers.values())
     tape = asyncio.ensure_future(exchange.watch_trades_for_symbols(symbols))
-    while not tape.done():  # it does not say when it is subscribed
-        await exchange.create_order(PERPETUAL, "market", "buy", 1000)
-        await asyncio.sleep(0.2)
+    async with asyncio.timeout(PATIENCE_S):
+        while not tape.done():  # it does not say when it is subscribed
+            await exchange.create_order(PERPETUAL, "market", "buy", 1000)
+            await asyncio.sleep(0.2)
     assert (await tape)[-1]["symbol"] in symbols
-    candles = await asyncio.wait_for(exchange.watch_ohlcv_for_symbols([[PERPETUAL, "1m"]]), 10)
+    candles = await asyncio.wait_for(exchange.watch_ohlcv_for_symbols([[PERPETUAL, "1m"]]), PATIENCE_S)
     assert len(candles[PERPETUAL]["1m"][-1]) == 6

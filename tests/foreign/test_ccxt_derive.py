@@ -4,7 +4,7 @@ import asyncio
 
 import ccxt
 import pytest
-from foreigners import DERIVE_SUBACCOUNT, derive, practice_venues
+from foreigners import DERIVE_SUBACCOUNT, PATIENCE_S, derive, practice_venues
 
 PERPETUAL = "ETH/USDC:USDC"
 FEE = {"max_fee": "100"}
@@ -101,10 +101,10 @@ async def test_a_stranger_is_refused(exchange):
 
 async def test_streams(exchange):
     """Books, tickers, the tape, own orders, own trades, positions and balances arrive."""
-    book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), 10)
+    book = await asyncio.wait_for(exchange.watch_order_book(PERPETUAL), PATIENCE_S)
     assert book["bids"][0][0] < book["asks"][0][0]
-    assert (await asyncio.wait_for(exchange.watch_ticker(PERPETUAL), 10))["bid"] > 0
-    assert (await asyncio.wait_for(exchange.watch_bids_asks([PERPETUAL]), 10))[PERPETUAL]["ask"] > 0
+    assert (await asyncio.wait_for(exchange.watch_ticker(PERPETUAL), PATIENCE_S))["bid"] > 0
+    assert (await asyncio.wait_for(exchange.watch_bids_asks([PERPETUAL]), PATIENCE_S))[PERPETUAL]["ask"] > 0
     number = {"subaccount_id": DERIVE_SUBACCOUNT}
     watching = [
         asyncio.ensure_future(watch)
@@ -117,10 +117,11 @@ async def test_streams(exchange):
         )
     ]
     ask = (await exchange.fetch_ticker(PERPETUAL))["ask"]
-    while not all(watch.done() for watch in watching):  # it does not say when it is subscribed
-        order = await exchange.create_order(PERPETUAL, "limit", "buy", 0.1, price(ask * 1.01), FEE)
-        await asyncio.sleep(0.2)
-    tape, orders, mine, positions, balance = await asyncio.wait_for(asyncio.gather(*watching), 10)
+    async with asyncio.timeout(PATIENCE_S):
+        while not all(watch.done() for watch in watching):  # it does not say when it is subscribed
+            order = await exchange.create_order(PERPETUAL, "limit", "buy", 0.1, price(ask * 1.01), FEE)
+            await asyncio.sleep(0.2)
+    tape, orders, mine, positions, balance = await asyncio.wait_for(asyncio.gather(*watching), PATIENCE_S)
     assert orders[-1]["symbol"] == mine[-1]["symbol"] == PERPETUAL
     assert list(tape) == []  # it is woken by the venue's list of trades, and reads only an object
     assert order["status"] == "closed"

@@ -50,8 +50,9 @@ class Owner:
     async def until(self, *events):
         """Wait for all of these, in whatever order."""
         missing = set(events)
-        while missing:
-            missing.discard(await self.events.get())
+        async with asyncio.timeout(60):
+            while missing:
+                missing.discard(await self.events.get())
 
 
 @contextlib.asynccontextmanager

@@ -123,9 +123,10 @@ class Ticks:
         self.came.set()
 
     async def has(self, count):
-        while len(self.heard) < count:
-            self.came.clear()
-            await self.came.wait()
+        async with asyncio.timeout(60):
+            while len(self.heard) < count:
+                self.came.clear()
+                await self.came.wait()
         return self.heard
 
 
