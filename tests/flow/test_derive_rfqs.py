@@ -19,6 +19,7 @@ from atomizer.domain.reasons import Reason
 from atomizer.domain.session import Connected
 from atomizer.domain.trading import Fill, OrderState, Protection, QuoteLeg, QuoteOutcome, QuoteSent, Side
 from atomizer.errors import ConfigError, Disconnected, Refused
+from atomizer.net import rpc
 from atomizer.sim.derive import PRACTICE_ACCOUNT, Account, Venue, serve
 from atomizer.sim.market import Market
 from atomizer.venues.derive.auth import Credentials
@@ -131,6 +132,19 @@ async def eventually(is_there):
     async with asyncio.timeout(PATIENCE_S):
         while not is_there():  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
+
+
+def lose(floor, method, monkeypatch):
+    """The next such request never arrives and is soon given up; what is sent after it has the usual time."""
+
+    def to_venue(text):
+        if method not in text:
+            return text
+        monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", 5 * SECOND)
+        return None
+
+    monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", SECOND // 4)
+    floor.wire.to_venue = to_venue
 
 
 async def play(market, venue):
@@ -301,12 +315,11 @@ async def test_a_replacement_that_was_not_done_takes_the_old_quote_back(floor):
 
 async def test_a_replacement_whose_answer_was_lost_ends_in_no_quote(floor, monkeypatch):
     """Nobody knows which of both stands, so both are taken back."""
-    monkeypatch.setattr("atomizer.net.rpc.ANSWER_WITHIN_NS", SECOND // 4)
     rfq = await floor.other.taker.ask(floor.legs())
     await eventually(lambda: len(floor.heard.requests) == 2)
     floor.quote(floor.heard.requests[0])
     await eventually(lambda: floor.heard.outcomes() == [QuoteOutcome.STANDS])
-    floor.wire.to_venue = lambda text: None if b"private/replace_quote" in text else text
+    lose(floor, b"private/replace_quote", monkeypatch)
     floor.quote(floor.heard.requests[0])
     await eventually(lambda: QuoteOutcome.ENDED in floor.heard.outcomes())
     assert await floor.other.taker.quotes(rfq) == []
@@ -355,10 +368,9 @@ async def test_after_a_loss_quotes_are_gone_and_what_is_still_asked_is_open(floo
 
 async def test_a_quote_whose_answer_was_lost_is_taken_back(floor, monkeypatch):
     """Nobody knows whether it stands, so it is taken back by its nonce, and it ends either way."""
-    monkeypatch.setattr("atomizer.net.rpc.ANSWER_WITHIN_NS", SECOND // 4)
     rfq = await floor.other.taker.ask(floor.legs())
     await eventually(lambda: len(floor.heard.requests) == 2)
-    floor.wire.to_venue = lambda text: None if b"private/send_quote" in text else text
+    lose(floor, b"private/send_quote", monkeypatch)
     floor.quote(floor.heard.requests[0])
     await eventually(lambda: floor.heard.answers)
     assert floor.heard.outcomes() == [QuoteOutcome.ENDED]

@@ -194,6 +194,7 @@ async def test_after_any_faults_nothing_is_in_doubt_and_every_ledger_agrees(vers
                 wire.cut()
             await asyncio.sleep(0.06)
         faults.end()
+        monkeypatch.setattr(rpc, "ANSWER_WITHIN_NS", 5 * SECOND)  # again: from here on everything is really answered
         desk.connected.clear()
         wire.cut()
         async with asyncio.timeout(PATIENCE_S):
