@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ATOMIZER = [sys.executable, "-m", "atomizer"]
 BACKGROUND = "until Ctrl-C"
-START_S = 4
+ENDPOINTS = Path("state/sim/endpoints.json")  # of practice venues, once they listen
+STARTS_WITHIN_S = 60.0
 # `scripts/run` is this command in an environment of its own making; `scripts/test` is what runs this test.
 SAME_AS = {"./scripts/run": "atomizer rfq-responder --exchange sim --enable-hedging"}
 NOT_HERE = ("./scripts/test",)
@@ -31,6 +32,13 @@ def commands(document):
                 yield command.strip().replace("--for 60s", "--for 5s"), BACKGROUND in remark
 
 
+def wait_until_there(file):
+    end = time.monotonic() + STARTS_WITHIN_S
+    while not file.exists():
+        assert time.monotonic() < end, f"no {file.name}"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("document", ["README.md", "OPERATIONS.md"])
 def test_commands_of_the_documents_work(tmp_path, document):
     """Each command of a document, typed in order in one directory, ends with exit code 0."""
@@ -43,9 +51,11 @@ def test_commands_of_the_documents_work(tmp_path, document):
             assert words[0] == "atomizer", command
             arguments = [*ATOMIZER, *words[1:]]
             if goes_on:
-                (tmp_path / "state" / "sim").mkdir(parents=True, exist_ok=True)
+                endpoints = tmp_path / ENDPOINTS
+                endpoints.parent.mkdir(parents=True, exist_ok=True)
+                endpoints.unlink(missing_ok=True)  # of those that a command before had to itself
                 running.append(subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.DEVNULL))
-                time.sleep(START_S)
+                wait_until_there(endpoints)
             else:
                 done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
                 assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

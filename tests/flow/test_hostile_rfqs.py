@@ -7,10 +7,11 @@ import urllib.request
 from contextlib import asynccontextmanager, suppress
 
 from aiohttp import WSMsgType, web
-from flow.running import desk, finish
+from flow.running import desk, finish, wait_for
 
 ASSET = "0xb67bfa7b488df4f2efa874f4e59242e9130ae61f"  # WETH on Base Sepolia, as the practice venue lists it
 USD = "0x98d56648c9b7f3cb49531f4135115b5000ab1733"
+OPENS_WITHIN_S = 120.0  # on a machine that does much else
 
 
 def rfq(number, **changes):
@@ -123,7 +124,7 @@ def point_at(venues, port):
 
 
 def fetch(url):
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  loopback
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  loopback
         return json.load(answer)
 
 
@@ -133,12 +134,16 @@ def a_listed_call(venues):
     request = urllib.request.Request(  # noqa: S310  loopback
         venues.endpoints["derive"]["http"] + "/public/get_all_instruments", data=body, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  loopback
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  loopback
         listed = json.load(answer)["result"]["instruments"]
     calls = [each["option_details"] for each in listed if each["option_details"]["option_type"] == "C"]
     last = max(call["expiry"] for call in calls)
     strikes = sorted(int(call["strike"]) for call in calls if call["expiry"] == last)
     return {"expiry": last, "strike": str(strikes[len(strikes) // 2] * 10**8)}
+
+
+def count_declined(venues):
+    return venues.log("quotes.log").count("declined")
 
 
 async def test_hostile_requests_are_counted_and_never_quoted(tmp_path):
@@ -148,8 +153,8 @@ async def test_hostile_requests_are_counted_and_never_quoted(tmp_path):
         async with hostile_venue(fetch(venues.endpoints["rysk"]["http"] + "/api/assets")) as hostile_rysk:
             point_at(venues, hostile_rysk.port)
             trader = venues.trader()
-            await asyncio.wait_for(hostile_rysk.opened.wait(), 20)
-            await asyncio.sleep(1)
+            await asyncio.wait_for(hostile_rysk.opened.wait(), OPENS_WITHIN_S)
+            await asyncio.to_thread(wait_for, lambda: "Rysk maker" in trader.stderr.readline())  # it quotes
             wanted = {}
             for frame, reason in hostile(good):
                 wanted[reason] = wanted.get(reason, 0) + 1
@@ -159,11 +164,12 @@ async def test_hostile_requests_are_counted_and_never_quoted(tmp_path):
             hostile_rysk.opened.clear()
             with suppress(ConnectionError):  # the trader hangs up in the middle of it
                 await hostile_rysk.send("x" * (20 << 20))
-            await asyncio.wait_for(hostile_rysk.opened.wait(), 20)
-            await asyncio.sleep(0.2)
+            await asyncio.wait_for(hostile_rysk.opened.wait(), OPENS_WITHIN_S)
             await hostile_rysk.send(rfq(99, **good))
             await hostile_rysk.send(rfq(99, **good))
-            await asyncio.sleep(0.5)
+            declined = sum(wanted.values()) + 1
+            await asyncio.to_thread(wait_for, lambda: hostile_rysk.quotes and count_declined(venues) >= declined)
+            await asyncio.sleep(0.2)  # in which a second quote would have come
             trader.send_signal(signal.SIGINT)
             code, out, err = await asyncio.to_thread(finish, trader)
     assert code == 0, err
@@ -171,5 +177,4 @@ async def test_hostile_requests_are_counted_and_never_quoted(tmp_path):
     line = next(line for line in out.splitlines() if line.startswith("RFQs"))
     for reason, count in {**wanted, "duplicate": 1}.items():
         assert f"{count} {reason}" in line
-    log = (tmp_path / "logs" / "quotes.log").read_text()
-    assert log.count("declined") == sum(wanted.values()) + 1
+    assert count_declined(venues) == declined
