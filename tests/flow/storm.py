@@ -34,6 +34,7 @@ CLEARS_S = 4.0  # of calm, in which lost books are asked for again and unknown o
 HEARS_WITHIN_S = 60.0  # of the next change of its book, by then
 AGREES_WITHIN_S = 60.0  # a Rysk trade shows in its positions within 30 s
 STOPS_WITHIN_S = 60.0
+STRIKES_WITHIN_S = 60.0  # beyond the time of the run, until each wanted kind of fault has
 POLL_S = 0.5
 QUOTING = b"limits: "  # of the banner
 RESPONDER = ("rfq-responder", "--enable-hedging")
@@ -146,6 +147,10 @@ class Storm:
         """How often each kind struck, by venue and kind."""
         lines = self.struck.read_text().splitlines()
         return Counter((row["venue"], row["fault"]) for line in lines if (row := _fault(line)))
+
+    def kinds(self):
+        """Of the faults that have struck."""
+        return {kind for _, kind in self.faults()}
 
     def look(self, second):
         """Every trader's books while they change: by sequence, and not those that our own orders are in."""
@@ -269,14 +274,30 @@ class Storm:
         return found
 
 
-def run(directory, seconds, *, fault, seed, at_derive=RESPONDER[0], look_every_s=10.0, say=lambda _look: None):
-    """Trade for so long, and answer the verdict; every look is said as it is taken."""
+def run(
+    directory,
+    seconds,
+    *,
+    fault,
+    seed,
+    at_derive=RESPONDER[0],
+    look_every_s=10.0,
+    wanted=frozenset(),
+    say=lambda _look: None,
+):
+    """Trade for so long, and answer the verdict; every look is said as it is taken.
+
+    It goes on until the `wanted` kinds of fault have struck: how much is said in a time depends on the machine.
+    """
     storm = Storm(directory, fault=fault, seed=seed, at_derive=at_derive)
     try:
         storm.begin()
         begun_s = time.monotonic()
-        while (passed_s := time.monotonic() - begun_s) < seconds and not all(t.has_ended for t in storm.traders):
-            time.sleep(min(look_every_s, max(seconds - passed_s, 0.0)))
+        while not all(trader.has_ended for trader in storm.traders):
+            passed_s = time.monotonic() - begun_s
+            if passed_s >= seconds and (storm.kinds() >= wanted or passed_s >= seconds + STRIKES_WITHIN_S):
+                break
+            time.sleep(min(look_every_s, seconds - passed_s) if passed_s < seconds else look_every_s)
             for look in storm.look(round(time.monotonic() - begun_s)):
                 say(look)
         storm.clear()
