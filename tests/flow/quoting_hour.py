@@ -33,7 +33,8 @@ SAMPLES = 120  # of memory, over the whole run
 WARM_SHARE = 0.25  # of a run, before its memory is looked at
 LONG_S = 600  # from this long on, memory is judged
 GROWTH_MOST = 0.03  # of memory, from the second quarter of a run to its last
-STOPS_WITHIN_NS = NANOS  # a stop is a signal: what was on its way then may still arrive
+# A stop is a signal: what was on its way then may still arrive, and a process that stood still sends on waking.
+STOPS_WITHIN_NS = 3 * NANOS
 QUOTING = "limits: "  # of the banner
 PAGE = os.sysconf("SC_PAGE_SIZE")
 

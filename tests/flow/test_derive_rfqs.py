@@ -36,7 +36,7 @@ SECOND = 10**9
 PROTECTION = Protection(
     underlying="ETH",
     window_ms=5000,
-    frozen_ms=1000,
+    frozen_ms=3000,  # time enough to be refused within
     amount_limit_nanos=1000 * SECOND,
     delta_limit_nanos=1000 * SECOND,
 )

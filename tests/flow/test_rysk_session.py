@@ -37,6 +37,7 @@ WETH = "0xb67bfa7b488df4f2efa874f4e59242e9130ae61f"
 USDC = "0x98d56648c9b7f3cb49531f4135115b5000ab1733"
 EXPIRY_S = 4_000_000_000
 SECOND = 10**9
+RIVAL_MS = 700  # of the two seconds of an auction: we must be first, and have time to improve
 ASSETS = (
     '{"84532":[{"symbol":"WETH","address":"' + WETH + '","chainId":84532,"underlying":"ETH","decimals":18,'
     '"active":true,"minTradeSize":"1","maxTradeSize":"9"}]}'
@@ -185,7 +186,7 @@ async def test_rfq_is_quoted_won_and_booked(asked, side):
 async def test_outbid_quote_is_improved_and_wins():
     """A rival's better price arrives as an outbid notice, and a second quote under a new nonce takes the auction."""
     async with making() as floor:
-        floor.ask(rivals=(Rival("rival-1", 50, Decimal(13), Decimal(13), 100),))
+        floor.ask(rivals=(Rival("rival-1", RIVAL_MS, Decimal(13), Decimal(13), 100),))
         request = await floor.heard.next(RyskRequest)
         floor.quote(request, 12 * SECOND)
         assert (await floor.heard.next(QuoteAnswered)).outcome is QuoteOutcome.BEST

@@ -244,24 +244,26 @@ async def test_half_close_ends_one_direction(caplog):
 @on_the_venues_loop
 async def test_maintenance_turns_everybody_away_for_a_while():
     """The request is refused, the socket closed, the next one not let in; afterwards it is."""
-    async with under("maintenance=30%:700ms") as (session, url):
+    async with under("maintenance=30%:3s") as (session, url):
         async with session.ws_connect(url + "/ws/api/v2") as socket:
             code = None
-            while code != 11051:
-                await ask(socket)
-                code = (await socket.receive_json(timeout=5)).get("error", {}).get("code")
-            assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            async with asyncio.timeout(60):
+                while code != 11051:
+                    await ask(socket)
+                    code = (await socket.receive_json()).get("error", {}).get("code")
+                assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
         with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
             await session.ws_connect(url + "/ws/api/v2")
         async with session.get(url + "/api/v2/public/test") as response:
             assert response.status == 503
         async with session.get(url + "/practice/ledger") as response:
             assert response.status == 200
-        while True:
-            async with session.get(url + "/api/v2/public/get_time") as response:
-                if response.status == 200:
-                    break
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while True:
+                async with session.get(url + "/api/v2/public/get_time") as response:
+                    if response.status == 200:
+                        break
+                await asyncio.sleep(0.1)
 
 
 @on_the_venues_loop
