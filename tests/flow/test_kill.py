@@ -1,7 +1,9 @@
 """Killing: by command, file and signal, with a trader that answers, hangs or is not there."""
 
+import contextlib
 import http.client
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ from flow.resting import Rest
 from flow.running import COMMAND, desk, finish, maker, wait_for
 
 OWN, FOREIGN = "hedge.lost.1", "web-ui"
+PORTS = range(20_000, 32_000)  # below those that the system gives away, one of which might be gone before we listen
 
 
 def kill(directory, *flags):
@@ -110,13 +113,18 @@ def test_a_signal_and_then_a_file_kill(tmp_path, begin):
             assert kill(tmp_path, "--clear")[0] == 0
 
 
+def is_free(port):
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
 class Port:
     """The HTTP port of a trader, as a client sees it."""
 
     def __init__(self, directory):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.number = free.getsockname()[1]
+        self.number = next(filter(is_free, random.sample(PORTS, 100)))
         self._directory = directory
 
     def ask(self, method, path, header=""):
