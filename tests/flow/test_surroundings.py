@@ -10,6 +10,7 @@ from flow.resting import Rest
 from flow.running import desk, finish, hurried, maker, wait_for
 
 MUTE = "its private channel does not say so: connecting again"
+RESTLESS = "market_maker: {keep_ticks: 0}"  # an order that is placed in the silence may otherwise take minutes to come
 
 
 def making(venues):
@@ -62,6 +63,7 @@ def test_quotes_are_pulled_when_a_private_channel_falls_silent(tmp_path, place):
     """An order that only its answer told of ends the connection and what rests on it; what filled unheard is booked."""
     venues = place(tmp_path, fault="mute=100%")
     try:
+        (tmp_path / "config.yaml").write_text(RESTLESS)
         venues.set_calm(is_calm=True)
         running = making(venues)
         venues.set_calm(is_calm=False)
