@@ -31,6 +31,8 @@ cdef class Book:
     cdef public int64_t received_ns     # our stamp of the last applied change
     cdef readonly bint dark             # gap, stale, refused or crossed
 
+    # For who will change it soon: brings what is near the touch into the cache.
+    cdef void prefetch(self) noexcept nogil
     # Replace everything but our own sizes; sides best first. False: dark, and nothing may be read from it.
     cdef bint replace(
         self, const Level* bids, int bid_count, const Level* asks, int ask_count,

@@ -4,12 +4,14 @@ cimport cython
 from libc.string cimport memcpy, memmove
 
 from atomizer._core.fixed cimport INT64_MAX, NO_PRICE
+from atomizer._core.prefetch cimport LINE_SIZE, prefetch_memory
 
 cdef extern from *:
     ctypedef unsigned long long uint128_t "unsigned __int128"
 
 cdef enum:
     NEAR_LEVELS = 8         # most changes fall this near to the touch
+    SHOWN_LEVELS = 20       # of a side, in the frames of a venue that sends whole books
 
 globals()["NO_PRICE"] = NO_PRICE
 globals()["CAPACITY"] = LEVELS
@@ -160,6 +162,13 @@ cdef class Book:
 
     cdef void go_dark(self) noexcept nogil:
         self.dark = True
+
+    cdef void prefetch(self) noexcept nogil:
+        cdef int is_bid
+        prefetch_memory(&self.sequence, LINE_SIZE)
+        for is_bid in range(2):
+            prefetch_memory(&self.sides[is_bid], LINE_SIZE)
+            prefetch_memory(&self.sides[is_bid].slots[LEVELS // 2], SHOWN_LEVELS * sizeof(Level))
 
     cdef bint replace(
         self, const Level* bids, int bid_count, const Level* asks, int ask_count,

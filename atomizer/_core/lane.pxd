@@ -39,7 +39,8 @@ cdef class Lane:
     cdef int32_t needing[SLOTS]         # slots that need digests: an order of theirs was written since some were made
     cdef int needing_count
     cdef int asked                      # the slot that was asked last whether its digests grow old
-    # A rehearsal reads the frame that led to orders last, or a second before, into a slot and for a gate that are nobody's.
+    # A rehearsal reads the frame that led to orders last, or a second before, into a slot and for a gate that are
+    # nobody's.
     cdef char text[TEXT_SIZE]
     cdef Py_ssize_t text_size           # 0: there was none yet
     cdef int64_t kept_ns                # when it came
@@ -77,7 +78,7 @@ cdef enum:
 # have left once no more ticks lie ready.
 cdef class TickReader(TextReader):
     cdef Lane lane
-    cdef object clock_ns
+    cdef object clock_ns        # None: the machine's
     cdef object on_rows
     cdef object on_sent
     cdef Sent sent[UNTOLD]

@@ -7,6 +7,7 @@ from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy
 
 from atomizer._core.book cimport Book
+from atomizer._core.clock cimport read_clock
 from atomizer._core.frame cimport order_fields
 from atomizer._core.gate cimport MOST_PER_SECOND, InstrumentLimits
 from atomizer._core.outbox cimport ORDERS, Outbox
@@ -16,6 +17,8 @@ from atomizer._core.scan cimport (
 )
 from atomizer._core.spinner cimport TextReader
 from atomizer._core.slot cimport CANCEL, PLACE, REPLACE, RESUBSCRIBE, Live, Slot, check_time
+
+import time
 
 import numpy as np
 
@@ -105,6 +108,7 @@ cdef class Lane:
         if found < 0:
             return -SCANS
         slot = <Slot>self.slots[found]
+        slot.prefetch()         # a hundred others have been here since its last frame
         status = scan_book(frame, length, &head, slot.book, now_ns)
         if status >= UNREAD:
             return -status
@@ -290,13 +294,13 @@ cdef class TickReader(TextReader):
 
     def __cinit__(self, Lane lane not None, clock_ns, on_rows, on_sent):
         self.lane = lane
-        self.clock_ns = clock_ns
+        self.clock_ns = None if clock_ns is time.time_ns else clock_ns
         self.on_rows = on_rows
         self.on_sent = on_sent
 
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
-        now_ns = self.clock_ns()
-        cdef int count = self.lane.read_frame(text, size, check_time(now_ns))
+        cdef int64_t now_ns = check_time(read_clock(self.clock_ns))
+        cdef int count = self.lane.read_frame(text, size, now_ns)
         if count > 0:
             count = self.lane.finish(now_ns)
             if not self.keep(now_ns):

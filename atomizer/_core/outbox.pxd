@@ -22,7 +22,7 @@ cdef class Outbox:
     cdef readonly int64_t written_ns        # when what has left last was ready to
     cdef readonly int64_t sent_ns           # when it had been handed to the socket
     cdef readonly SocketWriter socket
-    cdef object clock_ns
+    cdef object clock_ns                    # None: the machine's
     cdef uint8_t* frame_memory
     cdef Appender journal
     cdef Appender stage                     # for rehearsals: what it holds is nothing
@@ -36,7 +36,7 @@ cdef class Outbox:
 
     # Goes the way of an order of this slot, from its digest to its frame, without naming, signing or journalling one.
     # Nothing when something waits to leave.
-    cdef void rehearse(self, SlotWriter writer, int64_t now_ns) noexcept
+    cdef int rehearse(self, SlotWriter writer, int64_t now_ns) except -1
 
     # Hands everything to the socket; then it is empty. False: the connection is not open, and all is still here.
     cdef bint leave(self) except -1

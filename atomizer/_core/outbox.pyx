@@ -6,14 +6,17 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from atomizer._core.appender cimport Appender, HeadMemory
+from atomizer._core.clock cimport read_clock
 from atomizer._core.ecdsa cimport SIGNATURE_SIZE
 from atomizer._core.eip712 cimport DIGEST_SIZE
 from atomizer._core.frame cimport MESSAGE_SIZE, OrderWriter, keep_text, order_fields
 from atomizer._core.nonces cimport Nonces
+from atomizer._core.prefetch cimport prefetch_memory
 from atomizer._core.slot_writer cimport SlotWriter
 from atomizer._core.socket_writer cimport SocketWriter
 
 import os
+import time
 
 cdef extern from "order_message.h":
     enum:
@@ -24,10 +27,7 @@ cdef extern from "websocket_frame.h" nogil:
     uint32_t websocket_next_mask(uint64_t* stream) noexcept
     int websocket_put_text(uint8_t* frame, const char* text, int size, uint32_t mask) noexcept
 
-cdef extern from *:
-    void __builtin_prefetch(const void*, int) noexcept nogil
-
-cdef int LINE_SIZE = 64         # of a cache
+cdef int LONGEST_WRITTEN = 640     # bytes of an order's record, message or frame: usually
 cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of requests that are written elsewhere
 
 globals()["ORDERS"] = <object><int>ORDERS
@@ -53,7 +53,7 @@ cdef class Outbox:
         self.stage = Appender(HeadMemory(bytearray(2 * MESSAGE_SIZE), 0), 1)
         self.nonces = nonces
         self.socket = socket
-        self.clock_ns = clock_ns
+        self.clock_ns = None if clock_ns is time.time_ns else clock_ns
         self.frames = memoryview(frames).toreadonly()       # which also keeps the memory where it is
         self.frame_memory = <uint8_t*>PyByteArray_AS_STRING(frames)
         self.masks = int.from_bytes(os.urandom(8), "little")
@@ -72,6 +72,9 @@ cdef class Outbox:
         cdef uint8_t signature[SIGNATURE_SIZE]
         if self.allowance <= 0 or self.count == ORDERS:
             return False
+        prefetch_memory(self.journal.head.memory + self.journal.head.size, LONGEST_WRITTEN)
+        prefetch_memory(orders.message, LONGEST_WRITTEN)
+        prefetch_memory(self.frame_memory + self.frames_size, LONGEST_WRITTEN)
         writer.digest_order(order, self.nonces, now_ns, digest)
         order.label_number = self.last_number + 1
         order.request_id = FIRST_REQUEST_ID + order.label_number
@@ -87,15 +90,13 @@ cdef class Outbox:
         self.count += 1
         return True
 
-    cdef void rehearse(self, SlotWriter writer, int64_t now_ns) noexcept:
+    cdef int rehearse(self, SlotWriter writer, int64_t now_ns) except -1:
         cdef OrderWriter orders = writer.orders
         cdef order_fields order
         cdef uint8_t digest[DIGEST_SIZE]
         cdef uint8_t signature[SIGNATURE_SIZE]
-        cdef const uint8_t* tail = self.journal.head.memory + self.journal.head.size
-        cdef int at
         if self.count or not writer.begin(&order, now_ns):
-            return
+            return 0
         memset(signature, 0, SIGNATURE_SIZE)
         order.is_bid = True
         order.price_nanos = writer.tick_nanos
@@ -107,17 +108,18 @@ cdef class Outbox:
         self.stage.put_order(orders, writer.instrument, &self.venue, &order, order.label_number, now_ns)
         orders.put(writer.instrument, &order, signature)
         websocket_put_text(self.frame_memory, orders.message, orders.message_size, 0)
-        for at in range(0, MESSAGE_SIZE, LINE_SIZE):
-            __builtin_prefetch(tail + at, 1)
+        prefetch_memory(self.journal.head.memory + self.journal.head.size, LONGEST_WRITTEN)
+        self.socket.can_write()
+        return 0
 
     cdef bint leave(self) except -1:
         cdef Py_ssize_t size = self.frames_size
         if not self.socket.can_write():
             return False
-        ready_ns = self.clock_ns()
+        ready_ns = read_clock(self.clock_ns)
         self.count = 0          # before: what an exception breaks off must not leave a second time
         self.frames_size = 0
         self.socket.put(self.frame_memory, size)
         self.written_ns = ready_ns
-        self.sent_ns = self.clock_ns()
+        self.sent_ns = read_clock(self.clock_ns)
         return True

@@ -75,8 +75,10 @@ cdef class Slot:
     # USD that what lives of ours would lose to the prices that we want now; above 0 only where it stands too near to
     # the market. Without a price to stand at, all of it.
     cdef double exposed_usd(self, int64_t now_ns) noexcept
-    # Takes over all that another decides by, with both orders resting where they may not stay, and a book that any frame
-    # is newer than. For rehearsals.
+    # For who will decide it soon: brings what a decision reads into the cache, its book's touch included.
+    cdef void prefetch(self) noexcept
+    # For rehearsals: takes over all that another decides by, with both orders resting where they may not stay, and a
+    # book that any frame is newer than.
     cdef void stand_in_for(self, Slot other) noexcept
     # Writes at most MOST_ROWS rows, the most urgent first, and takes them as sent; how many.
     cdef int decide(self, Gate gate, int64_t now_ns, Row* rows) noexcept

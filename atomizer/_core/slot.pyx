@@ -7,6 +7,7 @@ from atomizer._core.book cimport ASKS, BIDS
 from atomizer._core.fixed cimport INT64_MAX, NANOS, NO_PRICE
 from atomizer._core.frame cimport OrderWriter
 from atomizer._core.gate cimport ALLOWED, NO_BOOK, InstrumentLimits, Order, Refusal
+from atomizer._core.prefetch cimport LINE_SIZE, prefetch_memory
 from atomizer._core.quote cimport Quote, QuoteParams, desired_quote, read_market
 
 
@@ -225,6 +226,13 @@ cdef class Slot:
             usd = _exposed(&self.live[is_bid], is_bid, wanted.price_nanos[is_bid])
             most = max(most, usd)
         return most
+
+    cdef void prefetch(self) noexcept:
+        prefetch_memory(&self.params, <char*>&self.refused - <char*>&self.params + sizeof(self.refused))
+        self.book.prefetch()
+        if self.writer is not None:
+            prefetch_memory(&self.writer.instrument, LINE_SIZE)
+            prefetch_memory(&self.writer.last_nanos, LINE_SIZE)
 
     cdef void stand_in_for(self, Slot other) noexcept:
         cdef int is_bid
