@@ -298,12 +298,20 @@ cdef class TickReader(TextReader):
         self.on_rows = on_rows
         self.on_sent = on_sent
 
+    cdef int get_ready(self) except -1:
+        return 0 if self.lane.outbox is None else self.lane.outbox.socket.ask()
+
+    cdef void forget(self) noexcept:
+        if self.lane.outbox is not None:
+            self.lane.outbox.socket.forget()
+
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
         cdef int64_t now_ns = check_time(read_clock(self.clock_ns))
         cdef int count = self.lane.read_frame(text, size, now_ns)
         if count > 0:
             count = self.lane.finish(now_ns)
             if not self.keep(now_ns):
+                self.forget()
                 try:
                     self.catch_up()
                 finally:                # whatever that led to: these rows may have left, too

@@ -25,18 +25,30 @@ cdef class SocketWriter:
         self.is_closing = stream.is_closing
         self.waiting_size = stream.get_write_buffer_size
         self.descriptor = descriptor
+        self.was_asked = False
 
     def shut(self):
         self.transport = self.stream = self.is_closing = self.waiting_size = None
         self.descriptor = -1
+        self.was_asked = False
 
     @property
     def is_open(self):
         return self.can_write()
 
     cdef bint can_write(self) except -1:
+        if self.was_asked:
+            return True
         # The stream is asked too: once it closes, before we are told, the descriptor can be another connection's.
         return not (self.transport is None or self.is_closing() or self.transport.is_close_frame_sent)
+
+    cdef int ask(self) except -1:
+        self.was_asked = False
+        self.was_asked = self.can_write()
+        return 0
+
+    cdef void forget(self) noexcept:
+        self.was_asked = False
 
     cdef int put(self, const uint8_t* frames, Py_ssize_t size) except -1:
         cdef Py_ssize_t sent = 0
@@ -44,6 +56,7 @@ cdef class SocketWriter:
             # Holds the interpreter's lock: who took it meanwhile would make us wait for longer than the kernel does.
             sent = max(send(self.descriptor, frames, size, MSG_DONTWAIT | MSG_NOSIGNAL), 0)
         if sent < size:         # full, encrypted, or gone, which the stream finds out
+            self.forget()
             self.stream.write(PyBytes_FromStringAndSize(<const char*>frames + sent, size - sent))
         return 0
 

@@ -25,6 +25,12 @@ cdef class TextReader:
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
         raise NotImplementedError
 
+    cdef int get_ready(self) except -1:
+        return 0
+
+    cdef void forget(self) noexcept:
+        pass
+
     cdef int catch_up(self) except -1:
         return 0
 
@@ -79,6 +85,7 @@ cdef class SpunSocket:
     cdef int let_catch_up(self, TextReader reader) except -1:
         try:
             if reader is not None:
+                reader.forget()
                 reader.catch_up()
         except Exception as failure:
             self.reader = None
@@ -91,6 +98,7 @@ cdef class SpunSocket:
             if not reader.read_text(<const char*>data + head, size - head):
                 return False
         except Exception as failure:
+            reader.forget()
             self.reader = None
             self.on_failure(failure)
         self.read_count += 1
@@ -140,6 +148,23 @@ cdef class Spinner:
     def __len__(self):
         return self.count
 
+    cdef int get_ready(self) except -1:
+        cdef SpunSocket socket
+        for socket in self.sockets:
+            if socket.reader is not None:
+                socket.reader.get_ready()
+        return 0
+
+    cdef int forget_but(self, int kept) except -1:
+        """What the readers found out before, but for one whose socket is the next to be heard."""
+        cdef SpunSocket socket
+        cdef int at
+        for at in range(self.count):
+            socket = self.sockets[at]
+            if at != kept and socket.reader is not None:
+                socket.reader.forget()
+        return 0
+
     def spin(self, int looks):
         cdef int _look, at = self.next_at
         cdef Py_ssize_t size = 0
@@ -147,6 +172,7 @@ cdef class Spinner:
         cdef SpunSocket socket
         if not self.count:
             return False
+        self.get_ready()
         with nogil:
             for _look in range(looks):
                 at = at + 1 if at + 1 < self.count else 0
@@ -155,6 +181,7 @@ cdef class Spinner:
                     has_something = True
                     break
         self.next_at = at
+        self.forget_but(at if has_something and size > 0 else -1)
         if has_something:
             socket = <SpunSocket>self.sockets[at]
             if size <= 0:

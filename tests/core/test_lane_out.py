@@ -54,6 +54,7 @@ async def joined(writer):
     async with server:
         port = server.sockets[0].getsockname()[1]
         connected = await connect("derive", f"ws://127.0.0.1:{port}/", print, lambda _reason: writer.shut())
+        venue.part = connected.close
         connected.lend(writer)
         yield venue
         await connected.close_and_wait()
@@ -186,6 +187,49 @@ async def test_a_reader_that_comes_in_the_middle_of_a_burst_is_told_of_its_order
     made.buffer_updated = buffer_updated
     made.socket.read_first(TickReader(made.lane, lambda: NOW_NS, made.on_rows, print))
     assert play(b" " * 130, made.frames[0])[1:] == [([1, 2], 2)]
+
+
+async def test_nothing_leaves_on_a_connection_that_was_ended_in_the_middle_of_a_burst(burst):
+    """What comes between two ticks makes us say goodbye: the orders of the second stay here, and are told as rows."""
+    made, play, venue = burst
+    hear = made.buffer_updated
+
+    def buffer_updated(size):
+        hear(size)
+        venue.part()
+
+    made.buffer_updated = buffer_updated
+    heard = play(made.frames[0], b" " * 130, made.frames[1])
+    assert (heard[0], heard[2]) == (([1, 2], 2), (2, [3, 4]))
+    assert made.outbox.count == 2
+    assert await venue.labels(2) == ["mm.r1.1", "mm.r1.2"]
+
+
+@pytest.mark.parametrize("brings", [b"", b"x"], ids=["nothing", "another socket's"])
+async def test_nothing_leaves_on_a_connection_that_was_ended_after_it_was_last_read(burst, brings):
+    """Whatever the sockets brought meanwhile, a connection is asked again before orders are handed to it."""
+    made, _, venue = burst
+
+    def decide():
+        venue.part()
+        assert made.lane.on_frame(made.frames[0], NOW_NS) == 2
+        assert made.outbox.count == 2
+
+    class Other:
+        def get_buffer(self, _hint):
+            return memoryview(bytearray(100))
+
+        def buffer_updated(self, _size):
+            decide()
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        made.spinner.add(SpunSocket(ours.fileno(), Other(), print, made.failures.append))
+        theirs.sendall(brings)
+        assert made.spinner.spin(2) == bool(brings)
+        if not brings:
+            decide()
+    assert made.failures == []
 
 
 async def test_all_that_has_left_is_told_whatever_the_telling_of_one_does(burst):
