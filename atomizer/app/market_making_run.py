@@ -131,13 +131,12 @@ class _Run:
         picture = asyncio.create_task(self._publish(making, writer))
         keeper, sweeper = NonceKeeper(making.account.signers, making.lane.make_ahead), None
         try:
-            prepare(keeper, self._out.say, wants_performance=self._options.performance)
+            turns = prepare(keeper, self._out.say, wants_performance=self._options.performance)
             await unless(stop, making.start(self._out.say))
             if making.phase == "quoting":
                 sweeper = settle(wants_performance=self._options.performance)
-                if self._options.performance:
-                    loop = asyncio.get_running_loop()
-                    performance.repeat(loop, performance.REHEARSE_EVERY_S, making.lane.rehearse)
+                if turns is not None:
+                    turns.rehearse = making.lane.rehearse
                 await self._quote(making, stop, stack, others)
         except AtomizerError as error:
             if live_orders := await self._end(making, writer, stack):

@@ -5,8 +5,8 @@
   of its own.
 * The cyclic garbage collector does not run by itself. What is alive at the start is frozen; the young generation is
   swept by our own timer, and how long that takes is measured.
-* After a pause the code and data of an order would be in no cache any more, and it would take three times as long: a
-  thousand times a second the market maker's lane goes through the motions without one, at 6 µs each.
+* After a pause the code and data of an order would be in no cache any more, and it would take three times as long: some
+  four thousand times a second the market maker's lane goes through the motions without one, at 6 µs each.
 * Memory is locked, so that no page has to come back from a disk, and lies in pages of 2 MiB where the machine has such:
   a book and what belongs to it are then found without walking page tables.
 * What the machine does against us (a power-saving governor, a shared core) is told at the start.
@@ -25,14 +25,31 @@ from atomizer._core.spinner import Spinner
 from atomizer.net import websocket
 
 SWEEP_EVERY_S = 1.0
-REHEARSE_EVERY_S = 0.001
 SPINS = 96  # looks at sockets between two turns of the loop: some thirty microseconds
+REHEARSE_EVERY = 8  # turns
 MCL_CURRENT, MCL_FUTURE = 1, 2  # <sys/mman.h>
 MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25  # the second since Linux 6.1; before, the kernel does the same in its own time
 HUGE_PAGE = 2 << 20
 CPUS = Path("/sys/devices/system/cpu")
 MAPS = Path("/proc/self/maps")
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+class Turns:
+    """What an event loop that never sleeps does between any two of its turns: it reads sockets, and rehearses."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._count = 0
+        self.spinner = Spinner()
+        self.rehearse: Callable[[], None] = lambda: None
+
+    def turn(self) -> None:
+        self._loop.call_soon(self.turn)
+        self._count += 1
+        if self._count % REHEARSE_EVERY == 0:
+            self.rehearse()
+        self.spinner.spin(SPINS)
 
 
 class Sweeper:
@@ -54,7 +71,7 @@ def quiet_collector() -> None:
     gc.freeze()
 
 
-def spin(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> None:
+def spin(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> Turns:
     """Lock memory, and read the sockets that are opened from now on again and again: before the first is.
 
     With something always ready, the loop never sleeps in the kernel; between two of its turns we read ourselves. It is
@@ -63,13 +80,10 @@ def spin(loop: asyncio.AbstractEventLoop, say: Callable[[str], None]) -> None:
     """
     for line in [*lock_memory(), *huge_page_warnings(), *machine_warnings(os.sched_getaffinity(0))]:
         say(f"performance mode: {line}")
-    spinner = websocket.spinner = Spinner()
-
-    def again() -> None:
-        loop.call_soon(again)
-        spinner.spin(SPINS)
-
-    again()
+    turns = Turns(loop)
+    websocket.spinner = turns.spinner
+    turns.turn()
+    return turns
 
 
 def hold_collector(loop: asyncio.AbstractEventLoop) -> Sweeper:

@@ -228,13 +228,12 @@ def draw(path: Path, cpus: set[int]) -> subprocess.Popen[bytes]:
     return practice.start_child([sys.executable, "-m", "atomizer.desk.picture", str(path)], cpus)
 
 
-def prepare(keeper: NonceKeeper, say: Callable[[str], None], *, wants_performance: bool) -> None:
+def prepare(keeper: NonceKeeper, say: Callable[[str], None], *, wants_performance: bool) -> performance.Turns | None:
     """Before anything is opened or sent: nonces made ahead, and who reads the sockets."""
     loop = asyncio.get_running_loop()
     keeper.fill()
     keeper.keep(loop)
-    if wants_performance:
-        performance.spin(loop, say)
+    return performance.spin(loop, say) if wants_performance else None
 
 
 def settle(*, wants_performance: bool) -> performance.Sweeper | None:
