@@ -31,7 +31,7 @@ cdef class Book:
     cdef public int64_t received_ns     # our stamp of the last applied change
     cdef readonly bint dark             # gap, stale, refused or crossed
 
-    # For who will change it soon: brings what is near the touch into the cache.
+    # For who will change it soon: brings into the cache where a book that was replaced whole has its touch.
     cdef void prefetch(self) noexcept nogil
     # Replace everything but our own sizes; sides best first. False: dark, and nothing may be read from it.
     cdef bint replace(

@@ -36,11 +36,11 @@ cdef class Lane:
     cdef readonly int row_count         # how many of them the last call wrote
     cdef readonly int cancel_count      # of these
     cdef Standing standings[SLOTS]      # of one look
-    cdef int32_t needing[SLOTS]         # slots that need digests: an order of theirs was written since some were made
+    cdef int32_t needing[SLOTS]         # slots that need digests: they wrote an order since, or theirs grow old
     cdef int needing_count
     cdef int asked                      # the slot that was asked last whether its digests grow old
-    # A rehearsal reads the frame that led to orders last, or a second before, into a slot and for a gate that are
-    # nobody's.
+    # A rehearsal reads a frame that led to orders, which is changed once a second at most, into a slot and for a gate
+    # that are nobody's.
     cdef char text[TEXT_SIZE]
     cdef Py_ssize_t text_size           # 0: there was none yet
     cdef int64_t kept_ns                # when it came
@@ -50,10 +50,10 @@ cdef class Lane:
 
     # Rows written, or below 0: the frame was not read, its book is untouched, take the slow path. -SCANS: no slot has
     # its channel; else the negative of scan's status.
-    cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
+    cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) except? -1
     cdef void need_digests(self, Slot slot) noexcept
     # Takes a frame that led to orders as the next one to be rehearsed.
-    cdef void keep_text(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
+    cdef void keep_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept
     # Has the orders among the rows written that may be; what is left has number 0.
     cdef void write_rows(self, int64_t now_ns) noexcept
     cdef bint write_row(self, Row* row, int64_t now_ns) noexcept

@@ -98,7 +98,7 @@ class Lane:
         """
 
     def rehearse(self, now_ns: int) -> None:
-        """Go the way of the last frame that led to orders, and of one of these, and leave nothing behind.
+        """Go the way of a frame that led to orders lately, and of one of these, and leave nothing behind.
 
         For when nothing else is to do: a frame after a pause then finds its way in the caches, not in memory. Nothing
         is named, signed, journalled or sent, and no slot changes.

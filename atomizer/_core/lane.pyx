@@ -9,7 +9,7 @@ from libc.string cimport memcmp, memcpy
 from atomizer._core.book cimport Book
 from atomizer._core.clock cimport read_clock
 from atomizer._core.frame cimport order_fields
-from atomizer._core.gate cimport MOST_PER_SECOND, InstrumentLimits
+from atomizer._core.gate cimport InstrumentLimits
 from atomizer._core.outbox cimport ORDERS, Outbox
 from atomizer._core.quote cimport QuoteParams
 from atomizer._core.scan cimport (
@@ -96,11 +96,12 @@ cdef class Lane:
         self.rows = np.zeros(ROWS, ROW)
         self.row_view = self.rows
 
-    cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept:
+    cdef int read_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) except? -1:
         cdef Head head
         cdef Slot slot
         cdef Scan status
         cdef int found
+        cdef bint has_written
         self.row_count = 0
         if scan_channel(frame, length, &head) == NOT_A_BOOK:
             return -UNREAD
@@ -120,11 +121,13 @@ cdef class Lane:
             return 0
         self.row_count = slot.decide(self.gate, now_ns, &self.row_view[0])
         self.write_rows(now_ns)
-        if now_ns - self.kept_ns > KEEP_TEXT_NS and self.outbox is not None and self.outbox.count:
-            self.keep_text(frame, length, now_ns)
+        has_written = self.outbox is not None and self.outbox.count
+        self.finish(now_ns)
+        if has_written and now_ns - self.kept_ns > KEEP_TEXT_NS:
+            self.keep_frame(frame, length, now_ns)
         return self.row_count
 
-    cdef void keep_text(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept:
+    cdef void keep_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept:
         if length <= TEXT_SIZE:
             memcpy(self.text, frame, length)
             self.text_size = length
@@ -132,15 +135,14 @@ cdef class Lane:
 
     cpdef int on_frame(self, frame, int64_t now_ns) except? -1:
         cdef Py_buffer view
-        cdef int count
         check_time(now_ns)
         if type(frame) is bytes:
-            count = self.read_frame(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), now_ns)
-        else:
-            PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
-            count = self.read_frame(<const char*>view.buf, view.len, now_ns)
+            return self.read_frame(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), now_ns)
+        PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
+        try:
+            return self.read_frame(<const char*>view.buf, view.len, now_ns)
+        finally:
             PyBuffer_Release(&view)
-        return self.finish(now_ns) if count > 0 else count
 
     def add(
         self,
@@ -166,7 +168,7 @@ cdef class Lane:
         slot = Slot(index, params, limits, keep_price_nanos, keep_size_nanos, book)
         if self.outbox is not None and self.stand_in is None:
             self.stand_in = Slot(0, params, limits, 0, 0)
-            self.no_gate = Gate(MOST_PER_SECOND)
+            self.no_gate = Gate(2)
         self.slots.append(slot)
         self.channels[index].length = <int>length
         memcpy(self.channels[index].name, PyBytes_AS_STRING(channel), length)
@@ -277,7 +279,8 @@ cdef class Lane:
             return
         self.stand_in.stand_in_for(slot)
         scan_book(self.text, self.text_size, &head, self.stand_in.book, now_ns)
-        self.stand_in.is_quiet(now_ns)          # it is, but for its orders
+        self.stand_in.is_quiet(now_ns)          # whatever it says
+        self.no_gate.sent_ns[0] = self.no_gate.sent_ns[1] = 0       # no rate holds it back
         self.stand_in.decide(self.no_gate, now_ns, self.no_rows)
         self.outbox.rehearse(slot.writer, now_ns)
 
@@ -308,14 +311,12 @@ cdef class TickReader(TextReader):
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1:
         cdef int64_t now_ns = check_time(read_clock(self.clock_ns))
         cdef int count = self.lane.read_frame(text, size, now_ns)
-        if count > 0:
-            count = self.lane.finish(now_ns)
-            if not self.keep(now_ns):
-                self.forget()
-                try:
-                    self.catch_up()
-                finally:                # whatever that led to: these rows may have left, too
-                    self.on_rows(count, now_ns)
+        if count > 0 and not self.keep(now_ns):
+            self.forget()
+            try:
+                self.catch_up()
+            finally:                # whatever that led to: these rows may have left, too
+                self.on_rows(count, now_ns)
         return count >= 0
 
     cdef bint keep(self, int64_t now_ns) noexcept:

@@ -60,7 +60,7 @@ cdef class Slot:
     cdef Live live[2]
     cdef SlotWriter writer          # None: this venue's orders are not written here
     cdef bint is_untold             # orders of it have left of which nobody was told: none is written here before
-    cdef bint needs_digests         # it has written an order since it last made some ahead
+    cdef bint needs_digests         # it has written an order since it last made some ahead, or they grow old
     cdef int64_t held_until_ns[2]   # before which a side's orders are not written here
     cdef uint64_t taken_sequence    # of the frame from which our orders were last taken out
     cdef int64_t taken_nanos[2][2]  # at which prices

@@ -34,7 +34,7 @@ cdef class SlotWriter:
     cdef int64_t last_nanos[2]      # price of the last order
     cdef int64_t last_amount_nanos[2]
     cdef int steps_left[2]          # prices around it that have not been seen to
-    cdef int64_t begun_ns           # when seeing to them began last
+    cdef int64_t begun_ns[2]        # when seeing to them began last
 
     # Fills in what every order of the slot says alike. False: a signature would not be good for long enough.
     cdef bint begin(self, order_fields* order, int64_t now_ns) noexcept

@@ -12,7 +12,8 @@ cdef int64_t SECOND_NS = 1_000_000_000
 # Derive takes one that is an hour off (v2), or five minutes at the worst that is told of v3, and in any order (protocol
 # sheet §2).
 cdef int64_t GOOD_NS = 60 * SECOND_NS
-cdef int64_t FRESH_NS = 30 * SECOND_NS     # until when it need not be made anew
+# Until when it need not be made anew. What is passed over for being fresh waits as long again, and for its slot's turn.
+cdef int64_t FRESH_NS = 20 * SECOND_NS
 
 
 cdef inline Digest* _place_of(SlotWriter writer, bint is_bid, int64_t price_nanos) noexcept:
@@ -111,16 +112,17 @@ cdef class SlotWriter:
         self.last_nanos[order.is_bid] = order.price_nanos
         self.last_amount_nanos[order.is_bid] = order.amount_nanos
         self.steps_left[order.is_bid] = STEPS
-        self.begun_ns = now_ns
+        self.begun_ns[order.is_bid] = now_ns
 
     cdef bint begin_again(self, int64_t now_ns) noexcept:
         cdef int is_bid
-        if self.begun_ns == 0 or 0 <= now_ns - self.begun_ns <= FRESH_NS:
-            return False
-        self.begun_ns = now_ns
+        cdef bint is_time = False
         for is_bid in range(2):
-            self.steps_left[is_bid] = STEPS if self.last_nanos[is_bid] else 0
-        return True
+            if self.last_nanos[is_bid] and not 0 <= now_ns - self.begun_ns[is_bid] <= FRESH_NS:
+                self.begun_ns[is_bid] = now_ns
+                self.steps_left[is_bid] = STEPS
+                is_time = True
+        return is_time
 
     cdef int make_ahead(self, Nonces nonces, int64_t now_ns, int most) noexcept:
         cdef int made = 0

@@ -12,7 +12,8 @@ cdef class SocketWriter:
 
     # Whether there is a connection, and neither side has begun to end it.
     cdef bint can_write(self) except -1
-    # Asks ahead: `can_write` need not, until `forget`. For whoever knows that nothing of Python's runs in between.
+    # Asks ahead: `can_write` need not, until `forget`. For whoever knows that nothing else of the loop's thread, which
+    # alone touches connections, runs in between.
     cdef int ask(self) except -1
     cdef void forget(self) noexcept
     # Hands all of it to the socket, and what that does not take to the stream. Only while `can_write`.

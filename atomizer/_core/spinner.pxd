@@ -10,8 +10,8 @@ cdef enum:
 cdef class TextReader:
     # Whether it was read. The text is memory that is only valid during the call.
     cdef bint read_text(self, const char* text, Py_ssize_t size) except -1
-    # Before a socket is read: what can be found out now need not be when a text has come. Nothing of Python's runs
-    # until the text, or `forget`, which says that something may.
+    # Before a socket is read: what can be found out now need not be when a text has come. Nothing of the loop's thread
+    # runs until the text, or `forget`, which says that something may.
     cdef int get_ready(self) except -1
     cdef void forget(self) noexcept
     # Does what could wait while more texts lay ready: before anything else of the connection is heard.

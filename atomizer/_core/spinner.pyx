@@ -150,9 +150,13 @@ cdef class Spinner:
 
     cdef int get_ready(self) except -1:
         cdef SpunSocket socket
-        for socket in self.sockets:
-            if socket.reader is not None:
-                socket.reader.get_ready()
+        try:
+            for socket in self.sockets:
+                if socket.reader is not None:
+                    socket.reader.get_ready()
+        except BaseException:
+            self.forget_but(-1)
+            raise
         return 0
 
     cdef int forget_but(self, int kept) except -1:

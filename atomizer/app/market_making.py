@@ -232,8 +232,10 @@ class MarketMaking:
 
     # the life of a run
 
-    async def start(self, say: Callable[[str], None]) -> None:
+    async def start(self, say: Callable[[str], None], settle: Callable[[], None]) -> None:
         """Connect, cancel what an earlier run left, choose the instruments, and quote. What is tried again is said.
+
+        `settle` is called once everything is there that stays: it may take long, and nothing of ours rests yet.
 
         Raises:
             AtomizerError: why this run cannot begin; `drain` and `close` all the same.
@@ -251,6 +253,7 @@ class MarketMaking:
         if self.fairs is not None:
             await self.fairs.fit(self._clock_ns())
             self._chores.every(FIT_EVERY_S, self._fit)
+        settle()
         self.phase = "quoting"
         self._begin()
         self._chores.every(self.settings.market_maker.refresh, self._look)

@@ -243,11 +243,14 @@ class QuoteLane:
         for row in rows:
             if row.number:
                 self._book(row, now_ns, unsent)
+        has_placed = False
         for row in rows:
             if row.action == RESUBSCRIBE:
                 self._venue.renew_book(self._quoted[row.slot].name)
             elif row.action != CANCEL and not row.number:
-                self._place(row, now_ns, times)
+                has_placed |= self._place(row, now_ns)
+        if has_placed:
+            times.record(self._clock_ns() - now_ns)
         self._allow()
 
     def _on_sent(self, rows: list[tuple[int, ...]], now_ns: int, written_ns: int, sent_ns: int) -> None:
@@ -316,8 +319,8 @@ class QuoteLane:
         self._ledger.fold_written(order)
         self._pen.sent(order, FIRST_REQUEST_ID + row.number, unsent.why if row.number > unsent.after else "")
 
-    def _place(self, row: Row, now_ns: int, times: Histogram) -> None:
-        """An order that the venue's session writes, if it may leave."""
+    def _place(self, row: Row, now_ns: int) -> bool:
+        """An order that the venue's session writes, if it may leave; whether it did."""
         quoted, is_bid = self._quoted[row.slot], bool(row.is_bid)
         if not self.is_on or now_ns < quoted.held_until_ns[is_bid]:
             self.sides.tell(quoted, is_bid, 0)
@@ -330,9 +333,9 @@ class QuoteLane:
             if self._journal(order, fold=False):
                 self._note(row, order)
                 self._leave(order)
-                times.record(self._clock_ns() - now_ns)
-            else:
-                self.sides.tell(quoted, is_bid, 0)
+                return True
+            self.sides.tell(quoted, is_bid, 0)
+        return False
 
     def _leave(self, order: OrderPlaced) -> None:
         try:

@@ -25,7 +25,7 @@ from atomizer.app.market_making_picture import build_making_snapshot, wanted_row
 from atomizer.app.market_making_strategies import strategy_named
 from atomizer.app.nonces import NonceKeeper
 from atomizer.app.reload import AT_START_ONLY, Reload
-from atomizer.app.run import END_WITHIN_S, draw, end_within, find_practice, prepare, settle
+from atomizer.app.run import END_WITHIN_S, Memory, draw, end_within, find_practice, prepare
 from atomizer.app.stopping import Stopping
 from atomizer.app.tie import Tie, tie
 from atomizer.app.trader import PICTURE_EVERY_S
@@ -129,12 +129,12 @@ class _Run:
         writer = SnapshotWriter(making.directory / "snapshot")
         stack.callback(writer.close)
         picture = asyncio.create_task(self._publish(making, writer))
-        keeper, sweeper = NonceKeeper(making.account.signers, making.lane.make_ahead), None
+        keeper = NonceKeeper(making.account.signers, making.lane.make_ahead)
+        memory = Memory(wants_performance=self._options.performance)
         try:
             turns = prepare(keeper, self._out.say, wants_performance=self._options.performance)
-            await unless(stop, making.start(self._out.say))
+            await unless(stop, making.start(self._out.say, memory.settle))
             if making.phase == "quoting":
-                sweeper = settle(wants_performance=self._options.performance)
                 if turns is not None:
                     turns.rehearse = making.lane.rehearse
                 await self._quote(making, stop, stack, others)
@@ -151,7 +151,7 @@ class _Run:
         await making.close()
         if not (making.has_connected or live_orders):
             return None
-        return MakerReport(making, last, live_orders, compared, time.time_ns(), sweeper, keeper.missed_count)
+        return MakerReport(making, last, live_orders, compared, time.time_ns(), memory.sweeper, keeper.missed_count)
 
     def _make(self, account: VenueAccount, directory: Path, stack: ExitStack) -> MarketMaking:
         latch = KillLatch(directory)

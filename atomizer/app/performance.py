@@ -28,7 +28,7 @@ SWEEP_EVERY_S = 1.0
 SPINS = 96  # looks at sockets between two turns of the loop: some thirty microseconds
 REHEARSE_EVERY = 8  # turns
 MCL_CURRENT, MCL_FUTURE = 1, 2  # <sys/mman.h>
-MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25  # the second since Linux 6.1; before, the kernel does the same in its own time
+MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25  # the first is done in the kernel's own time, the second at once, since Linux 6.1
 HUGE_PAGE = 2 << 20
 CPUS = Path("/sys/devices/system/cpu")
 MAPS = Path("/proc/self/maps")
@@ -47,9 +47,8 @@ class Turns:
     def turn(self) -> None:
         self._loop.call_soon(self.turn)
         self._count += 1
-        if self._count % REHEARSE_EVERY == 0:
+        if not self.spinner.spin(SPINS) and self._count % REHEARSE_EVERY == 0:
             self.rehearse()
-        self.spinner.spin(SPINS)
 
 
 class Sweeper:
@@ -106,12 +105,12 @@ def lock_memory() -> list[str]:
 
 
 def use_huge_pages() -> None:
-    """Gather the memory that this process has now in huge pages. Where that cannot be, it stays as it is."""
+    """Gather the memory that this process has now in huge pages, at 5 ms each, if the machine's owner wants any."""
     libc = ctypes.CDLL(None)
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    for start, end in heap_ranges(MAPS.read_text()):
-        for advice in (MADV_HUGEPAGE, MADV_COLLAPSE):
-            libc.madvise(start, end - start, advice)
+    for start, end in () if huge_page_warnings() else heap_ranges(_read(MAPS)):
+        if libc.madvise(start, end - start, MADV_COLLAPSE):
+            libc.madvise(start, end - start, MADV_HUGEPAGE)
 
 
 def heap_ranges(maps: str) -> list[tuple[int, int]]:

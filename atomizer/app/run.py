@@ -116,14 +116,13 @@ async def _run(
     writer = SnapshotWriter(directory / "snapshot")
     stack.callback(writer.close)
     picture = asyncio.create_task(_publish(trader, writer, stopping))  # to the end, so that a drain is seen to move
-    sweeper = None
+    memory = Memory(wants_performance=options.performance)
     keeper = NonceKeeper([*access.source.signers, *access.venue.signers])
     try:
-        await unless(stop, _start(trader, keeper, options, say))
+        await unless(stop, _start(trader, keeper, options, say, memory))
         if trader.phase == "quoting":
             say(_banner(settings, access, options))
             stack.callback(practice.stop_child, draw(directory / "snapshot", others))
-            sweeper = settle(wants_performance=options.performance)
             if options.duration_s is not None:
                 asyncio.get_running_loop().call_later(options.duration_s, stop.set)
             if options.reread is not None:
@@ -141,12 +140,14 @@ async def _run(
     await trader.close()
     if not (trader.has_connected or live_orders):
         return None
-    return Report(trader, live_orders, tie, time.time_ns(), sweeper, keeper.missed_count)
+    return Report(trader, live_orders, tie, time.time_ns(), memory.sweeper, keeper.missed_count)
 
 
-async def _start(trader: Trader, keeper: NonceKeeper, options: Options, say: Callable[[str], None]) -> None:
+async def _start(
+    trader: Trader, keeper: NonceKeeper, options: Options, say: Callable[[str], None], memory: "Memory"
+) -> None:
     prepare(keeper, say, wants_performance=options.performance)
-    await trader.start(say)
+    await trader.start(say, memory.settle)
 
 
 async def _end(trader: Trader, writer: SnapshotWriter, stack: ExitStack) -> int:
@@ -236,12 +237,19 @@ def prepare(keeper: NonceKeeper, say: Callable[[str], None], *, wants_performanc
     return performance.spin(loop, say) if wants_performance else None
 
 
-def settle(*, wants_performance: bool) -> performance.Sweeper | None:
-    """Once everything is there that stays: garbage swept by ourselves, or left to a collector with less to walk."""
-    if wants_performance:
-        return performance.hold_collector(asyncio.get_running_loop())
-    performance.quiet_collector()
-    return None
+class Memory:
+    """Who sees to garbage: ourselves, on our own timer, or a collector with less to walk."""
+
+    def __init__(self, *, wants_performance: bool) -> None:
+        self._wants_performance = wants_performance
+        self.sweeper: performance.Sweeper | None = None
+
+    def settle(self) -> None:
+        """Once everything is there that stays."""
+        if self._wants_performance:
+            self.sweeper = performance.hold_collector(asyncio.get_running_loop())
+        else:
+            performance.quiet_collector()
 
 
 async def _tie(trader: Trader) -> Tie | None:

@@ -189,10 +189,12 @@ class Trader:
 
     # the life of a run
 
-    async def start(self, say: Callable[[str], None]) -> None:
+    async def start(self, say: Callable[[str], None], settle: Callable[[], None]) -> None:
         """Connect, make both accounts agree, then take RFQs, those first that are open already.
 
         What is tried again is said.
+
+        `settle` is called once everything is there that stays: it may take long, and nothing of ours rests yet.
 
         Raises:
             AtomizerError: why this run cannot begin; `drain` and `close` all the same.
@@ -206,6 +208,7 @@ class Trader:
         await unless(self.emergency.halted, self._prepare(say))
         if self.emergency.killed:
             return
+        settle()
         self.quoting.begin(self.source.ways)
         self.phase = "quoting"
         self._on_maker_open()

@@ -33,7 +33,7 @@ from tests.reference.reference_lane import PARAMS
 REACH = 48
 AROUND = 2 * REACH + 1
 GOOD_S = 60
-FRESH_S = 30
+FRESH_S = 20
 BID, ASK = 200, 320  # of the first book, in halves, which are ticks
 
 
@@ -51,11 +51,11 @@ class Desk:
         self.slot.write_with(orders, orders.add_instrument("ETH-20250627-2600-C", ASSET, SUB_ID), **TERMS | terms)
         self.published = 0
 
-    def quote(self, moved, now_ns=NOW_NS):
-        """What is sent for a book that stands so many ticks above the first, by side."""
+    def quote(self, moved, now_ns=NOW_NS, bids_moved=0):
+        """What is sent for a book that stands so many ticks above the first, and its bids further still, by side."""
         self.published += 1
         self.slot.set_mark((BID + ASK + 2 * moved) * NANOS // 4, now_ns)
-        frame = derive(DERIVE, self.published, [(BID + moved, 8)], [(ASK + moved, 8)])
+        frame = derive(DERIVE, self.published, [(BID + moved + bids_moved, 8)], [(ASK + moved, 8)])
         assert self.lane.on_frame(frame, now_ns) >= 0
         for row in self.lane.rows[: self.lane.row_count]:
             nonce, number = int(row["nonce"]), int(row["number"])
@@ -133,7 +133,7 @@ def test_what_was_not_foreseen_is_digested_when_it_is_wanted(moved, passed_s):
 
 
 def test_digests_are_made_anew_before_they_are_too_old():
-    """Half a minute after they were seen to last; so an order is foreseen however long none was written."""
+    """Twenty seconds after they were seen to last; so an order is foreseen however long none was written."""
     desk, now_ns = Desk(), NOW_NS
     desk.quote(0)
     assert desk.make_ahead() == 2 * AROUND
@@ -144,6 +144,21 @@ def test_digests_are_made_anew_before_they_are_too_old():
         assert desk.make_ahead(now_ns=now_ns) == 2 * AROUND
     before = desk.nonces.last
     desk.quote(1, now_ns + FRESH_S * SECOND_NS)
+    assert desk.nonces.last == before
+
+
+def test_a_side_that_rests_keeps_its_digests_while_the_other_moves():
+    """Each side's grow old, and are made anew, by themselves."""
+    desk, now_ns = Desk(), NOW_NS
+    desk.quote(0)
+    desk.make_ahead()
+    for bids in range(1, 10):
+        now_ns += 10 * SECOND_NS
+        desk.quote(0, now_ns, bids_moved=bids)
+        while desk.make_ahead(now_ns=now_ns):
+            pass
+    before = desk.nonces.last
+    assert list(desk.quote(1, now_ns, bids_moved=8)) == ["sell"]
     assert desk.nonces.last == before
 
 
