@@ -90,7 +90,9 @@ class Channels:
         """Leave these and listen again, for a feed that needs to be told everything anew."""
         feeds = {channel: self._feeds[channel] for channel in channels if channel in self._feeds}
         if feeds:
+            unheard = self._silent & feeds.keys()
             await self.leave(feeds)
+            self._silent |= unheard  # of these nothing has come yet, as before
             await self.listen(feeds, speaks_first=False)
 
     async def all_heard(self, within_s: float) -> None:

@@ -31,7 +31,7 @@ from atomizer.net import rpc
 from atomizer.orders.table import OrderTable
 from atomizer.sim.deribit import SOCKET_PATH, Venue, serve
 from atomizer.sim.market import STEP_NS, Market
-from atomizer.venues.deribit import codec, orders, session
+from atomizer.venues.deribit import codec, listening, orders, session
 from atomizer.venues.deribit.account_codec import MmpConfig
 from atomizer.venues.deribit.auth import Credentials, build_refresh
 from atomizer.venues.deribit.market import BookKind
@@ -563,6 +563,30 @@ async def test_a_gap_darkens_one_book_and_asks_for_that_one_alone(trading):
     again = trading.wire.requests("public/subscribe")[asked:]
     assert [request["params"]["channels"] for request in again] == [[RAW_BOOK]]
     assert trading.told.count(Lost) == 0
+
+
+@pytest.mark.parametrize("is_at_the_start", [False, True])
+async def test_a_snapshot_that_does_not_come_is_asked_for_again(floor, monkeypatch, caplog, is_at_the_start):
+    """Changes that follow light no book: what stays dark after it was asked for is asked for anew, and told."""
+    monkeypatch.setattr(listening, "SNAPSHOT_WITHIN_S", 0.5)
+    lost = []
+
+    def lose(text):
+        is_snapshot = RAW_BOOK.encode() in text and b'"type":"snapshot"' in text
+        is_gap = not is_at_the_start and not lost and RAW_BOOK.encode() in text and b'"type":"change"' in text
+        if is_gap or (is_snapshot and (is_at_the_start or lost) and len(lost) < 3):
+            lost.append(text)
+            return None
+        return text
+
+    if is_at_the_start:
+        floor.wire.to_client = lose
+    await floor.session.start()
+    floor.wire.to_client = lose
+    await eventually(lambda: len(lost) == 3 and not floor.session.book(PERPETUAL).dark)
+    assert {tuple(each["params"]["channels"]) for each in floor.wire.requests("public/unsubscribe")} == {(RAW_BOOK,)}
+    assert f"no snapshot after 0.5 s, asking again: 1 ({RAW_BOOK})" in caplog.text
+    assert floor.told.count(Lost) == 0
 
 
 async def test_what_the_venue_locks_is_dark_and_takes_no_order(trading):

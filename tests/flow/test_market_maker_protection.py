@@ -60,6 +60,7 @@ def test_a_gapped_or_silent_book_is_quoted_no_more_until_it_is_whole(tmp_path):
         running = maker(tmp_path, *AtDeribit.flags, "--aggression", "0.5", "--log-level", "debug")
         wanted = {"because no_book", "because stale_book"}
         wait_for(lambda: wanted <= causes(venues.log("quotes.log")))
+        venues.set_calm(is_calm=True)  # what was lost before is asked for until it is there
         wait_for(lambda: len(venues.orders()) == 8)
         running.send_signal(signal.SIGINT)
         code, out, err = finish(running)

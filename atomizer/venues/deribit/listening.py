@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 CHANNELS_PER_CALL: Final = 500  # a call costs the same however many it names (protocol sheet §8)
 LISTINGS_EVERY_S: Final = 300  # new expiries and strikes appear while we run
 AGAIN_AFTER_S: Final = 0.5  # at the least, between two snapshots of one book
+SNAPSHOT_WITHIN_S: Final = 5.0  # of asking for a book; one that is dark after that is asked for again
 
 
 class Listening:
@@ -38,7 +40,8 @@ class Listening:
         self._underlyings = underlyings
         self._on_trade = on_trade
         self._lost_books: set[str] = set()
-        self._lost_a_book = asyncio.Event()
+        self._asked_at_s: dict[str, float] = {}  # books that were asked for, and not seen with a snapshot since
+        self._must_look = asyncio.Event()  # one of the two has changed
         self.market = MarketData(self._on_book_lost, listeners, books)
         self.channels = Channels(VENUE, partial(subscribe, rpc), partial(unsubscribe, rpc), CHANNELS_PER_CALL)
 
@@ -47,6 +50,7 @@ class Listening:
         self.market.darken()
         self.channels.forget()
         self._lost_books.clear()
+        self._asked_at_s.clear()
 
     async def listen_privately(self, needed: str, feeds: Mapping[str, Feed]) -> None:
         """Subscribe to all of them. Raises Refused when the `needed` one is not to be had; another one is a warning."""
@@ -70,6 +74,8 @@ class Listening:
         if gone:
             await self.channels.leave(gone)
         await self.listen_to_new(feeds, speaks_first=True)
+        self._note_asked(map(self.market.book_channel, self.market.names))
+        self._must_look.set()
         await self.listen_to_new(self.market.volatility_feeds() | self._tapes(), speaks_first=False)
 
     def _tapes(self) -> dict[str, Feed]:
@@ -100,22 +106,47 @@ class Listening:
             self._on_book_lost(channel)
 
     async def keep_books(self, drop: Callable[[], None]) -> None:
-        """Ask anew for each book that lost its sequence, and for no other."""
+        """Ask anew for each book that lost its sequence or whose snapshot has not come, and for no other."""
         while True:
-            await self._lost_a_book.wait()
-            self._lost_a_book.clear()
-            lost = sorted(self._lost_books)
+            first_s = min(self._asked_at_s.values(), default=None)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(None if first_s is None else first_s + SNAPSHOT_WITHIN_S):
+                    await self._must_look.wait()
+            self._must_look.clear()
+            lost = sorted(self._lost_books | self._unanswered())
             self._lost_books.clear()
             try:
                 await self.channels.renew(lost)
             except (VenueError, BadFrame) as error:
                 log.warning("%s: %d books could not be asked for again: %s", VENUE, len(lost), error)
                 drop()
+            else:
+                self._note_asked(lost)
             await asyncio.sleep(AGAIN_AFTER_S)
+
+    def _note_asked(self, channels: Iterable[str]) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._asked_at_s |= {channel: now_s for channel in channels if self._is_awaited(channel)}
+
+    def _unanswered(self) -> set[str]:
+        """Books that were asked for and are dark all the same. Changes alone never light one again."""
+        self._asked_at_s = {channel: at_s for channel, at_s in self._asked_at_s.items() if self._is_awaited(channel)}
+        until_s = asyncio.get_running_loop().time() - SNAPSHOT_WITHIN_S
+        unanswered = {channel for channel, at_s in self._asked_at_s.items() if at_s <= until_s}
+        if unanswered:
+            some = ", ".join(sorted(unanswered)[:3])
+            why = f"no snapshot after {SNAPSHOT_WITHIN_S:g} s"
+            log.warning("%s: %s, asking again: %d (%s)", VENUE, why, len(unanswered), some)
+        return unanswered
+
+    def _is_awaited(self, channel: str) -> bool:
+        """Whether a snapshot of this book would help, and can come: one that is shut is asked for when it opens."""
+        feed = self.market.book_feed(channel)
+        return feed is not None and feed.book.dark and not feed.is_shut and channel in self.channels.names
 
     def _on_book_lost(self, channel: str) -> None:
         self._lost_books.add(channel)
-        self._lost_a_book.set()
+        self._must_look.set()
 
 
 def _warn(refused: Mapping[str, str]) -> None:
