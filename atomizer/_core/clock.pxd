@@ -1,5 +1,5 @@
-# clock: the wall clock in nanoseconds. The machine's own is read without a call of Python's, which costs a microsecond
-# where it is in no cache any more.
+# clock: the wall clock in nanoseconds. The machine's own is read without a call of Python's, which costs half
+# a microsecond where it is in no cache any more.
 
 from libc.stdint cimport int64_t
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec

@@ -15,7 +15,7 @@ cdef enum:
     BUCKETS = 4_096             # twice as many, a power of two
     CHANNEL_SIZE = 64           # longest channel name
     ROWS = 6_144                # MOST_ROWS of every slot
-    TEXT_SIZE = 4_096           # longest frame that is rehearsed
+    FRAME_SIZE = 4_096          # longest frame that is rehearsed
 
 cdef struct Channel:
     int length
@@ -41,8 +41,8 @@ cdef class Lane:
     cdef int asked                      # the slot that was asked last whether its digests grow old
     # A rehearsal reads a frame that led to orders, which is changed once a second at most, into a slot and for a gate
     # that are nobody's.
-    cdef char text[TEXT_SIZE]
-    cdef Py_ssize_t text_size           # 0: there was none yet
+    cdef char frame[FRAME_SIZE]
+    cdef Py_ssize_t frame_size          # 0: there was none yet
     cdef int64_t kept_ns                # when it came
     cdef Slot stand_in
     cdef Gate no_gate

@@ -22,7 +22,7 @@ import time
 
 import numpy as np
 
-cdef int64_t KEEP_TEXT_NS = 1_000_000_000
+cdef int64_t KEEP_FRAME_NS = 1_000_000_000
 
 # Field for field the Row of slot.pxd, which the buffer below checks.
 ROW = np.dtype(
@@ -123,14 +123,14 @@ cdef class Lane:
         self.write_rows(now_ns)
         has_written = self.outbox is not None and self.outbox.count
         self.finish(now_ns)
-        if has_written and now_ns - self.kept_ns > KEEP_TEXT_NS:
+        if has_written and now_ns - self.kept_ns > KEEP_FRAME_NS:
             self.keep_frame(frame, length, now_ns)
         return self.row_count
 
     cdef void keep_frame(self, const char* frame, Py_ssize_t length, int64_t now_ns) noexcept:
-        if length <= TEXT_SIZE:
-            memcpy(self.text, frame, length)
-            self.text_size = length
+        if length <= FRAME_SIZE:
+            memcpy(self.frame, frame, length)
+            self.frame_size = length
             self.kept_ns = now_ns
 
     cpdef int on_frame(self, frame, int64_t now_ns) except? -1:
@@ -272,13 +272,13 @@ cdef class Lane:
         cdef Head head
         cdef Slot slot
         check_time(now_ns)
-        if self.text_size == 0 or scan_channel(self.text, self.text_size, &head) == NOT_A_BOOK:
+        if self.frame_size == 0 or scan_channel(self.frame, self.frame_size, &head) == NOT_A_BOOK:
             return
         slot = <Slot>self.slots[_find_slot(self, head.channel, head.channel_length)]
         if slot.writer is None:
             return
         self.stand_in.stand_in_for(slot)
-        scan_book(self.text, self.text_size, &head, self.stand_in.book, now_ns)
+        scan_book(self.frame, self.frame_size, &head, self.stand_in.book, now_ns)
         self.stand_in.is_quiet(now_ns)          # whatever it says
         self.no_gate.sent_ns[0] = self.no_gate.sent_ns[1] = 0       # no rate holds it back
         self.stand_in.decide(self.no_gate, now_ns, self.no_rows)
