@@ -67,6 +67,10 @@ class Custody:
         begun_ns = state.run.now_ns if state.run is not None else clock_ns()
         self._agreed_ns = state.agreed_ns(venue.name, "") or begun_ns
         self._awaiting: set[str] = set()  # orders whose trades are to come
+        self._squaring = asyncio.Lock()
+        self._begun = 0  # number of the last question
+        self._answered = 0  # of the last one that was answered
+        self._found: Reconciliation  # by that one
         self._told: dict[str, str] = {}  # by instrument: what people were told, so that it is told once
         self.only_looks = False
 
@@ -82,14 +86,33 @@ class Custody:
         return found
 
     async def _square(self) -> Reconciliation:
-        """Orders and fills; when the venue does not answer, nothing is changed."""
+        """Orders and fills; when the venue does not answer, nothing is changed.
+
+        Whoever comes while the venue is being asked waits, and shares the next question with all who wait.
+        """
+        wanted = self._begun + 1
+        async with self._squaring:
+            if self._answered < wanted:
+                number = self._begun = self._begun + 1
+                self._found = await self._ask()
+                self._answered = number
+            return self._found
+
+    async def _ask(self) -> Reconciliation:
         orders = self._ledger.state.orders
         asked_ns = self._clock_ns()
-        placed_ns = [order.placed.now_ns for order in orders.live(self._venue.name) if order.placed is not None]
+        live = list(orders.live(self._venue.name))
+        placed_ns = [order.placed.now_ns for order in live if order.placed is not None]
         since_ms = min([self._agreed_ns, *placed_ns]) // 1_000_000 - OVERLAP_MS
         open_orders = await self._venue.open_orders()
         fills = await self._venue.fills_since(since_ms)
-        answer = Answer(venue=self._venue.name, open_orders=open_orders, fills=fills, asked_ns=asked_ns)
+        answer = Answer(
+            venue=self._venue.name,
+            open_orders=open_orders,
+            fills=fills,
+            asked_ns=asked_ns,
+            live={order.client_id for order in live},
+        )
         found = reconcile(orders, answer, OWNED, GRACE_NS, self._clock_ns())
         for fill in found.fills:
             self._on_fill(fill)
@@ -174,6 +197,8 @@ class Custody:
         if order is None or order.placed is None:
             return
         for attempt in range(ROUNDS):
+            if order.state.is_final:  # a cancel that found it gone already has no outcome either
+                return
             try:
                 await self._venue.resolve(order.placed)
             except VenueError as error:
@@ -181,7 +206,7 @@ class Custody:
                 await asyncio.sleep(ROUND_S * 2**attempt)
             else:
                 if order.placed.replaces:
-                    await self.reconcile()  # what became of the order before is as unknown
+                    await self._square()  # what became of the order before is as unknown
                 return
 
     async def await_fills(self, client_id: str) -> None:
@@ -194,7 +219,7 @@ class Custody:
             order = self._ledger.state.orders.get(self._venue.name, client_id)
             if order is not None and order.reported_nanos > order.booked_nanos:
                 log.error("order %s: filled further than any trade tells: asking for its trades", client_id)
-                await self.reconcile()
+                await self._square()
         finally:
             self._awaiting.remove(client_id)
 

@@ -21,6 +21,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: Sequence[OrderUpdate]
     fills: Sequence[Fill]  # every fill since before our oldest live order was sent
     asked_ns: int  # when the first question left; what we sent after that the venue need not know
+    live: Collection[str]  # our orders that lived then, by client id: what has ended since may rest in the answer
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ def reconcile(
     adopted, strays, foreign = [], [], []
     for update in answer.open_orders:
         order = table.get(answer.venue, update.client_id)
+        if order is not None and _has_ended_since(order, answer):
+            continue
         if (
             order is not None
             and not order.state.is_final
@@ -75,6 +78,11 @@ def reconcile(
         strays=tuple(strays),
         foreign=tuple(foreign),
     )
+
+
+def _has_ended_since(order: Order, answer: Answer) -> bool:
+    """Whether the answer is older than what we know: a maker's orders are replaced while the venue is asked."""
+    return order.state.is_final and (order.client_id in answer.live or _sent_ns(order) >= answer.asked_ns)
 
 
 def _missing_fills(table: OrderTable, answer: Answer) -> list[Fill]:

@@ -28,9 +28,17 @@ class Venue(VenueOrders):
         self.late = []  # fills that its history shows at the next question only
         self.troubles = []  # what becomes of the next questions for open orders
         self.is_mute = False
+        self.meanwhile = []  # what happens between two questions
+        self.resolved = []
+
+    async def resolve(self, order):
+        self.resolved.append(order.client_id)
 
     async def fills_since(self, since_ms):
         self.asked_since_ms.append(since_ms)
+        await asyncio.sleep(0)
+        while self.meanwhile:
+            self.meanwhile.pop()()
         found, self.late = [fill for fill in self.fills if fill not in self.late], []
         return found
 
@@ -94,7 +102,7 @@ class Desk:
         self.now_ns += 1_000_000_000
         return self.now_ns
 
-    def place(self, label="hedge.r1.1", *, is_written=True):
+    def place(self, label="hedge.r1.1", *, is_written=True, replaces=""):
         order = OrderPlaced(
             now_ns=self.tick(),
             venue="derive",
@@ -105,10 +113,11 @@ class Desk:
             price_nanos=100,
             amount_nanos=10,
             time_in_force=TimeInForce.GTC,
+            replaces=replaces,
         )
         if is_written:
             self.ledger.write(order)
-        self.venue.accept(order)
+        return self.venue.replace(order, is_taken=True) if replaces else self.venue.accept(order)
 
     def amount(self):
         position = self.ledger.state.portfolio.position("derive", PERP)
@@ -158,6 +167,47 @@ async def test_a_trade_that_comes_in_time_is_not_asked_for(desk, caplog):
     await waiting
     assert desk.venue.asked_since_ms == []
     assert caplog.text == ""
+
+
+async def test_an_order_replaced_while_the_venue_is_asked_is_left_alone(desk):
+    """The first answer shows it, by the time of the second another rests in its place: neither is cancelled."""
+
+    def replace():
+        for update in desk.place("mm.r1.2", replaces="mm.r1.1"):
+            desk.ledger.learn(update)
+
+    desk.place("mm.r1.1")
+    desk.venue.meanwhile = [replace]
+    assert not (await desk.custody.reconcile()).strays
+    assert desk.venue.cancelled == []
+    assert [order.client_id for order in desk.ledger.state.orders.live()] == ["mm.r1.2"]
+
+
+async def test_many_doubts_at_once_are_one_question(desk):
+    """Whoever has a question while the venue is asked waits, and shares the next one with all who wait."""
+    labels = [f"mm.r1.{number}" for number in range(20)]
+    for label, before in zip(labels, ["mm.r1.before", *labels], strict=False):
+        desk.place(label, replaces=before)
+    await asyncio.gather(*map(desk.custody.resolve, labels))
+    assert desk.venue.resolved == labels
+    assert len(desk.venue.asked_since_ms) == 2
+
+
+async def test_a_question_that_fails_is_asked_again_by_the_next_who_waits(desk):
+    """Its failure is told to who asked it; who waited for the next one has an answer."""
+    desk.venue.troubles = [OutcomeUnknown("derive", "no answer")]
+    failed, found = await asyncio.gather(desk.custody.reconcile(), desk.custody.reconcile(), return_exceptions=True)
+    assert isinstance(failed, OutcomeUnknown)
+    assert found.is_clean
+
+
+async def test_an_order_that_has_ended_has_no_outcome_to_ask_for(desk):
+    """The cancel of an order that had just gone is answered with doubt: nobody is asked about it."""
+    desk.place()
+    for update in desk.venue.end("hedge.r1.1"):
+        desk.ledger.learn(update)
+    await desk.custody.resolve("hedge.r1.1")
+    assert desk.venue.resolved == []
 
 
 async def test_history_that_lags_is_waited_for(desk):

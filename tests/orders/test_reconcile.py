@@ -1,5 +1,7 @@
 """Reconciliation: after it, our table and the venue say the same."""
 
+import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
@@ -36,9 +38,16 @@ def fold(*records):
     return table
 
 
+def hear(table, venue, asked_ns=1_000):
+    """What the venue answers now."""
+    live = {order.client_id for order in table.live(venue.name)}
+    return Answer(
+        venue=venue.name, open_orders=venue.open_orders(), fills=list(venue.fills), asked_ns=asked_ns, live=live
+    )
+
+
 def ask(table, venue, asked_ns=1_000):
-    answer = Answer(venue=venue.name, open_orders=venue.open_orders(), fills=venue.fills, asked_ns=asked_ns)
-    return reconcile(table, answer, STRATEGIES, GRACE_NS, asked_ns + 1)
+    return reconcile(table, hear(table, venue, asked_ns), STRATEGIES, GRACE_NS, asked_ns + 1)
 
 
 def test_what_both_know_needs_nothing():
@@ -79,9 +88,27 @@ def test_two_orders_of_one_label_are_strays():
     """When two orders rest for one intent neither is adopted."""
     venue, order = VenueOrders("derive"), place("hedger.r1.1")
     table = fold(order, *venue.accept(order))
-    answer = Answer(venue="derive", open_orders=venue.open_orders() * 2, fills=(), asked_ns=1_000)
+    heard = hear(table, venue)
+    answer = msgspec.structs.replace(heard, open_orders=heard.open_orders * 2)
     found = reconcile(table, answer, STRATEGIES, GRACE_NS, 1_001)
     assert [update.client_id for update in found.strays] == ["hedger.r1.1"] * 2
+
+
+@pytest.mark.parametrize("sent_ns", [0, 1_000, 1_001])
+def test_an_order_that_has_ended_since_the_question_is_no_stray(sent_ns):
+    """An answer that is older than what we know by now says nothing of an order that has ended meanwhile."""
+    venue, order = VenueOrders("derive"), place("hedger.r1.1", sent_ns)
+    successor = place("hedger.r1.2", 1_001, replaces="hedger.r1.1")
+    table = fold(order, *venue.accept(order)) if sent_ns < 1_000 else OrderTable()
+    answer = hear(table, venue)
+    if sent_ns >= 1_000:
+        venue.accept(order)
+        answer = msgspec.structs.replace(answer, open_orders=venue.open_orders())
+        table.apply(order)
+    for record in (successor, *venue.replace(successor, is_taken=True)):
+        table.apply(record)
+    assert table.get("derive", "hedger.r1.1").state.is_final
+    assert reconcile(table, answer, STRATEGIES, GRACE_NS, 1_002).is_clean
 
 
 def test_an_order_that_rests_beside_its_successor_is_a_stray():
@@ -137,6 +164,10 @@ def test_another_venue_is_not_concerned():
     assert ask(fold(place("hedger.r1.1", venue="deribit")), VenueOrders("derive")).is_clean
 
 
+def ended_labels(found):
+    return {update.client_id for update in found.ended}
+
+
 class ReconcileMachine(RuleBasedStateMachine):
     """A venue acts; its messages come late, twice, in any order or never. Reconciliation must find the truth."""
 
@@ -150,6 +181,8 @@ class ReconcileMachine(RuleBasedStateMachine):
         self.messages = []
         self.booked = []
         self.now_ns = 0
+        self.answer = None
+        self.ended_before = set()  # of the question
 
     @initialize()
     def foreign_order_rests(self):
@@ -198,6 +231,31 @@ class ReconcileMachine(RuleBasedStateMachine):
     def deliver(self, data, is_last):
         index = data.draw(st.integers(0, len(self.messages) - 1))
         self.apply(self.messages.pop(index) if is_last else self.messages[index])
+
+    @precondition(lambda self: self.answer is None)
+    @rule()
+    def ask(self):
+        """The venue answers; until we read it, more may happen."""
+        self.now_ns += GRACE_NS
+        self.answer = hear(self.table, self.venue, self.now_ns)
+        labels = {update.client_id for update in self.answer.open_orders}
+        self.ended_before = {label for label in labels - {"web-ui"} if self.is_over(label)}
+
+    def is_over(self, label):
+        """Whether we would not have it rest."""
+        order = self.table.get("derive", label)
+        return order is None or order.state.is_final or any(self.table.successors("derive", label))
+
+    @precondition(lambda self: self.answer is not None)
+    @rule()
+    def read_answer(self):
+        """Read late, it takes no order for a stray that has ended since, and ends none that rests."""
+        found = reconcile(self.table, self.answer, STRATEGIES, GRACE_NS, self.now_ns)
+        self.answer = None
+        assert {stray.client_id for stray in found.strays} <= self.ended_before
+        assert not any(label in self.venue.orders and self.venue.orders[label][2] for label in ended_labels(found))
+        for record in (*found.fills, *found.adopted, *found.ended):
+            self.apply(record)
 
     @rule()
     def reconcile(self):

@@ -235,6 +235,7 @@ class TableAtVenue(RuleBasedStateMachine):
             open_orders=[order.as_update(self.desk.now_ns) for order in orders],
             fills=fills,
             asked_ns=self.desk.now_ns,
+            live={order.client_id for order in self.table.live(VENUE)},
         )
         found = reconcile(self.table, answer, {"mm"}, 0, self.desk.now_ns)
         for record in (*found.fills, *found.adopted, *found.ended):

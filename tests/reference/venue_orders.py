@@ -37,6 +37,9 @@ class VenueOrders:
         return [fill, self.update(client_id, OrderState.OPEN if order[2] else OrderState.FILLED)]
 
     def cancel(self, client_id):
+        return self.end(client_id)
+
+    def end(self, client_id):
         self.orders[client_id][2] = False
         return [self.update(client_id, OrderState.CANCELLED)]
 
@@ -48,7 +51,7 @@ class VenueOrders:
         before = self.orders.get(placed.replaces)
         if before is None or not before[2]:
             return [self.refusal(placed)]
-        messages = self.cancel(placed.replaces)
+        messages = self.end(placed.replaces)
         return messages + (self.accept(placed) if is_taken else [self.refusal(placed)])
 
     def refusal(self, placed):
