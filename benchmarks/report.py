@@ -211,12 +211,18 @@ def main() -> None:
     parser.add_argument("--no-run", action="store_true", help="use the figures of the latest run")
     parser.add_argument("--count", action="store_true", help="count instructions instead, by valgrind")
     parser.add_argument("--load", type=float, metavar="MINUTES", help="the tick path under load instead, and its tail")
+    parser.add_argument(
+        "--quoting", type=int, metavar="SECONDS", help="the market maker's ticks on a practice venue instead"
+    )
     options, pytest_arguments = parser.parse_known_args()
     if options.count:
         show_counts(is_written=options.write)
         return
     if options.load:
         sys.exit(on_one_cpu([sys.executable, "benchmarks/load.py", "--minutes", str(options.load)]))
+    if options.quoting:
+        command = [sys.executable, "benchmarks/quoting.py", "--seconds", str(options.quoting)]
+        sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)  # noqa: S603  our own
     broken = 0 if options.no_run else run(["benchmarks", *pytest_arguments])
     if not LATEST.exists():
         sys.exit(broken or 1)
