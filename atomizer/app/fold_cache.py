@@ -16,9 +16,11 @@ import logging
 import os
 import pickle
 import sys
+from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -64,7 +66,7 @@ class Cached(msgspec.Struct, frozen=True):
 def save(path: Path, identity: Identity, state: State, sequence: int, last: Record) -> None:
     """Keep a state. When that cannot be, it is told, and the next start folds."""
     try:
-        content = pickle.dumps(state, protocol=5)
+        content = _pickled(state)
         label = Label(FORMAT, code(), identity, sequence, encode_record(last), crc32(content))
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -108,6 +110,20 @@ def code() -> str:
         for file in sorted(PACKAGE.glob(pattern)):
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _pickled(state: State) -> bytes:
+    memory = io.BytesIO()
+    _Pickler(memory, protocol=5).dump(state)
+    return memory.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Writes nothing but what the unpickler knows."""
+
+    def reducer_override(self, value: object) -> Any:
+        """A member of an enumeration is its value; Python's own way changed between two releases of 3.11."""
+        return (type(value), (value.value,)) if isinstance(value, Enum) else NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
