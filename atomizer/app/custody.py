@@ -194,11 +194,9 @@ class Custody:
     async def resolve(self, client_id: str) -> None:
         """An order with an unknown outcome: ask until the venue has told, never send it again."""
         order = self._ledger.state.orders.get(self._venue.name, client_id)
-        if order is None or order.placed is None:
+        if order is None or order.placed is None or order.state.is_final:  # it was gone before it was to be cancelled
             return
         for attempt in range(ROUNDS):
-            if order.state.is_final:  # a cancel that found it gone already has no outcome either
-                return
             try:
                 await self._venue.resolve(order.placed)
             except VenueError as error:
@@ -251,7 +249,7 @@ class Custody:
         resting = [order.client_id for order in self._ledger.state.orders.live(self._venue.name)]
         for client_id in resting:
             self._cancel(client_id)
-        return not resting and not found.strays
+        return not (resting or found.strays or found.outdated)
 
     def live(self) -> int:
         """How many orders of ours may rest or trade there, by our books alone."""

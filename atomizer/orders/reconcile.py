@@ -25,12 +25,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
-    """Fold `fills`, then `adopted` and `ended` into the journal; cancel `strays`; only report `foreign`."""
+    """Fold `fills`, then `adopted` and `ended` into the journal; cancel `strays`; only report `foreign`.
+
+    Nothing is concluded from what is `outdated`; who must know that nothing rests asks again.
+    """
 
     fills: tuple[Fill, ...]  # that we had missed, each once
     adopted: tuple[OrderUpdate, ...]  # ours, resting there, and more than we knew
     ended: tuple[OrderUpdate, ...]  # ours, believed live, and not there any more
     strays: tuple[OrderUpdate, ...]  # under our labels, and not what we want to rest
+    outdated: tuple[OrderUpdate, ...]  # ours, and ended since the question by all that we know
     foreign: tuple[OrderUpdate, ...]  # someone else's on the same account: never touched
 
     @property
@@ -49,12 +53,12 @@ def reconcile(
     """
     fills = _missing_fills(table, answer)
     labels = Counter(update.client_id for update in answer.open_orders)
-    adopted, strays, foreign = [], [], []
+    adopted, strays, outdated, foreign = [], [], [], []
     for update in answer.open_orders:
         order = table.get(answer.venue, update.client_id)
         if order is not None and _has_ended_since(order, answer):
-            continue
-        if (
+            outdated.append(update)
+        elif (
             order is not None
             and not order.state.is_final
             and labels[update.client_id] == 1
@@ -76,6 +80,7 @@ def reconcile(
         adopted=tuple(adopted),
         ended=tuple(_ended(order, fills, now_ns) for order in gone),
         strays=tuple(strays),
+        outdated=tuple(outdated),
         foreign=tuple(foreign),
     )
 

@@ -9,7 +9,7 @@ from atomizer.app import custody as room
 from atomizer.app.custody import Custody
 from atomizer.app.ledger import Ledger
 from atomizer.domain.session import LedgerPosition
-from atomizer.domain.trading import OrderPlaced, RunStarted, Side, TimeInForce
+from atomizer.domain.trading import OrderPlaced, OrderState, RunStarted, Side, TimeInForce
 from atomizer.errors import BadFrame, Disconnected, OutcomeUnknown
 from atomizer.journal.frames import Identity
 
@@ -181,6 +181,17 @@ async def test_an_order_replaced_while_the_venue_is_asked_is_left_alone(desk):
     assert not (await desk.custody.reconcile()).strays
     assert desk.venue.cancelled == []
     assert [order.client_id for order in desk.ledger.state.orders.live()] == ["mm.r1.2"]
+
+
+async def test_what_rested_in_the_answer_is_not_proven_gone(desk, monkeypatch):
+    """An order that ended by all we know after the question, and that the answer shows, is asked about once more."""
+    monkeypatch.setattr(room, "ROUND_S", 0.0)
+    desk.place()
+    update = desk.venue.update("hedge.r1.1", OrderState.CANCELLED)
+    desk.venue.meanwhile = [lambda: desk.ledger.learn(update)]
+    assert await desk.custody.cancel_own() == 0
+    assert desk.venue.cancelled == ["hedge.r1.1"]
+    assert len(desk.venue.asked_since_ms) == 3
 
 
 async def test_many_doubts_at_once_are_one_question(desk):

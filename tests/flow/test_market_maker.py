@@ -1,11 +1,14 @@
 """The market maker as an operator runs it: real processes, real sockets, the venue's own ledger as the truth."""
 
+import re
 import signal
 import time
 from decimal import Decimal
 
 import pytest
-from flow.running import desk, finish, held, maker, wait_for
+from flow.running import desk, finish, held, hurried, maker, wait_for
+
+REPLACED = 20  # orders at the least that a market maker moves within some seconds
 
 
 def sides(orders) -> set[tuple[str, str]]:
@@ -24,6 +27,17 @@ def test_quotes_rest_and_a_stop_leaves_none(tmp_path, version):
         assert "none of ours left at the venue, verified" in out
         assert "ties with the venue's own" in out
         assert venues.derive_ledger()["open_orders"] == []
+
+
+def test_nothing_that_was_replaced_meanwhile_is_taken_for_a_stray(tmp_path):
+    """Asked again and again what rests, by answers that are late, while quotes move: no order of ours is one too many."""
+    with desk(tmp_path, fault="derive/delay=0.5%:200ms") as venues:
+        (tmp_path / "config.yaml").write_text("market_maker: {keep_ticks: 0}\nrisk: {max_orders_per_second: 1000}")
+        flags = ("--exchange", "sim", "--size", "0.5", "--aggression", "0.5", "--for", "20s")
+        code, out, err = finish(hurried("market-maker", tmp_path, *flags))
+        assert code == 0, err
+        assert int(re.search(r"(\d+) replaced", out)[1]) > REPLACED
+        assert re.search(r"[1-9]\d* strays", venues.log("atomizer.log")) is None
 
 
 def test_a_dry_run_shows_its_quotes_and_sends_nothing(tmp_path):
