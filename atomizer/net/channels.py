@@ -69,7 +69,7 @@ class Channels:
         for at in range(0, len(channels), self._per_call):
             refused |= await self._subscribe(channels[at : at + self._per_call])
         for channel in refused:
-            del self._feeds[channel]
+            self._feeds.pop(channel, None)  # the connection may be gone meanwhile, and all feeds with it
             self._silent.discard(channel)
         self._refused = self._refused - feeds.keys() | refused.keys()
         return refused
@@ -78,22 +78,23 @@ class Channels:
         """Unsubscribe. What was already on its way is ignored from now on."""
         for channel in channels:
             self._feeds[channel] = _ignore
-            self._silent.discard(channel)
-            self._refused.discard(channel)
         leaving = list(channels)
         for at in range(0, len(leaving), self._per_call):
             await self._unsubscribe(leaving[at : at + self._per_call])
         for channel in leaving:
             self._feeds.pop(channel, None)
+            self._silent.discard(channel)
+            self._refused.discard(channel)
 
-    async def renew(self, channels: Collection[str]) -> None:
-        """Leave these and listen again, for a feed that needs to be told everything anew."""
+    async def renew(self, channels: Collection[str]) -> dict[str, str]:
+        """Leave these and listen again, for a feed that needs to be told everything anew; answers as `listen`."""
         feeds = {channel: self._feeds[channel] for channel in channels if channel in self._feeds}
-        if feeds:
-            unheard = self._silent & feeds.keys()
-            await self.leave(feeds)
-            self._silent |= unheard  # of these nothing has come yet, as before
-            await self.listen(feeds, speaks_first=False)
+        if not feeds:
+            return {}
+        unheard = self._silent & feeds.keys()
+        await self.leave(feeds)
+        self._silent |= unheard  # of these nothing has come yet, as before
+        return await self.listen(feeds, speaks_first=False)
 
     async def all_heard(self, within_s: float) -> None:
         """Wait until every channel that speaks first has spoken, at most this long.

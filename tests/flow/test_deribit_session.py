@@ -585,7 +585,7 @@ async def test_a_snapshot_that_does_not_come_is_asked_for_again(floor, monkeypat
     floor.wire.to_client = lose
     await eventually(lambda: len(lost) == 3 and not floor.session.book(PERPETUAL).dark)
     assert {tuple(each["params"]["channels"]) for each in floor.wire.requests("public/unsubscribe")} == {(RAW_BOOK,)}
-    assert f"no snapshot after 0.5 s, asking again: 1 ({RAW_BOOK})" in caplog.text
+    assert f"no snapshot yet, asking again: 1 books ({RAW_BOOK})" in caplog.text
     assert floor.told.count(Lost) == 0
 
 

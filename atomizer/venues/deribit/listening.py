@@ -23,6 +23,7 @@ CHANNELS_PER_CALL: Final = 500  # a call costs the same however many it names (p
 LISTINGS_EVERY_S: Final = 300  # new expiries and strikes appear while we run
 AGAIN_AFTER_S: Final = 0.5  # at the least, between two snapshots of one book
 SNAPSHOT_WITHIN_S: Final = 5.0  # of asking for a book; one that is dark after that is asked for again
+SNAPSHOT_MOST_S: Final = 80.0  # and each time it is given twice as long, up to this
 
 
 class Listening:
@@ -40,7 +41,7 @@ class Listening:
         self._underlyings = underlyings
         self._on_trade = on_trade
         self._lost_books: set[str] = set()
-        self._asked_at_s: dict[str, float] = {}  # books that were asked for, and not seen with a snapshot since
+        self._asked: dict[str, tuple[float, float]] = {}  # dark books: when to ask again, and how long that was to wait
         self._must_look = asyncio.Event()  # one of the two has changed
         self.market = MarketData(self._on_book_lost, listeners, books)
         self.channels = Channels(VENUE, partial(subscribe, rpc), partial(unsubscribe, rpc), CHANNELS_PER_CALL)
@@ -50,7 +51,7 @@ class Listening:
         self.market.darken()
         self.channels.forget()
         self._lost_books.clear()
-        self._asked_at_s.clear()
+        self._asked.clear()
 
     async def listen_privately(self, needed: str, feeds: Mapping[str, Feed]) -> None:
         """Subscribe to all of them. Raises Refused when the `needed` one is not to be had; another one is a warning."""
@@ -73,9 +74,11 @@ class Listening:
         gone = [channel for channel in before - feeds.keys() if channel in self.channels.names]
         if gone:
             await self.channels.leave(gone)
-        await self.listen_to_new(feeds, speaks_first=True)
-        self._note_asked(map(self.market.book_channel, self.market.names))
-        self._must_look.set()
+        try:
+            await self.listen_to_new(feeds, speaks_first=True)
+        finally:
+            self._note_asked(map(self.market.book_channel, self.market.names))
+            self._must_look.set()
         await self.listen_to_new(self.market.volatility_feeds() | self._tapes(), speaks_first=False)
 
     def _tapes(self) -> dict[str, Feed]:
@@ -108,15 +111,15 @@ class Listening:
     async def keep_books(self, drop: Callable[[], None]) -> None:
         """Ask anew for each book that lost its sequence or whose snapshot has not come, and for no other."""
         while True:
-            first_s = min(self._asked_at_s.values(), default=None)
+            due_s = min((due_s for due_s, _ in self._asked.values()), default=None)
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(None if first_s is None else first_s + SNAPSHOT_WITHIN_S):
+                async with asyncio.timeout_at(due_s):
                     await self._must_look.wait()
             self._must_look.clear()
             lost = sorted(self._lost_books | self._unanswered())
             self._lost_books.clear()
             try:
-                await self.channels.renew(lost)
+                _warn(await self.channels.renew(lost))
             except (VenueError, BadFrame) as error:
                 log.warning("%s: %d books could not be asked for again: %s", VENUE, len(lost), error)
                 drop()
@@ -126,17 +129,19 @@ class Listening:
 
     def _note_asked(self, channels: Iterable[str]) -> None:
         now_s = asyncio.get_running_loop().time()
-        self._asked_at_s |= {channel: now_s for channel in channels if self._is_awaited(channel)}
+        for channel in filter(self._is_awaited, channels):
+            _, waited_s = self._asked.get(channel, (0.0, 0.0))
+            wait_s = min(2 * waited_s, SNAPSHOT_MOST_S) if waited_s else SNAPSHOT_WITHIN_S
+            self._asked[channel] = now_s + wait_s, wait_s
 
     def _unanswered(self) -> set[str]:
         """Books that were asked for and are dark all the same. Changes alone never light one again."""
-        self._asked_at_s = {channel: at_s for channel, at_s in self._asked_at_s.items() if self._is_awaited(channel)}
-        until_s = asyncio.get_running_loop().time() - SNAPSHOT_WITHIN_S
-        unanswered = {channel for channel, at_s in self._asked_at_s.items() if at_s <= until_s}
+        self._asked = {channel: asked for channel, asked in self._asked.items() if self._is_awaited(channel)}
+        now_s = asyncio.get_running_loop().time()
+        unanswered = {channel for channel, (due_s, _) in self._asked.items() if due_s <= now_s}
         if unanswered:
             some = ", ".join(sorted(unanswered)[:3])
-            why = f"no snapshot after {SNAPSHOT_WITHIN_S:g} s"
-            log.warning("%s: %s, asking again: %d (%s)", VENUE, why, len(unanswered), some)
+            log.warning("%s: no snapshot yet, asking again: %d books (%s)", VENUE, len(unanswered), some)
         return unanswered
 
     def _is_awaited(self, channel: str) -> bool:
@@ -146,6 +151,7 @@ class Listening:
 
     def _on_book_lost(self, channel: str) -> None:
         self._lost_books.add(channel)
+        self._asked.pop(channel, None)  # it had come to light
         self._must_look.set()
 
 
