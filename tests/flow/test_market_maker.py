@@ -30,7 +30,7 @@ def test_quotes_rest_and_a_stop_leaves_none(tmp_path, version):
 
 
 def test_nothing_that_was_replaced_meanwhile_is_taken_for_a_stray(tmp_path):
-    """Asked again and again what rests, by answers that are late, while quotes move: no order of ours is one too many."""
+    """Asked often what rests, by answers that are late, while quotes move: no order of ours is one too many."""
     with desk(tmp_path, fault="derive/delay=0.5%:200ms") as venues:
         (tmp_path / "config.yaml").write_text("market_maker: {keep_ticks: 0}\nrisk: {max_orders_per_second: 1000}")
         flags = ("--exchange", "sim", "--size", "0.5", "--aggression", "0.5", "--for", "20s")
