@@ -87,7 +87,7 @@ def messages(
 cdef class WatchedClock:
     """The clock of an outbox, which asks for the time when orders are written and again when they have left.
 
-    Each second time a fixed piece of work follows, which takes its own time only on a core that nobody else uses.
+    Every second time a fixed piece of work follows, which takes its shortest time only while nobody else uses the core.
     """
 
     cdef bint has_left

@@ -220,7 +220,7 @@ def main() -> None:
         return
     if options.load:
         sys.exit(on_one_cpu([sys.executable, "benchmarks/load.py", "--minutes", str(options.load)]))
-    if options.quoting:
+    if options.quoting is not None:
         command = [sys.executable, "benchmarks/quoting.py", "--seconds", str(options.quoting)]
         sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)  # noqa: S603  our own
     broken = 0 if options.no_run else run(["benchmarks", *pytest_arguments])
