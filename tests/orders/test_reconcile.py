@@ -108,7 +108,9 @@ def test_an_order_that_has_ended_since_the_question_is_no_stray(sent_ns):
     for record in (successor, *venue.replace(successor, is_taken=True)):
         table.apply(record)
     assert table.get("derive", "hedger.r1.1").state.is_final
-    assert reconcile(table, answer, STRATEGIES, GRACE_NS, 1_002).is_clean
+    found = reconcile(table, answer, STRATEGIES, GRACE_NS, 1_002)
+    assert found.is_clean
+    assert [update.client_id for update in found.outdated] == ["hedger.r1.1"]
 
 
 def test_an_order_that_rests_beside_its_successor_is_a_stray():
