@@ -1,7 +1,7 @@
 """Frames of the journal, stored into memory that is a file: no system call, no Python object, nothing that waits."""
 
 from mmap import mmap
-from typing import Self, final
+from typing import Final, Self, final
 
 @final
 class HeadMemory:
@@ -35,3 +35,8 @@ class Appender:
 
     def append(self, payload: bytes) -> int:
         """Store a frame; its sequence, or 0 when there is no room or nothing is taken any more."""
+
+INSTRUCTION_SETS: Final[tuple[str, ...]]  # of this machine, slowest first: plain, clmul
+
+def use_instructions(name: str) -> None:
+    """Use one of INSTRUCTION_SETS for checksums instead of the fastest, to compare them. ValueError on any other."""

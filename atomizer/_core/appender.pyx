@@ -9,8 +9,14 @@ from libc.string cimport memcpy
 from atomizer._core.frame cimport OrderWriter, order_fields, order_owner, order_text
 
 cdef extern from "crc32.h" nogil:
+    enum:
+        CRC32_SETS
+    ctypedef uint32_t crc32_sum(const uint8_t* head, const uint8_t* data, size_t size) noexcept nogil
+    ctypedef struct crc32_instructions:
+        const char* name
+        crc32_sum* sum
     void crc32_init() noexcept
-    uint32_t crc32_add(uint32_t crc, const uint8_t* data, size_t size) noexcept
+    int crc32_here(crc32_instructions* found) noexcept
 # Included by the record; named so that a change in them rebuilds this module.
 cdef extern from "text.h":
     pass
@@ -27,10 +33,15 @@ cdef extern from "order_record.h" nogil:
         uint64_t replaces_number
     int order_record_put(
         uint8_t* frame, const order_fields* order, const record_fields* record, const order_text* venue,
-        const order_text* instrument, const order_owner* owner) noexcept
-    void record_put_head(uint8_t* frame, uint64_t sequence, uint32_t size) noexcept
+        const order_text* instrument, const order_owner* owner, crc32_sum* sum) noexcept
+    void record_put_head(uint8_t* frame, uint64_t sequence, uint32_t size, crc32_sum* sum) noexcept
 
 crc32_init()
+cdef crc32_instructions available[CRC32_SETS]
+cdef int available_count = crc32_here(available)
+cdef crc32_instructions chosen = available[available_count - 1]
+
+globals()["INSTRUCTION_SETS"] = tuple([available[at].name.decode() for at in range(available_count)])
 
 
 @cython.final
@@ -76,7 +87,7 @@ cdef class Appender:
         if frame == NULL:
             return 0
         memcpy(frame + RECORD_HEAD_SIZE, PyBytes_AS_STRING(payload), size)
-        record_put_head(frame, self.next_sequence, <uint32_t>size)
+        record_put_head(frame, self.next_sequence, <uint32_t>size, chosen.sum)
         # Only now, so that what is stored when a signal ends us is whole frames, or a torn one behind them.
         self.head.size += RECORD_HEAD_SIZE + size
         self.next_sequence += 1
@@ -93,7 +104,8 @@ cdef class Appender:
         record.sequence = self.next_sequence
         record.now_ns = <uint64_t>now_ns
         record.replaces_number = replaces_number
-        size = order_record_put(draft, order, &record, venue, &writer.instruments[instrument].name, &writer.owner)
+        size = order_record_put(
+            draft, order, &record, venue, &writer.instruments[instrument].name, &writer.owner, chosen.sum)
         frame = self.room(size)
         if frame == NULL:
             return False
@@ -101,3 +113,13 @@ cdef class Appender:
         self.head.size += size
         self.next_sequence += 1
         return True
+
+
+def use_instructions(str name):
+    global chosen
+    cdef int at
+    for at in range(available_count):
+        if available[at].name.decode() == name:
+            chosen = available[at]
+            return
+    raise ValueError(f"this machine has no {name!r} instructions")

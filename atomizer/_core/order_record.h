@@ -10,7 +10,7 @@
 #include "order_message.h"
 
 enum {
-    RECORD_ADDRESS_SIZE = 12,   /* of a frame: length and sequence */
+    RECORD_ADDRESS_SIZE = CRC32_HEAD_SIZE,  /* of a frame: length and sequence */
     RECORD_HEAD_SIZE = 16,      /* and the checksum */
     RECORD_SIZE = 640,          /* holds the longest, which has 438 bytes, and what text writers put beyond an end */
     RECORD_DIGITS = 20          /* of a number of 64 bits */
@@ -112,21 +112,21 @@ static inline uint8_t *record_put_order(
 }
 
 /* Closes a frame whose payload is in place. */
-static inline void record_put_head(uint8_t *frame, uint64_t sequence, uint32_t size) {
+static inline void record_put_head(uint8_t *frame, uint64_t sequence, uint32_t size, crc32_sum *sum) {
     memcpy(frame, &size, 4);
     memcpy(frame + 4, &sequence, 8);
-    const uint32_t checksum = crc32_add(crc32_add(0, frame, RECORD_ADDRESS_SIZE), frame + RECORD_HEAD_SIZE, size);
+    const uint32_t checksum = sum(frame, frame + RECORD_HEAD_SIZE, size);
     memcpy(frame + RECORD_ADDRESS_SIZE, &checksum, 4);
 }
 
 /* Size of the frame. `frame` has room for RECORD_SIZE. */
 static inline int order_record_put(
     uint8_t *frame, const order_fields *order, const record_fields *record, const order_text *venue,
-    const order_text *instrument, const order_owner *owner
+    const order_text *instrument, const order_owner *owner, crc32_sum *sum
 ) {
     uint8_t *payload = frame + RECORD_HEAD_SIZE;
     const uint32_t size = (uint32_t)(record_put_order(payload, order, record, venue, instrument, owner) - payload);
-    record_put_head(frame, record->sequence, size);
+    record_put_head(frame, record->sequence, size, sum);
     return RECORD_HEAD_SIZE + (int)size;
 }
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomizer._core.appender import Appender, HeadMemory
+from atomizer._core.appender import INSTRUCTION_SETS, Appender, HeadMemory, use_instructions
 from atomizer._core.nonces import Nonces
 from atomizer.journal.frames import FRAME_BYTES, build_frame
 
@@ -15,12 +15,32 @@ START = b"header"
 def test_frames_are_those_of_the_layout(payloads, first):
     """Each payload becomes the frame of its sequence, behind what stood there, and nothing else is touched."""
     expected = START + b"".join(build_frame(first + at, payload) for at, payload in enumerate(payloads))
-    memory = bytearray(START.ljust(len(expected) + 7, b"\0"))
-    head = HeadMemory(memory, len(START))
-    appender = Appender(head, first)
-    assert [appender.append(payload) for payload in payloads] == list(range(first, first + len(payloads)))
-    assert bytes(memory) == expected.ljust(len(memory), b"\0")
-    assert (head.size, appender.next_sequence) == (len(expected), first + len(payloads))
+    for name in INSTRUCTION_SETS:
+        use_instructions(name)
+        memory = bytearray(START.ljust(len(expected) + 7, b"\0"))
+        head = HeadMemory(memory, len(START))
+        appender = Appender(head, first)
+        assert [appender.append(payload) for payload in payloads] == list(range(first, first + len(payloads)))
+        assert bytes(memory) == expected.ljust(len(memory), b"\0")
+        assert (head.size, appender.next_sequence) == (len(expected), first + len(payloads))
+
+
+@pytest.mark.parametrize("name", INSTRUCTION_SETS)
+def test_a_frame_of_any_length_has_the_checksum_of_the_layout(name):
+    """By every set of instructions, whatever part of a block its payload leaves over."""
+    use_instructions(name)
+    for size in range(1, 100):
+        payload = bytes(index * 37 + size & 0xFF for index in range(size))
+        memory = bytearray(FRAME_BYTES + size)
+        Appender(HeadMemory(memory, 0), 7).append(payload)
+        assert bytes(memory) == build_frame(7, payload)
+
+
+def test_only_what_the_machine_has_can_be_used():
+    """Every machine can do with the plain instructions, and an unknown name is refused."""
+    assert INSTRUCTION_SETS[0] == "plain"
+    with pytest.raises(ValueError, match="no 'mmx' instructions"):
+        use_instructions("mmx")
 
 
 def test_what_has_no_room_is_not_stored():
