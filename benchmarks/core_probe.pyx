@@ -79,7 +79,7 @@ def messages(
     cdef const uint8_t* signed = <const uint8_t*><char*>signature
     with nogil:
         for _ in range(count):
-            writer.put(0, &order, signed)
+            writer.message_size = writer.put(0, &order, signed, writer.message)
             order.price_nanos += 1
     return bytes(writer)
 

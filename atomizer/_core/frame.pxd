@@ -56,5 +56,6 @@ cdef class OrderWriter:
 
     # What an order's signature is over, 32 bytes. `instrument` is an index that add_instrument gave.
     cdef void digest_order(self, int instrument, const order_fields* order, uint8_t* digest) noexcept nogil
-    # Writes the message that carries this signature.
-    cdef void put(self, int instrument, const order_fields* order, const uint8_t* signature) noexcept nogil
+    # Writes the message that carries this signature; its size. `message` has room for MESSAGE_SIZE bytes.
+    cdef int put(
+        self, int instrument, const order_fields* order, const uint8_t* signature, char* message) noexcept nogil

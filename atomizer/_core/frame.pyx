@@ -103,9 +103,10 @@ cdef class OrderWriter:
             self.instruments[instrument].words, order.price_nanos, order.amount_nanos, order.max_fee_nanos,
             order.is_bid, order.nonce, order.expiry_s, digest)
 
-    cdef void put(self, int instrument, const order_fields* order, const uint8_t* signature) noexcept nogil:
-        self.message_size = order_message_put(
-            self.message, order, &self.instruments[instrument].name, &self.owner, signature)
+    cdef int put(
+        self, int instrument, const order_fields* order, const uint8_t* signature, char* message
+    ) noexcept nogil:
+        return order_message_put(message, order, &self.instruments[instrument].name, &self.owner, signature)
 
     def write(
         self,
@@ -150,7 +151,7 @@ cdef class OrderWriter:
         self.digest_order(instrument, &order, digest)
         if not self.signer.sign_into(digest, signature):
             raise ValueError("libsecp256k1 refused to sign")
-        self.put(instrument, &order, signature)
+        self.message_size = self.put(instrument, &order, signature, self.message)
         return PyMemoryView_FromObject(self)
 
     def __getbuffer__(self, Py_buffer* view, int flags):

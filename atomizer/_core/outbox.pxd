@@ -11,7 +11,7 @@ from atomizer._core.socket_writer cimport SocketWriter
 
 cdef enum:
     ORDERS = 128                # capacity
-    FRAME_ROOM = 1_040          # the longest message in its frame
+    FRAME_ROOM = 1_088          # the longest message in its frame
 
 cdef class Outbox:
     cdef public int allowance           # how many orders may still leave; 0: none at all

@@ -25,14 +25,14 @@ cdef extern from "websocket_frame.h" nogil:
     enum:
         WEBSOCKET_HEAD_SIZE
     uint32_t websocket_next_mask(uint64_t* stream) noexcept
-    int websocket_put_text(uint8_t* frame, const char* text, int size, uint32_t mask) noexcept
+    int websocket_frame_text(uint8_t* frame, int size, uint32_t mask) noexcept
 
-cdef int LONGEST_WRITTEN = 640     # bytes of an order's record, message or frame: usually
+cdef int LONGEST_WRITTEN = 640     # bytes of an order's record or frame: usually
 cdef uint64_t FIRST_REQUEST_ID = 1_000_000_000_000      # apart from the ids of requests that are written elsewhere
 
 globals()["ORDERS"] = <object><int>ORDERS
 globals()["FIRST_REQUEST_ID"] = FIRST_REQUEST_ID
-assert <int>FRAME_ROOM >= MESSAGE_SIZE + WEBSOCKET_HEAD_SIZE + 8
+assert <int>FRAME_ROOM >= MESSAGE_SIZE + WEBSOCKET_HEAD_SIZE + 16
 
 
 @cython.final
@@ -68,13 +68,14 @@ cdef class Outbox:
 
     cdef bint put(self, SlotWriter writer, order_fields* order, uint64_t replaces_number, int64_t now_ns) noexcept:
         cdef OrderWriter orders = writer.orders
+        cdef uint8_t* frame = self.frame_memory + self.frames_size
         cdef uint8_t digest[DIGEST_SIZE]
         cdef uint8_t signature[SIGNATURE_SIZE]
+        cdef int size
         if self.allowance <= 0 or self.count == ORDERS:
             return False
         prefetch_memory(self.journal.head.memory + self.journal.head.size, LONGEST_WRITTEN)
-        prefetch_memory(orders.message, LONGEST_WRITTEN)
-        prefetch_memory(self.frame_memory + self.frames_size, LONGEST_WRITTEN)
+        prefetch_memory(frame, LONGEST_WRITTEN)
         writer.digest_order(order, self.nonces, now_ns, digest)
         order.label_number = self.last_number + 1
         order.request_id = FIRST_REQUEST_ID + order.label_number
@@ -82,9 +83,8 @@ cdef class Outbox:
             return False
         if not self.journal.put_order(orders, writer.instrument, &self.venue, order, replaces_number, now_ns):
             return False
-        orders.put(writer.instrument, order, signature)
-        self.frames_size += websocket_put_text(
-            self.frame_memory + self.frames_size, orders.message, orders.message_size, websocket_next_mask(&self.masks))
+        size = orders.put(writer.instrument, order, signature, <char*>frame + WEBSOCKET_HEAD_SIZE)
+        self.frames_size += websocket_frame_text(frame, size, websocket_next_mask(&self.masks))
         self.last_number = order.label_number
         self.allowance -= 1
         self.count += 1
@@ -95,6 +95,7 @@ cdef class Outbox:
         cdef order_fields order
         cdef uint8_t digest[DIGEST_SIZE]
         cdef uint8_t signature[SIGNATURE_SIZE]
+        cdef int size
         if self.count or not writer.begin(&order, now_ns):
             return 0
         memset(signature, 0, SIGNATURE_SIZE)
@@ -106,8 +107,8 @@ cdef class Outbox:
         orders.signer.rehearse(digest, signature)
         self.stage.head.size = 0
         self.stage.put_order(orders, writer.instrument, &self.venue, &order, order.label_number, now_ns)
-        orders.put(writer.instrument, &order, signature)
-        websocket_put_text(self.frame_memory, orders.message, orders.message_size, 0)
+        size = orders.put(writer.instrument, &order, signature, <char*>self.frame_memory + WEBSOCKET_HEAD_SIZE)
+        websocket_frame_text(self.frame_memory, size, 0)
         prefetch_memory(self.journal.head.memory + self.journal.head.size, LONGEST_WRITTEN)
         self.socket.can_write()
         return 0

@@ -11,6 +11,9 @@
 
 enum { TEXT_SLACK = 24 };
 
+/* For what a message calls many times: one copy of it. A second one is code that is in no cache after a pause. */
+#define TEXT_SHARED static __attribute__((noinline))
+
 /* A literal; its size is known to the compiler, so it is stored in a few wide moves. */
 #define TEXT_PUT(at, literal) ((char *)memcpy((at), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
 
@@ -39,17 +42,17 @@ static inline char *text_put_small(char *at, uint32_t value) {
     return at + 8 - leading;
 }
 
-static inline char *text_put_u64(char *at, uint64_t value) {
-    if (value < 100000000) return text_put_small(at, (uint32_t)value);
-    const uint64_t above = value / 100000000;
-    if (above < 100000000) return text_put_eight(text_put_small(at, (uint32_t)above), (uint32_t)(value % 100000000));
-    at = text_put_small(at, (uint32_t)(above / 100000000));
-    at = text_put_eight(at, (uint32_t)(above % 100000000));
-    return text_put_eight(at, (uint32_t)(value % 100000000));
+TEXT_SHARED char *text_put_u64(char *at, uint64_t value) {
+    uint32_t eights[2];
+    int count = 0;
+    for (; value >= 100000000; value /= 100000000) eights[count++] = (uint32_t)(value % 100000000);
+    at = text_put_small(at, (uint32_t)value);
+    while (count) at = text_put_eight(at, eights[--count]);
+    return at;
 }
 
 /* Nanos (not negative) as the shortest plain decimal: 1500000000 is 1.5. The same text as fixed.format_nanos. */
-static inline char *text_put_nanos(char *at, uint64_t nanos) {
+TEXT_SHARED char *text_put_nanos(char *at, uint64_t nanos) {
     const uint32_t fraction = (uint32_t)(nanos % 1000000000);
     at = text_put_u64(at, nanos / 1000000000);
     if (!fraction) return at;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { WEBSOCKET_HEAD_SIZE = 8 /* at most, for a text below 64 KiB */ };
+enum { WEBSOCKET_HEAD_SIZE = 8 /* of a text of 126 bytes to 64 KiB */ };
 
 static inline uint32_t websocket_next_mask(uint64_t *stream) {
     uint64_t mixed = *stream += 0x9e3779b97f4a7c15;
@@ -18,27 +18,22 @@ static inline uint32_t websocket_next_mask(uint64_t *stream) {
     return (uint32_t)(mixed ^ mixed >> 31);
 }
 
-/* Size of the frame. Up to seven bytes beyond its end, and of the text, are touched: they belong to the buffers. */
-static inline int websocket_put_text(uint8_t *frame, const char *text, int size, uint32_t mask) {
+/* Makes a frame of a text of 126 to 65,535 bytes that stands WEBSOCKET_HEAD_SIZE bytes into it; its size. Up to fifteen
+ * bytes beyond its end are touched: they belong to the buffer. */
+static inline int websocket_frame_text(uint8_t *frame, int size, uint32_t mask) {
+    const uint8_t head[] = {0x81 /* the only frame of a text message */, 0x80 | 126, (uint8_t)(size >> 8), (uint8_t)size};
     const uint64_t wide = (uint64_t)mask << 32 | mask;
-    uint8_t *at = frame;
-    *at++ = 0x81; /* the only frame of a text message */
-    if (size < 126) {
-        *at++ = (uint8_t)(0x80 | size);
-    } else {
-        *at++ = 0x80 | 126;
-        *at++ = (uint8_t)(size >> 8);
-        *at++ = (uint8_t)size;
+    uint8_t *text = frame + WEBSOCKET_HEAD_SIZE;
+    memcpy(frame, head, 4);
+    memcpy(frame + 4, &mask, 4);
+    for (int done = 0; done < size; done += 16) {
+        uint64_t words[2];
+        memcpy(words, text + done, 16);
+        words[0] ^= wide;
+        words[1] ^= wide;
+        memcpy(text + done, words, 16);
     }
-    memcpy(at, &mask, 4);
-    at += 4;
-    for (int done = 0; done < size; done += 8) {
-        uint64_t word;
-        memcpy(&word, text + done, 8);
-        word ^= wide;
-        memcpy(at + done, &word, 8);
-    }
-    return (int)(at - frame) + size;
+    return WEBSOCKET_HEAD_SIZE + size;
 }
 
 /* Bytes before the payload of a server's frame, and how many it has; 0: not all of them are there, or it is masked or
