@@ -2,13 +2,10 @@
 """Stages as the hot lane calls them: in a loop, without the GIL and without Python objects."""
 
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memset
 
-from atomizer._core.clock cimport read_clock
 from atomizer._core.ecdsa cimport SIGNATURE_SIZE, Signer
 from atomizer._core.eip712 cimport DIGEST_SIZE, DeriveActions
 from atomizer._core.frame cimport ORDER_GTC, OrderWriter, order_fields
-from atomizer._core.keccak cimport keccak256_into
 
 
 cdef order_fields _order(int64_t price_nanos, int64_t amount_nanos, int64_t max_fee_nanos, nonce, expiry_s):
@@ -82,36 +79,3 @@ def messages(
             writer.message_size = writer.put(0, &order, signed, writer.message)
             order.price_nanos += 1
     return bytes(writer)
-
-
-cdef class WatchedClock:
-    """The clock of an outbox, which asks for the time when orders are written and again when they have left.
-
-    Every second time a fixed piece of work follows, which takes its shortest time only while nobody else uses the core.
-    """
-
-    cdef bint has_left
-    cdef readonly dict work_ns      # by when orders had left
-
-    def __cinit__(self):
-        self.work_ns = {}
-
-    def __call__(self):
-        cdef int64_t now_ns = read_clock(None)
-        self.has_left = not self.has_left
-        if not self.has_left:
-            self.work_ns[now_ns] = time_work()
-        return now_ns
-
-
-cdef int64_t time_work() noexcept:
-    """Nanoseconds of a few digests whose code and data are in the caches."""
-    cdef uint8_t text[100]
-    cdef uint8_t digest[DIGEST_SIZE]
-    cdef int64_t started_ns
-    memset(text, 0, sizeof(text))
-    keccak256_into(text, sizeof(text), digest)
-    started_ns = read_clock(None)
-    for _ in range(4):
-        keccak256_into(text, sizeof(text), digest)
-    return read_clock(None) - started_ns
