@@ -210,8 +210,8 @@ class MarketMaking:
             self._chores.errand(self.custody.await_fills(update.client_id))
         if update.state is OrderState.UNKNOWN:
             self._chores.errand(self.custody.resolve(update.client_id))
-        elif update.state is OrderState.REFUSED and not (update.code is None or update.code in self.venue.would_take):
-            self.emergency.on_reject()  # one that would have traded is a market that moved, not a storm
+        elif update.state is OrderState.REFUSED and not (update.code is None or update.code in self.venue.overtaken):
+            self.emergency.on_reject()
         elif update.state is OrderState.CANCELLED and not self._was_asked(update.client_id) and self.lane.is_on:
             self._chores.errand(self._look_at_shield())
 

@@ -129,7 +129,9 @@ class VenueSession(MarketView, OrderVenue, Protocol):
 class QuoteSession(VenueSession, ProtectingVenue, Protocol):
     """A session at a venue where quotes may rest: its book frames go to the wiring's `reader` first."""
 
-    would_take: frozenset[int]  # codes of its refusals of orders that may only rest and would have traded at once
+    # Codes of its refusals of orders that something has overtaken: the market, when one that may only rest would have
+    # traded at once, or the end of the order that it was to replace.
+    overtaken: frozenset[int]
 
     def book_channel(self, name: str) -> str:
         """The channel that an instrument's book comes on."""

@@ -352,7 +352,7 @@ async def test_a_refused_order_carries_code_and_words(trading):
     await trading.reaches(order, OrderState.REFUSED)
     refused = trading.told.table.get("deribit", order.client_id)
     assert refused.code == 11054
-    assert refused.code in trading.session.would_take
+    assert refused.code in trading.session.overtaken
     assert "post_only_reject" in refused.detail
 
 

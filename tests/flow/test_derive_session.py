@@ -356,7 +356,7 @@ async def test_a_refused_order_carries_code_and_words(trading):
     await trading.reaches(order, OrderState.REFUSED)
     refused = trading.told.table.get("derive", order.client_id)
     assert refused.code == 11008
-    assert refused.code in trading.session.would_take
+    assert refused.code in trading.session.overtaken
     assert "Post-only" in refused.detail
 
 
@@ -422,6 +422,20 @@ async def test_a_replacement_that_would_trade_leaves_no_order(trading):
     await trading.reaches(new, OrderState.REFUSED)
     await trading.reaches(old, OrderState.CANCELLED)
     assert trading.told.table.get("derive", new.client_id).code == 11008
+    assert await trading.session.open_orders() == []
+
+
+async def test_a_replacement_of_an_order_that_has_ended_was_overtaken(trading):
+    """Cancelled meanwhile: nothing is created, and the refusal is told apart from one of the order itself."""
+    old = trading.place(trading.order(Side.BUY, -100 * SECOND))
+    await trading.reaches(old, OrderState.OPEN)
+    trading.cancel(old)
+    new = trading.replace(old, trading.order(Side.BUY, -101 * SECOND))
+    await trading.reaches(new, OrderState.REFUSED)
+    await trading.reaches(old, OrderState.CANCELLED)
+    refused = trading.told.table.get("derive", new.client_id)
+    assert refused.code == 11003
+    assert refused.code in trading.session.overtaken
     assert await trading.session.open_orders() == []
 
 

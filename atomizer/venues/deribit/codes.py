@@ -138,7 +138,7 @@ ERRORS: Final = {
 }
 # The order has ended, or was never there: nothing can come of it any more.
 NOTHING_TO_CANCEL: Final = frozenset({10004, 10010, 11008, 11044})
-WOULD_TAKE: Final = frozenset({11054})  # to an order that may only rest, and would have traded at once
+OVERTAKEN: Final = frozenset({11054})  # to an order that may only rest, and would have traded at once
 # Channels that the venue does not give us, as opposed to a request that it could not read.
 NO_CHANNEL: Final = frozenset({11050, 13778, 13403, 13021, -32602})
 _HELD: Final = frozenset({TOO_MANY_REQUESTS, TOO_MANY_AT_ONCE})

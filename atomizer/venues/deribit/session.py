@@ -40,7 +40,7 @@ from atomizer.venues.deribit.block_maker import BlockMaker, MakerEvents
 from atomizer.venues.deribit.blocks import BlockDesk
 from atomizer.venues.deribit.budgets import Budgets
 from atomizer.venues.deribit.codec import ORDERS, Heartbeat, Login, build_request, parse_message
-from atomizer.venues.deribit.codes import WOULD_TAKE
+from atomizer.venues.deribit.codes import OVERTAKEN
 from atomizer.venues.deribit.delivery import fetch_delivery_prices
 from atomizer.venues.deribit.funding import fetch_funding
 from atomizer.venues.deribit.listening import Listening
@@ -75,7 +75,7 @@ class DeribitSession:
     """
 
     name = VENUE
-    would_take = WOULD_TAKE
+    overtaken = OVERTAKEN
 
     def __init__(
         self,

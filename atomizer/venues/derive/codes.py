@@ -22,7 +22,8 @@ NO_SUCH_CURRENCY: Final = frozenset({12001, 12002})  # also said of a currency w
 NOTHING_TO_CANCEL: Final = frozenset({11003, 11004, 11005, 11006, 11016, 11021, 12001})
 MMP_FROZEN: Final = 11015
 KEY_EXPIRED: Final = 14030
-WOULD_TAKE: Final = frozenset({11008})  # to an order that may only rest, and would have traded at once
+# An order that may only rest would have traded at once, or the one that it was to replace has ended.
+OVERTAKEN: Final = frozenset({11003, 11004, 11005, 11006, 11008})
 
 _RETRY_HINT: Final = re.compile(r"(\d{1,9}) ?ms")
 _DEFINITE: Final = range(11_000, 17_000)  # whatever the venue says in these numbers, it has not done

@@ -37,7 +37,7 @@ from atomizer.venues.derive.account_codec import Account, SubaccountState, parse
 from atomizer.venues.derive.auth import Credentials
 from atomizer.venues.derive.budgets import Budgets
 from atomizer.venues.derive.codec import build_request, parse_message
-from atomizer.venues.derive.codes import WOULD_TAKE
+from atomizer.venues.derive.codes import OVERTAKEN
 from atomizer.venues.derive.delivery import fetch_delivery_prices
 from atomizer.venues.derive.funding import fetch_funding
 from atomizer.venues.derive.maker import Maker, MakerEvents
@@ -76,7 +76,7 @@ class DeriveSession:
     """
 
     name = VENUE
-    would_take = WOULD_TAKE
+    overtaken = OVERTAKEN
 
     def __init__(
         self,
