@@ -25,8 +25,9 @@ DIRECTIVES = {
 }
 
 # -ffp-contract=off and no -ffast-math: prices must not depend on what the compiler felt like fusing.
-# -fno-plt, and functions in the order of their names, which puts a module's own next to each other and its wrappers for
-# Python elsewhere: after a pause an order's time goes into looking up pages of code, so it should lie in few.
+# -fno-plt, and functions in the order of their names, which puts a module's cdef functions next to each other, then its
+# wrappers for Python, then what comes from headers: after a pause an order waits for the tables of the pages that its
+# code lies in, so they should be few.
 RELEASE_FLAGS = [
     "-O3",
     "-fno-math-errno",

@@ -11,7 +11,7 @@
 
 enum { TEXT_SLACK = 24 };
 
-/* For what a message calls many times: one copy of it. A second one is code that is in no cache after a pause. */
+/* For what a message calls many times: one copy in a module. Each more is code that is in no cache after a pause. */
 #define TEXT_SHARED static __attribute__((noinline))
 
 /* A literal; its size is known to the compiler, so it is stored in a few wide moves. */

@@ -11,6 +11,13 @@ from atomizer.journal.frames import FRAME_BYTES, build_frame
 START = b"header"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def fastest_afterwards():
+    """Whatever a test has used."""
+    yield
+    use_instructions(INSTRUCTION_SETS[-1])
+
+
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=8), st.integers(1, 2**63))
 def test_frames_are_those_of_the_layout(payloads, first):
     """Each payload becomes the frame of its sequence, behind what stood there, and nothing else is touched."""
