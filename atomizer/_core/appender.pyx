@@ -24,7 +24,6 @@ cdef extern from "order_message.h":
     pass
 cdef extern from "order_record.h" nogil:
     enum:
-        RECORD_ADDRESS_SIZE
         RECORD_HEAD_SIZE
         RECORD_SIZE
     ctypedef struct record_fields:

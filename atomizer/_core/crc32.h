@@ -1,6 +1,6 @@
 /* CRC-32 as zlib computes it (reflected polynomial 0xedb88320), of a short head and of what follows it.
  *
- * crc32_init() once, before anything else. The check value of "123456789" is 0xcbf43926.
+ * crc32_init() once, before anything else.
  *
  * By carry-less multiplication where the processor has it: sixteen bytes a step, and no tables. An order's record would
  * read nearly all of their eight kilobytes, which are in no cache after a pause. The method and its constants: V. Gopal

@@ -36,7 +36,7 @@ cdef extern from "order_message.h":
 
 cdef enum:
     INSTRUMENTS = 2_048     # capacity
-    MESSAGE_SIZE = 1_024    # holds the longest message twice over
+    MESSAGE_SIZE = 1_024    # holds the longest message
 
 cdef struct Instrument:
     order_text name

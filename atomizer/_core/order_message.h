@@ -66,7 +66,7 @@ static inline char *order_put_life(char *at, order_life life) {
     }
 }
 
-/* Size of the message. `message` has room for ORDER_MESSAGE_SIZE, which the longest of everything leaves half empty. */
+/* Size of the message. `message` has room for ORDER_MESSAGE_SIZE, which the longest of everything does not fill. */
 static inline int order_message_put(
     char *message, const order_fields *order, const order_text *instrument, const order_owner *owner,
     const uint8_t *signature
