@@ -234,8 +234,11 @@ def _check_margin(engine: Engine, subaccount: Subaccount, order: Order) -> None:
     request = order.request
     mine = Wanted(request.instrument, request.is_buy, order.limit_price, order.amount)
     resting = margin.resting(subaccount)
-    before = margin.open_orders_e18(subaccount, resting, engine.prices)
-    after = margin.open_orders_e18(subaccount, [*resting, mine], engine.prices)
-    headroom = margin.headroom_e18(subaccount, engine.prices) + after
-    if headroom < 0 and after < before:
+    beside = [wanted for wanted in resting if wanted.instrument is request.instrument]
+    # One instrument's orders say nothing of another's, and a market maker has hundreds.
+    change = margin.open_orders_e18(subaccount, [*beside, mine], engine.prices)
+    change -= margin.open_orders_e18(subaccount, beside, engine.prices)
+    headroom = margin.headroom_e18(subaccount, engine.prices) + change
+    headroom += margin.open_orders_e18(subaccount, resting, engine.prices)
+    if headroom < 0 and change < 0:
         raise Rejection(codes.INSUFFICIENT_FUNDS, f"Initial margin would be {e18_text(headroom)}")

@@ -34,6 +34,7 @@ class Market:
         self._valuation.update(start_ns, self._paths)
         self.listings: dict[str, Listing] = {listing.name: listing for listing in self._valuation.listings}
         self._index = {name: index for index, name in enumerate(self.listings)}
+        self._states: dict[str, MarketState] = {}  # of this step; a venue asks for the same ones with every order
         self.rysk_assets: tuple[RyskAsset, ...] = tuple(
             replace(asset, price=self.spot(asset.underlying)) if asset.underlying in figures else asset
             for asset in load_rysk_assets()
@@ -49,6 +50,7 @@ class Market:
             if self._next_step:
                 self._paths.step()
                 self._valuation.update(step_ns, self._paths)
+                self._states.clear()
             events += self._makers.step(self._next_step, step_ns)
             events += self._takers.step(step_ns)
             events += self._rfqs.step(step_ns)
@@ -62,7 +64,10 @@ class Market:
         Raises:
             KeyError: not listed.
         """
-        return self._valuation.state(self._index[name])
+        state = self._states.get(name)
+        if state is None:
+            state = self._states[name] = self._valuation.state(self._index[name])
+        return state
 
     def spot(self, underlying: str) -> Decimal:
         """Index price in USD.
