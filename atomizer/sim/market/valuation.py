@@ -14,7 +14,7 @@ from atomizer.sim.market.paths import Paths
 from atomizer.sim.market.smile import shocked, slices_at, total_variance
 
 _CENT = Decimal("0.01")
-_STRIKE_COUNTS = (9, 9, 11, 11, 11)  # by expiry
+STRIKE_COUNTS = (9, 9, 11, 11, 11)  # by expiry
 _SHORTEST_YEARS = 60 / (365 * 86_400)  # prices stay finite in an option's last minute
 _DAYS = 365
 _WIDEST_Z = 3.0  # deviations from the money to which the spread was fitted
@@ -59,7 +59,7 @@ class Valuation:
 
     def _list_options(self, underlying: str, start_ns: int) -> None:
         figures = self._figures[underlying]
-        for expiry_s, count in zip(expiries(start_ns // 1_000_000_000), _STRIKE_COUNTS, strict=True):
+        for expiry_s, count in zip(expiries(start_ns // 1_000_000_000), STRIKE_COUNTS, strict=True):
             years = (expiry_s * 1_000_000_000 - start_ns) / YEAR_NS
             forward = figures.spot * exp(float(np.interp(years, figures.years, figures.carry)) * years)
             total_sd = sqrt(float(slices_at(figures, np.array([years]))[0][0]))
