@@ -177,8 +177,10 @@ static size_t take_headers(struct wire *wire)
 {
     uint8_t *end;
     while (!(end = memmem(wire->bytes, wire->held, "\r\n\r\n", 4)))
-        if (!receive(wire))
+        if (!receive(wire)) {
+            fputs("the other side left in the handshake\n", stderr);
             exit(1);
+        }
     return (size_t)(end + 4 - wire->bytes);
 }
 

@@ -130,7 +130,9 @@ def trade(peer, command):
     assert venue.stderr.readline() == "listening\n"
     trader = start([word.replace("PORT", port) for word in command], CPUS[-1])
     try:
-        *times, answer = venue.communicate(timeout=120)[0].splitlines()
+        printed, complaint = venue.communicate(timeout=120)
+        assert venue.returncode == 0, complaint
+        *times, answer = printed.splitlines()
         assert trader.wait(timeout=10) == 0
     finally:
         for process in (venue, trader):
