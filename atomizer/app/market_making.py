@@ -8,6 +8,7 @@ drain      gate shut → quotes pulled → verified gone at the venue
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import cast
@@ -83,6 +84,7 @@ class MarketMaking:
         self._clock_ns = clock_ns
         self._chores = Chores()
         self.fills = 0
+        self._refused = Counter[int]()  # orders that the venue did not take, by its code
         self._has_traded = asyncio.Event()
         underlyings = tuple(dict.fromkeys([chain.underlying for chain in chains] or [underlying]))
         self.has_connected = False  # without that nothing can have been sent
@@ -167,6 +169,11 @@ class MarketMaking:
         self.choice.use(settings)
         self._look_again()
 
+    @property
+    def refusals(self) -> dict[str, int]:
+        """Orders that came to nothing, by our gate's reason, and by the venue's code."""
+        return self.lane.refusals | {f"venue_{code}": count for code, count in self._refused.items()}
+
     # what the venue says
 
     def on_channel(self, channel: str, now_ns: int) -> None:
@@ -210,8 +217,10 @@ class MarketMaking:
             self._chores.errand(self.custody.await_fills(update.client_id))
         if update.state is OrderState.UNKNOWN:
             self._chores.errand(self.custody.resolve(update.client_id))
-        elif update.state is OrderState.REFUSED and not (update.code is None or update.code in self.venue.overtaken):
-            self.emergency.on_reject()
+        elif update.state is OrderState.REFUSED and update.code is not None:
+            self._refused[update.code] += 1
+            if update.code not in self.venue.overtaken:
+                self.emergency.on_reject()
         elif update.state is OrderState.CANCELLED and not self._was_asked(update.client_id) and self.lane.is_on:
             self._chores.errand(self._look_at_shield())
 

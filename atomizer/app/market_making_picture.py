@@ -96,7 +96,7 @@ def build_making_snapshot(making: MarketMaking, tape: Tape, now_ns: int) -> Snap
             cancels=sent["cancel"],
             replaces=sent["replace"],
             fills=making.fills,
-            refusals=making.lane.refusals,
+            refusals=making.refusals,
             uptime=stood.uptime,
             at_touch=stood.at_touch,
             smiles=making.fairs.rows(now_ns) if making.fairs is not None else (),

@@ -82,7 +82,7 @@ class Making(msgspec.Struct, frozen=True):
     cancels: int
     replaces: int
     fills: int
-    refusals: dict[str, int]
+    refusals: dict[str, int]  # orders by the reason of our gate, or `venue_` and the venue's code
     uptime: float | None  # share of the samples in which both sides rested; None before the first
     at_touch: float | None  # share of both sides in all samples that rested with no better price of others
     quotes: tuple[QuoteRow, ...]

@@ -6,7 +6,10 @@ import time
 from decimal import Decimal
 
 import pytest
+from flow.resting import Rest
 from flow.running import desk, finish, held, hurried, maker, wait_for
+
+from atomizer.sim.derive import PRACTICE_ACCOUNT
 
 REPLACED = 20  # orders at the least that a market maker moves within some seconds
 
@@ -38,6 +41,26 @@ def test_nothing_that_was_replaced_meanwhile_is_taken_for_a_stray(tmp_path):
         assert code == 0, err
         assert int(re.search(r"(\d+) replaced", out)[1]) > REPLACED
         assert re.search(r"[1-9]\d* strays", venues.log("atomizer.log")) is None
+
+
+def test_replacements_of_what_has_ended_are_no_reject_storm(tmp_path):
+    """Quotes that someone cancels while we cannot hear of it cost a refusal each, are placed anew, and end no run."""
+    with desk(tmp_path, fault="derive/mute=100%:60s") as venues:
+        (tmp_path / "config.yaml").write_text("market_maker: {keep_ticks: 0}\nrisk: {max_rejects: 1}")
+        running = maker(tmp_path, "--paper", "--aggression", "0.5")
+        before = wait_for(lambda: order_ids(venues, 8))
+        Rest(venues).call("private/cancel_all", subaccount_id=PRACTICE_ACCOUNT.subaccount_id)
+        assert not before & wait_for(lambda: order_ids(venues, 8))
+        running.send_signal(signal.SIGINT)
+        code, out, err = finish(running)
+        assert code == 0, err
+        assert re.search(r"refused: .*[1-9]\d* venue_11003", out), out
+
+
+def order_ids(venues, count) -> set[str]:
+    """Of the orders at the venue, once there are so many."""
+    found = {each["order_id"] for each in venues.derive_ledger()["open_orders"]}
+    return found if len(found) == count else set()
 
 
 def test_a_dry_run_shows_its_quotes_and_sends_nothing(tmp_path):
