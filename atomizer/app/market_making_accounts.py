@@ -111,7 +111,7 @@ class Accounts:
         self._part = (self._part + 1) % PARTS
 
     def _price(self, quoted: Quoted, *, is_bid: bool) -> int | None:
-        order = self._lane.sides.resting(quoted, is_bid)
+        order = self._lane.shown(quoted, is_bid=is_bid)
         return order.placed.price_nanos if order is not None and order.placed is not None else None
 
     async def write(self) -> None:

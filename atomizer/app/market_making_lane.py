@@ -22,6 +22,7 @@ from atomizer.domain.instruments import Instrument
 from atomizer.domain.ports import OrderPen, OrderVenue
 from atomizer.domain.trading import CancelSent, Mark, OrderPlaced, OrderState, Side, Signed, TimeInForce
 from atomizer.errors import Disconnected, JournalError
+from atomizer.orders.table import Order
 from atomizer.strategies.market_maker import Rule
 
 log = logging.getLogger("atomizer.quotes")
@@ -41,6 +42,9 @@ class QuoteVenue(OrderVenue, Protocol):
         """Have the whole book sent again."""
 
     def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None: ...
+
+    @property
+    def is_open(self) -> bool: ...
 
 
 class Unsent(NamedTuple):
@@ -114,6 +118,10 @@ class QuoteLane:
 
     def get(self, name: str) -> Quoted | None:
         return self._by_name.get(name)
+
+    def shown(self, quoted: Quoted, *, is_bid: bool) -> Order | None:
+        """The order that rests on a side for all we know. Without a connection that is none: the venue pulls them."""
+        return self.sides.resting(quoted, is_bid) if self._venue.is_open else None
 
     @property
     def is_on(self) -> bool:

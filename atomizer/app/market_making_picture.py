@@ -17,7 +17,7 @@ from atomizer.portfolio.inventory import inventory_rows, inventory_summary
 def quote_row(making: MarketMaking, quoted: Quoted) -> QuoteRow:
     """Both quotes as they rest, the market without them, and why a side shows nothing."""
     lane, book = making.lane, quoted.slot.book
-    bid, ask = lane.sides.resting(quoted, is_bid=True), lane.sides.resting(quoted, is_bid=False)
+    bid, ask = lane.shown(quoted, is_bid=True), lane.shown(quoted, is_bid=False)
     mark, last = making.venue.mark(quoted.name), making.last_trades.get(quoted.name)
     return QuoteRow(
         instrument=quoted.name,

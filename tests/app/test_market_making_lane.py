@@ -58,6 +58,7 @@ class Venue:
     """Where orders rest: keeps what it was sent."""
 
     name = "derive"
+    is_open = True
 
     def __init__(self, pen=None):
         self.sent = []
@@ -241,6 +242,13 @@ def test_orders_behind_cancels_that_break_off_are_given_up(writing, monkeypatch)
         maker.move(97, 105)
     assert pen.told == []
     assert maker.lane._outbox.count == 0
+
+
+def test_nothing_is_shown_without_a_connection(maker):
+    """What rested goes with the connection, so until the venue says more none of it counts as a quote that is up."""
+    assert maker.lane.shown(maker.quoted, is_bid=True).placed == maker.resting(Side.BUY)
+    maker.venue.is_open = False
+    assert maker.lane.shown(maker.quoted, is_bid=True) is None
 
 
 def test_a_side_that_has_traded_is_still_pulled(maker):
