@@ -22,7 +22,7 @@ from probe import probe
 from test_lane import NANOS, SECOND_NS, SIZE, TERMS, add_slot, open_journal, open_outbox
 
 from atomizer._core.ecdsa import Signer, parse_address
-from atomizer._core.frame import OrderWriter
+from atomizer._core.frame import DeriveOrders
 from atomizer._core.gate import Gate
 from atomizer._core.histogram import Histogram
 from atomizer._core.lane import CANCEL, RESUBSCRIBE, Lane
@@ -82,7 +82,7 @@ class Market:
         self.signer = Signer(KEY)
         self.keeper = NonceKeeper([self.signer])
         self.keeper.fill()
-        writer = OrderWriter(self.signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
+        writer = DeriveOrders(self.signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
         self.slots = []
         self.frames: list[list[bytearray]] = []
         self.last_digits: list[list[int]] = []  # of the ids that count up; none of a cycle that comes round by itself

@@ -27,7 +27,7 @@ from probe import core_probe
 
 from atomizer._core.ecdsa import Signer, parse_address, recover
 from atomizer._core.fixed import format_nanos
-from atomizer._core.frame import GTC, OrderWriter
+from atomizer._core.frame import GTC, DeriveOrders
 
 TIMES = 100
 ROUNDS = 200
@@ -35,7 +35,7 @@ SLOW_ROUNDS = 5
 
 signer = Signer(KEY)
 coincurve_key = coincurve.PrivateKey(KEY)
-writer = OrderWriter(signer, ACTIONS, label_prefix="mm.3.", nonces_as_text=True)
+writer = DeriveOrders(signer, ACTIONS, label_prefix="mm.3.", nonces_as_text=True)
 writer.add_instrument(INSTRUMENT, parse_address(ASSET), SUB_ID)
 ORDER = (*NANOS, NONCE, EXPIRY_S)
 DIGEST = digest_by_hand(*E18)

@@ -42,7 +42,7 @@ from tail import note_tail
 
 from atomizer._core.ecdsa import NONCE_CAPACITY, Signer, parse_address, recover
 from atomizer._core.eip712 import ACTION_TYPEHASH
-from atomizer._core.frame import POST_ONLY, OrderWriter
+from atomizer._core.frame import POST_ONLY, DeriveOrders
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import Lane
 from atomizer._core.nonces import Nonces
@@ -121,7 +121,7 @@ def open_lane(channel, per_second, **terms):
     signer, journal = Signer(KEY), open_journal()
     lane = Lane(Gate(per_second), open_outbox(journal))
     slots = {name: add_slot(lane, name) for name in (channel.replace("6000", str(strike)) for strike in STRIKES)}
-    writer = OrderWriter(signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
+    writer = DeriveOrders(signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
     slots[channel].write_with(writer, writer.add_instrument(INSTRUMENT, parse_address(ASSET), SUB_ID), **TERMS | terms)
     return lane, slots[channel], signer, journal
 

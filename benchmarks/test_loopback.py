@@ -37,7 +37,7 @@ from test_lane import MAX_FEE, NANOS, RESTING_NONCE, SIZE, signed_terms
 
 from atomizer._core.ecdsa import Signer, parse_address
 from atomizer._core.eip712 import ACTION_TYPEHASH, encode_instrument
-from atomizer._core.frame import POST_ONLY, OrderWriter
+from atomizer._core.frame import POST_ONLY, DeriveOrders
 
 HERE = Path(__file__).parent
 TICKS = 2_500
@@ -76,7 +76,7 @@ def c_text(text):
 
 def constants():
     """What never changes in an order, for the C trader: taken from a message and a digest of ours."""
-    writer = OrderWriter(Signer(KEY), ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
+    writer = DeriveOrders(Signer(KEY), ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
     index = writer.add_instrument(INSTRUMENT, parse_address(ASSET), SUB_ID)
     fields = (123_456_789, SIZE, MAX_FEE, POST_ONLY, False, 9_876_543_210, EXPIRY_S, 1, 5_555, RESTING_NONCE)
     message = bytes(writer.write(index, True, *fields)).decode()

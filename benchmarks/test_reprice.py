@@ -28,7 +28,7 @@ from test_lane import (
 )
 
 from atomizer._core.ecdsa import NONCE_CAPACITY, Signer, parse_address
-from atomizer._core.frame import OrderWriter
+from atomizer._core.frame import DeriveOrders
 from atomizer._core.gate import Gate
 from atomizer._core.lane import Lane
 
@@ -77,7 +77,7 @@ class Chain:
         self.outbox = open_outbox(self.journal)
         self.outbox.socket.open(Transport(), Stream(wire), wire.fileno())
         self.lane = Lane(Gate(4_096), self.outbox)
-        writer = OrderWriter(self.signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
+        writer = DeriveOrders(self.signer, ACTIONS, label_prefix="mm.r1.", nonces_as_text=True)
         self.slots = []
         for at in range(INSTRUMENTS):
             name = INSTRUMENT.replace("6000", str(5_000 + at))

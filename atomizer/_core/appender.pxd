@@ -3,7 +3,7 @@
 # sizes.
 
 from cpython.buffer cimport Py_buffer
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from atomizer._core.frame cimport OrderWriter, order_fields, order_text
 
@@ -22,5 +22,4 @@ cdef class Appender:
     cdef uint8_t* room(self, Py_ssize_t size) noexcept
     # False and nothing stored when there is no room or nothing is taken any more.
     cdef bint put_order(
-        self, OrderWriter writer, int instrument, const order_text* venue, const order_fields* order,
-        uint64_t replaces_number, int64_t now_ns) noexcept
+        self, OrderWriter writer, int instrument, const order_text* venue, const order_fields* order) noexcept

@@ -3,7 +3,7 @@
 cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from atomizer._core.frame cimport OrderWriter, order_fields, order_owner, order_text
@@ -20,18 +20,14 @@ cdef extern from "crc32.h" nogil:
 # Included by the record; named so that a change in them rebuilds this module.
 cdef extern from "text.h":
     pass
-cdef extern from "order_message.h":
+cdef extern from "order_fields.h":
     pass
 cdef extern from "order_record.h" nogil:
     enum:
         RECORD_HEAD_SIZE
         RECORD_SIZE
-    ctypedef struct record_fields:
-        uint64_t sequence
-        uint64_t now_ns
-        uint64_t replaces_number
     int order_record_put(
-        uint8_t* frame, const order_fields* order, const record_fields* record, const order_text* venue,
+        uint8_t* frame, uint64_t sequence, const order_fields* order, const order_text* venue,
         const order_text* instrument, const order_owner* owner, crc32_sum* sum) noexcept
     void record_put_head(uint8_t* frame, uint64_t sequence, uint32_t size, crc32_sum* sum) noexcept
 
@@ -93,18 +89,12 @@ cdef class Appender:
         return self.next_sequence - 1
 
     cdef bint put_order(
-        self, OrderWriter writer, int instrument, const order_text* venue, const order_fields* order,
-        uint64_t replaces_number, int64_t now_ns
+        self, OrderWriter writer, int instrument, const order_text* venue, const order_fields* order
     ) noexcept:
         cdef uint8_t draft[RECORD_SIZE]     # text writers run over their ends, and zeros must stand behind a frame
-        cdef record_fields record
         cdef uint8_t* frame
-        cdef int size
-        record.sequence = self.next_sequence
-        record.now_ns = <uint64_t>now_ns
-        record.replaces_number = replaces_number
-        size = order_record_put(
-            draft, order, &record, venue, &writer.instruments[instrument].name, &writer.owner, chosen.sum)
+        cdef int size = order_record_put(
+            draft, self.next_sequence, order, venue, &writer.instruments[instrument].name, &writer.owner, chosen.sum)
         frame = self.room(size)
         if frame == NULL:
             return False

@@ -212,10 +212,12 @@ cdef class Lane:
         order.price_nanos = row.price_nanos
         order.amount_nanos = row.size_nanos
         order.replaces_nonce = live.nonce if row.action == REPLACE else 0
+        order.replaces_number = live.label_number
         order.replaced_filled_nanos = live.filled_nanos
-        if not self.outbox.put(slot.writer, &order, live.label_number, now_ns):
+        if not self.outbox.put(slot.writer, &order):
             return False
-        self.need_digests(slot)
+        if slot.writer.orders.signer is not None:
+            self.need_digests(slot)
         row.number = order.label_number
         row.nonce = order.nonce
         return True

@@ -7,7 +7,7 @@
 #define ATOMIZER_ORDER_RECORD_H
 
 #include "crc32.h"
-#include "order_message.h"
+#include "order_fields.h"
 
 enum {
     RECORD_ADDRESS_SIZE = CRC32_HEAD_SIZE,  /* of a frame: length and sequence */
@@ -15,13 +15,6 @@ enum {
     RECORD_SIZE = 640,          /* holds the longest, which has 438 bytes, and what text writers put beyond an end */
     RECORD_DIGITS = 20          /* of a number of 64 bits */
 };
-
-/* What the record says and the message does not. */
-typedef struct {
-    uint64_t sequence;
-    uint64_t now_ns;
-    uint64_t replaces_number;   /* ends the label of the order that this one replaces */
-} record_fields;
 
 /* A literal that carries its length, as MessagePack has short text. */
 #define RECORD_PUT(at, literal) ((uint8_t *)memcpy((at), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
@@ -81,11 +74,10 @@ static inline uint8_t *record_put_life(uint8_t *at, order_life life) {
 }
 
 static inline uint8_t *record_put_order(
-    uint8_t *at, const order_fields *order, const record_fields *record, const order_text *venue,
-    const order_text *instrument, const order_owner *owner
+    uint8_t *at, const order_fields *order, const order_text *venue, const order_text *instrument, const order_owner *owner
 ) {
     at = RECORD_PUT(at, "\x8e\xa4type\xa5order\xa6now_ns");
-    at = record_put_u64(at, record->now_ns);
+    at = record_put_u64(at, (uint64_t)order->now_ns);
     at = RECORD_PUT(at, "\xa5venue");
     at = record_put_text(at, venue);
     at = RECORD_PUT(at, "\xa9" "client_id");
@@ -105,7 +97,7 @@ static inline uint8_t *record_put_order(
     at = RECORD_PUT(at, "\xabreduce_only");
     at = record_put_bool(at, order->reduce_only);
     at = RECORD_PUT(at, "\xa8hedge_of\xa0\xa8replaces");
-    if (order->replaces_nonce) at = record_put_label(at, &owner->label, record->replaces_number);
+    if (order->replaces_nonce) at = record_put_label(at, &owner->label, order->replaces_number);
     else *at++ = 0xa0;
     at = RECORD_PUT(at, "\xacis_protected");
     return record_put_bool(at, owner->is_protected);
@@ -121,12 +113,12 @@ static inline void record_put_head(uint8_t *frame, uint64_t sequence, uint32_t s
 
 /* Size of the frame. `frame` has room for RECORD_SIZE. */
 static inline int order_record_put(
-    uint8_t *frame, const order_fields *order, const record_fields *record, const order_text *venue,
+    uint8_t *frame, uint64_t sequence, const order_fields *order, const order_text *venue,
     const order_text *instrument, const order_owner *owner, crc32_sum *sum
 ) {
     uint8_t *payload = frame + RECORD_HEAD_SIZE;
-    const uint32_t size = (uint32_t)(record_put_order(payload, order, record, venue, instrument, owner) - payload);
-    record_put_head(frame, record->sequence, size, sum);
+    const uint32_t size = (uint32_t)(record_put_order(payload, order, venue, instrument, owner) - payload);
+    record_put_head(frame, sequence, size, sum);
     return RECORD_HEAD_SIZE + (int)size;
 }
 

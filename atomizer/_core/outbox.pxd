@@ -1,5 +1,6 @@
-# outbox: orders on their way out: named, signed, in the journal, and as WebSocket frames one after another, which leave
-# in one write. An order is in the journal before it is here, and here before it leaves. One thread.
+# outbox: orders on their way out: named, signed where the venue wants that, in the journal, and as WebSocket frames one
+# after another, which leave in one write. An order is in the journal before it is here, and here before it leaves. One
+# thread.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
@@ -31,8 +32,8 @@ cdef class Outbox:
     cdef uint64_t masks
 
     # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it
-    # is anywhere, when it may not leave or there is no room for it.
-    cdef bint put(self, SlotWriter writer, order_fields* order, uint64_t replaces_number, int64_t now_ns) noexcept
+    # is anywhere, when it may not leave, there is no room for it, or its venue's writer cannot write it.
+    cdef bint put(self, SlotWriter writer, order_fields* order) noexcept
 
     # Goes the way of an order of this slot, from its digest to its frame, without naming, signing or journalling one.
     # Nothing when something waits to leave.

@@ -18,7 +18,7 @@ from atomizer._core.socket_writer cimport SocketWriter
 import os
 import time
 
-cdef extern from "order_message.h":
+cdef extern from "order_fields.h":
     enum:
         ORDER_NAME_SIZE
 cdef extern from "websocket_frame.h" nogil:
@@ -66,7 +66,7 @@ cdef class Outbox:
         self.last_number += 1
         return self.last_number
 
-    cdef bint put(self, SlotWriter writer, order_fields* order, uint64_t replaces_number, int64_t now_ns) noexcept:
+    cdef bint put(self, SlotWriter writer, order_fields* order) noexcept:
         cdef OrderWriter orders = writer.orders
         cdef uint8_t* frame = self.frame_memory + self.frames_size
         cdef uint8_t digest[DIGEST_SIZE]
@@ -76,14 +76,17 @@ cdef class Outbox:
             return False
         prefetch_memory(self.journal.head.memory + self.journal.head.size, LONGEST_WRITTEN)
         prefetch_memory(frame, LONGEST_WRITTEN)
-        writer.digest_order(order, self.nonces, now_ns, digest)
         order.label_number = self.last_number + 1
         order.request_id = FIRST_REQUEST_ID + order.label_number
-        if not orders.signer.sign_into(digest, signature):
-            return False
-        if not self.journal.put_order(orders, writer.instrument, &self.venue, order, replaces_number, now_ns):
-            return False
+        if orders.signer is None:
+            order.nonce = self.nonces.take(order.now_ns)
+        else:
+            writer.digest_order(order, self.nonces, digest)
+            if not orders.signer.sign_into(digest, signature):
+                return False
         size = orders.put(writer.instrument, order, signature, <char*>frame + WEBSOCKET_HEAD_SIZE)
+        if size == 0 or not self.journal.put_order(orders, writer.instrument, &self.venue, order):
+            return False
         self.frames_size += websocket_frame_text(frame, size, websocket_next_mask(&self.masks))
         self.last_number = order.label_number
         self.allowance -= 1
@@ -103,11 +106,13 @@ cdef class Outbox:
         order.price_nanos = writer.tick_nanos
         order.amount_nanos = order.replaced_filled_nanos = 1
         order.nonce = order.replaces_nonce = order.label_number = order.request_id = 1
-        orders.digest_order(writer.instrument, &order, digest)
-        orders.signer.rehearse(digest, signature)
-        self.stage.head.size = 0
-        self.stage.put_order(orders, writer.instrument, &self.venue, &order, order.label_number, now_ns)
+        order.replaces_number = 0
+        if orders.signer is not None:
+            orders.digest_order(writer.instrument, &order, digest)
+            orders.signer.rehearse(digest, signature)
         size = orders.put(writer.instrument, &order, signature, <char*>self.frame_memory + WEBSOCKET_HEAD_SIZE)
+        self.stage.head.size = 0
+        self.stage.put_order(orders, writer.instrument, &self.venue, &order)
         websocket_frame_text(self.frame_memory, size, 0)
         prefetch_memory(self.journal.head.memory + self.journal.head.size, LONGEST_WRITTEN)
         self.socket.can_write()

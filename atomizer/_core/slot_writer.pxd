@@ -36,10 +36,10 @@ cdef class SlotWriter:
     cdef int steps_left[2]          # prices around it that have not been seen to
     cdef int64_t begun_ns[2]        # when seeing to them began last
 
-    # Fills in what every order of the slot says alike. False: a signature would not be good for long enough.
+    # Fills in what every order of the slot says alike, and when it is decided. False: there is not time enough for one.
     cdef bint begin(self, order_fields* order, int64_t now_ns) noexcept
     # Fills in nonce and, where it was made ahead, its expiry, and writes the digest that is to be signed.
-    cdef void digest_order(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept
+    cdef void digest_order(self, order_fields* order, Nonces nonces, uint8_t* digest) noexcept
     # Whether it is time to see to all prices once more: digests grow old.
     cdef bint begin_again(self, int64_t now_ns) noexcept
     # Makes at most so many digests around the orders that were last digested; how many. 0: none is missing.

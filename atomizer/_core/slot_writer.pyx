@@ -97,9 +97,11 @@ cdef class SlotWriter:
         order.max_fee_nanos = self.max_fee_nanos
         order.life = self.life
         order.reduce_only = False
+        order.now_ns = now_ns
         return True
 
-    cdef void digest_order(self, order_fields* order, Nonces nonces, int64_t now_ns, uint8_t* digest) noexcept:
+    cdef void digest_order(self, order_fields* order, Nonces nonces, uint8_t* digest) noexcept:
+        cdef int64_t now_ns = order.now_ns
         cdef Digest* made = _place_of(self, order.is_bid, order.price_nanos)
         if _is_good(self, made, order.price_nanos, order.amount_nanos, now_ns):
             order.nonce = made.nonce

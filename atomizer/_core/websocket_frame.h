@@ -9,7 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { WEBSOCKET_HEAD_SIZE = 8 /* of a text of 126 bytes to 64 KiB */ };
+enum {
+    WEBSOCKET_HEAD_SIZE = 8,        /* of a text of 126 bytes to 64 KiB */
+    WEBSOCKET_SHORT_HEAD_SIZE = 6   /* of a shorter one, which must not have the longer head */
+};
 
 static inline uint32_t websocket_next_mask(uint64_t *stream) {
     uint64_t mixed = *stream += 0x9e3779b97f4a7c15;
@@ -18,14 +21,19 @@ static inline uint32_t websocket_next_mask(uint64_t *stream) {
     return (uint32_t)(mixed ^ mixed >> 31);
 }
 
-/* Makes a frame of a text of 126 to 65,535 bytes that stands WEBSOCKET_HEAD_SIZE bytes into it; its size. Up to fifteen
+/* Makes a frame of a text of up to 65,535 bytes that stands WEBSOCKET_HEAD_SIZE bytes into it; its size. Up to fifteen
  * bytes beyond its end are touched: they belong to the buffer. */
 static inline int websocket_frame_text(uint8_t *frame, int size, uint32_t mask) {
+    const int is_short = size < 126, head_size = is_short ? WEBSOCKET_SHORT_HEAD_SIZE : WEBSOCKET_HEAD_SIZE;
     const uint8_t head[] = {0x81 /* the only frame of a text message */, 0x80 | 126, (uint8_t)(size >> 8), (uint8_t)size};
     const uint64_t wide = (uint64_t)mask << 32 | mask;
-    uint8_t *text = frame + WEBSOCKET_HEAD_SIZE;
+    uint8_t *text = frame + head_size;
+    if (is_short)
+        memmove(text, frame + WEBSOCKET_HEAD_SIZE, (size_t)size);
     memcpy(frame, head, 4);
-    memcpy(frame + 4, &mask, 4);
+    if (is_short)
+        frame[1] = (uint8_t)(0x80 | size);
+    memcpy(text - 4, &mask, 4);
     for (int done = 0; done < size; done += 16) {
         uint64_t words[2];
         memcpy(words, text + done, 16);
@@ -33,7 +41,7 @@ static inline int websocket_frame_text(uint8_t *frame, int size, uint32_t mask) 
         words[1] ^= wide;
         memcpy(text + done, words, 16);
     }
-    return WEBSOCKET_HEAD_SIZE + size;
+    return head_size + size;
 }
 
 /* Bytes before the payload of a server's frame, and how many it has; 0: not all of them are there, or it is masked or

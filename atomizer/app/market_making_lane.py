@@ -41,7 +41,7 @@ class QuoteVenue(OrderVenue, Protocol):
     def renew_book(self, name: str) -> None:
         """Have the whole book sent again."""
 
-    def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None: ...
+    def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen: ...
 
     @property
     def is_open(self) -> bool: ...
@@ -72,15 +72,10 @@ class QuoteLane:
         self._venue = venue
         self._gate = gate
         self._prefix = f"{STRATEGY}.{run}."
-        self._made = 0  # orders of this run, where there is no pen
         self._time_in_force = time_in_force
         self._is_protected = is_protected
         self._pen = venue.pen(self._prefix, is_protected=is_protected)
-        self._outbox = (
-            None
-            if self._pen is None
-            else Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket, clock_ns)
-        )
+        self._outbox = Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket, clock_ns)
         self._lane = Lane(gate, self._outbox)
         self.ticks = TickReader(self._lane, clock_ns, self._act, self._on_sent)
         self._clock_ns = clock_ns
@@ -146,8 +141,7 @@ class QuoteLane:
     def fit(self, quoted: Quoted) -> Signed:
         """Let the lane write the instrument's orders itself, and answer what their signatures let the venue do now."""
         signed = self._venue.signed(quoted.name)
-        if self._pen is not None:
-            self._pen.fit(quoted.slot, quoted.name, self._time_in_force, signed)
+        self._pen.fit(quoted.slot, quoted.name, self._time_in_force, signed)
         return signed
 
     def set_position(self, quoted: Quoted, position_nanos: int) -> None:
@@ -286,15 +280,12 @@ class QuoteLane:
                 elif row.action == CANCEL:
                     self.sides.tell(self._quoted[row.slot], bool(row.is_bid), 0)
         except BaseException:
-            if self._outbox is not None:
-                self._outbox.clear()  # orders of a decision that came to nothing: the next one must not send them
+            self._outbox.clear()  # orders of a decision that came to nothing: the next one must not send them
             raise
 
     def _send(self, count: int, now_ns: int) -> Unsent:
         """Send what the lane could not: behind cancels, or before it had an allowance. Answers what cannot leave."""
         outbox = self._outbox
-        if outbox is None:
-            return Unsent(0, "")
         if self.is_on and not outbox.allowance and not self._lane.rows["number"][:count].any():
             self._allow()  # time has passed since it was used up
         unsent = Unsent(0, "")
@@ -307,7 +298,7 @@ class QuoteLane:
     def _time(self, now_ns: int, times: Histogram) -> None:
         """How long a decision took whose orders the lane has sent."""
         outbox = self._outbox
-        if outbox is None or outbox.sent_ns == self._sent_ns:
+        if outbox.sent_ns == self._sent_ns:
             return
         self._sent_ns = outbox.sent_ns
         times.record(outbox.sent_ns - now_ns)
@@ -316,12 +307,10 @@ class QuoteLane:
 
     def _allow(self) -> None:
         """Let the lane write as many orders as may leave now."""
-        if self._outbox is not None and self._pen is not None:
-            self._outbox.allowance = self._pen.allowance() if self.is_on else 0
+        self._outbox.allowance = self._pen.allowance() if self.is_on else 0
 
     def _book(self, row: Row, now_ns: int, unsent: Unsent) -> None:
         """An order that the lane has written and journalled, into our own books."""
-        assert self._pen is not None  # noqa: S101  it was written
         order = self._order_of(row, now_ns)
         self._note(row, order)
         self._ledger.fold_written(order)
@@ -332,11 +321,11 @@ class QuoteLane:
         quoted, is_bid = self._quoted[row.slot], bool(row.is_bid)
         if not self.is_on or now_ns < quoted.held_until_ns[is_bid]:
             self.sides.tell(quoted, is_bid, 0)
-        elif self._pen is not None and not self._pen.allowance(quoted.name):
+        elif not self._pen.allowance(quoted.name):
             self._wait(row, now_ns)
         else:
             order = self._order_of(
-                row._replace(number=self._next_number(), nonce=self._venue.next_nonce(now_ns)), now_ns
+                row._replace(number=self._outbox.next_number(), nonce=self._venue.next_nonce(now_ns)), now_ns
             )
             if self._journal(order, fold=False):
                 self._note(row, order)
@@ -386,12 +375,6 @@ class QuoteLane:
     def _note(self, row: Row, order: OrderPlaced) -> None:
         self.sides.own(self._quoted[row.slot], order)
         self.sent["replace" if order.replaces else "place"] += 1
-
-    def _next_number(self) -> int:
-        if self._outbox is not None:
-            return self._outbox.next_number()
-        self._made += 1
-        return self._made
 
     def _cancel(self, quoted: Quoted, is_bid: bool, now_ns: int) -> None:
         """Whatever may live on that side. A cancel only takes risk away, so it leaves whatever the journal says."""

@@ -90,7 +90,7 @@ class OrderVenue(Protocol):
 
 
 class OrderPen(Protocol):
-    """Sends orders that the compiled lane names, signs and writes, where a venue's orders are written there."""
+    """Sends orders that the compiled lane names, signs where the venue wants that, and writes."""
 
     nonces: Nonces  # what they are named from, as all orders of the account
     socket: SocketWriter  # by which they leave

@@ -142,5 +142,5 @@ class QuoteSession(VenueSession, ProtectingVenue, Protocol):
     def volatility(self, underlying: str) -> float | None:
         """The venue's volatility index of a coin, a fraction a year; None where there is none."""
 
-    def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen | None:
-        """For orders that the compiled lane signs and writes; None where the session writes them itself."""
+    def pen(self, label_prefix: str, *, is_protected: bool) -> OrderPen:
+        """For orders that the compiled lane writes."""

@@ -34,9 +34,13 @@ RULE = Rule(
 
 
 class Pen:
-    """Lets the lane write orders, as many as there is room for; its socket is not open. Keeps what it is told."""
+    """Lets the lane write orders, as many as there is room for, or leaves them to the session; its socket is not open.
 
-    def __init__(self):
+    Keeps what it is told.
+    """
+
+    def __init__(self, *, writes):
+        self.writes = writes
         self.nonces = Nonces(unit_ns=1, per_unit=1, last=0)
         self.socket = SocketWriter()
         self.writer, _ = writer_of()
@@ -44,7 +48,8 @@ class Pen:
         self.told = []
 
     def fit(self, slot, name, _life, _signed):
-        slot.write_with(self.writer, self.writer.add_instrument(name, ASSET, SUB_ID), **TERMS)
+        if self.writes:
+            slot.write_with(self.writer, self.writer.add_instrument(name, ASSET, SUB_ID), **TERMS)
 
     def allowance(self, _instrument=""):
         return self.room
@@ -60,7 +65,7 @@ class Venue:
     name = "derive"
     is_open = True
 
-    def __init__(self, pen=None):
+    def __init__(self, pen):
         self.sent = []
         self.nonce = 0
         self.order_pen = pen
@@ -90,8 +95,8 @@ class Venue:
 class Maker:
     """One instrument with an order at rest on either side."""
 
-    def __init__(self, directory, pen=None):
-        self.venue, self.now_ns = Venue(pen), NOW_NS
+    def __init__(self, directory, *, writes):
+        self.venue, self.now_ns = Venue(Pen(writes=writes)), NOW_NS
         self.ledger = Ledger(directory, Identity("derive", "test"))
         self.lane = QuoteLane(
             ledger=self.ledger,
@@ -153,7 +158,7 @@ class Maker:
 
 @pytest.fixture
 def maker(tmp_path):
-    made = Maker(tmp_path)
+    made = Maker(tmp_path, writes=False)
     yield made
     made.ledger.close()
 
@@ -190,7 +195,7 @@ def test_a_side_that_has_filled_waits_for_the_trade_to_be_told(maker, side):
 @pytest.fixture
 def writing(tmp_path):
     """A market maker whose lane writes its orders, and where they go."""
-    made = Maker(tmp_path, pen=Pen())
+    made = Maker(tmp_path, writes=True)
     yield made, made.venue.order_pen
     made.ledger.close()
 

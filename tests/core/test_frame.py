@@ -1,4 +1,4 @@
-"""Order messages against the codec of venues/derive, which says the same with dictionaries, and against recovery."""
+"""Order messages against the venues' codecs, which say the same with dictionaries, and against recovery."""
 
 import json
 
@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from atomizer._core.ecdsa import Signer, checksum_address, recover
 from atomizer._core.eip712 import DeriveActions
 from atomizer._core.fixed import format_nanos
-from atomizer._core.frame import GTC, IOC, POST_ONLY, OrderWriter
+from atomizer._core.frame import GTC, IOC, POST_ONLY, DeribitOrders, DeriveOrders
+from atomizer.domain.instruments import parse_name
 from atomizer.domain.trading import OrderPlaced, Side, TimeInForce
+from atomizer.venues.deribit import codec as deribit
+from atomizer.venues.deribit.profile import ORDER_VALID_MS
 from atomizer.venues.derive import codec
 from atomizer.venues.derive.profile import V2_TESTNET, V3_TESTNET
 
@@ -29,7 +32,7 @@ ACTIONS = actions_for(SIGNER.address)
 
 
 def writer_for(profile, label_prefix="mm.3.", signer=SIGNER, *, is_protected=False):
-    writer = OrderWriter(
+    writer = DeriveOrders(
         signer,
         ACTIONS,
         label_prefix=label_prefix,
@@ -149,7 +152,7 @@ def test_replacement_names_the_nonce_to_cancel_and_how_far_it_filled(order, repl
 
 def test_longest_message_fits():
     """The longest of everything leaves room in the buffer, and is still JSON."""
-    writer = OrderWriter(SIGNER, actions_for(SIGNER.address, 2**63 - 1), label_prefix="m" * 48, nonces_as_text=True)
+    writer = DeriveOrders(SIGNER, actions_for(SIGNER.address, 2**63 - 1), label_prefix="m" * 48, nonces_as_text=True)
     instrument = writer.add_instrument("N" * 64, ASSET, SUB_ID)
     largest = dict.fromkeys(("nonce", "expiry_s", "label_number", "request_id", "replaces_nonce"), 2**64 - 1)
     nanos = dict.fromkeys(("price_nanos", "amount_nanos", "max_fee_nanos"), 2**63 - 1)
@@ -222,7 +225,7 @@ def test_what_is_beyond_64_bits_is_refused(field, value):
 def test_label_that_needs_escaping_is_refused(prefix):
     """A label prefix that would have to be escaped, or is too long, is refused when the writer is made."""
     with pytest.raises((ValueError, TypeError)):
-        OrderWriter(SIGNER, ACTIONS, label_prefix=prefix, nonces_as_text=True)
+        DeriveOrders(SIGNER, ACTIONS, label_prefix=prefix, nonces_as_text=True)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +249,7 @@ def test_what_cannot_be_an_instrument_is_refused(name, asset, sub_id):
 
 def test_instruments_are_bounded():
     """A writer knows 2,048 instruments and refuses more."""
-    writer = OrderWriter(SIGNER, ACTIONS, label_prefix="", nonces_as_text=False)
+    writer = DeriveOrders(SIGNER, ACTIONS, label_prefix="", nonces_as_text=False)
     for number in range(2_048):
         assert writer.add_instrument(f"ETH-{number}", ASSET, number) == number
     with pytest.raises(ValueError, match="more than 2048"):
@@ -256,6 +259,89 @@ def test_instruments_are_bounded():
 def test_writer_signs_only_for_its_signer():
     """Actions that name another signer are refused, by both addresses; so is a subaccount beyond an int64."""
     with pytest.raises(ValueError, match="not by Signer"):
-        OrderWriter(SIGNER, actions_for(b"\x09" * 20), label_prefix="mm.", nonces_as_text=True)
+        DeriveOrders(SIGNER, actions_for(b"\x09" * 20), label_prefix="mm.", nonces_as_text=True)
     with pytest.raises(ValueError, match="int64"):
-        OrderWriter(SIGNER, actions_for(SIGNER.address, 2**63), label_prefix="mm.", nonces_as_text=True)
+        DeriveOrders(SIGNER, actions_for(SIGNER.address, 2**63), label_prefix="mm.", nonces_as_text=True)
+
+
+# --- Deribit's
+
+
+def deribit_writer(*, is_protected=False, label_prefix="mm.3."):
+    writer = DeribitOrders(label_prefix=label_prefix, valid_ms=ORDER_VALID_MS, is_protected=is_protected)
+    assert writer.add_instrument("ETH-20270625-6000-C", "ETH-25JUN27-6000-C") == 0
+    return writer
+
+
+def cancel_of(order_id, request_id=ORDER["request_id"]):
+    return deribit.build_request(request_id, "private/cancel", {"order_id": order_id})
+
+
+@given(orders, st.booleans(), st.integers(0, 2**62))
+def test_any_message_to_deribit_is_the_codecs_to_the_byte(order, is_protected, now_ns):
+    """It has the very bytes that the venue's codec makes of the same order, by the venue's name, and no signature."""
+    placed = OrderPlaced(
+        now_ns=now_ns,
+        venue="deribit",
+        client_id=f"mm.3.{order['label_number']}",
+        nonce=order["nonce"],
+        instrument=NAME,
+        side=Side.BUY if order["is_bid"] else Side.SELL,
+        price_nanos=order["price_nanos"],
+        amount_nanos=order["amount_nanos"],
+        time_in_force=LIVES[order["life"]],
+        reduce_only=order["reduce_only"],
+        is_protected=is_protected,
+    )
+    params = deribit.build_order(placed, parse_name(NAME), now_ns // 10**6)
+    said = deribit.build_request(order["request_id"], deribit.method_of(placed.side), params)
+    assert bytes(deribit_writer(is_protected=is_protected).write(**order, now_ns=now_ns)) == said
+
+
+@given(orders, st.integers(1, 2**64 - 1), st.text("ABCZabz019_-.", min_size=1, max_size=64), unsigned)
+def test_a_replacement_at_deribit_is_the_cancel_of_what_rests(order, number, order_id, nonce):
+    """It names the old order as the venue does: the new one must not leave before it is known how that one ended."""
+    writer = deribit_writer()
+    writer.name_order(number, order_id)
+    message = writer.write(**order, replaces_nonce=max(nonce, 1), replaces_number=number)
+    assert bytes(message) == cancel_of(order_id, order["request_id"])
+
+
+def test_what_has_no_name_at_deribit_is_not_replaced():
+    """An order that was never named, whose name had to make room for 8,192 newer ones, or was forgotten."""
+    writer = deribit_writer()
+    before = bytes(writer.write(**ORDER))
+    for forget in (
+        lambda: None,
+        lambda: [writer.name_order(number, "ETH-1") for number in (17, 17 + 8_192)],
+        lambda: [writer.name_order(17, "ETH-1"), writer.forget_orders()],
+    ):
+        forget()
+        with pytest.raises(ValueError, match="ends in 17"):
+            writer.write(**ORDER, replaces_nonce=1, replaces_number=17)
+        assert bytes(memoryview(writer)) == before
+
+
+def test_an_order_has_its_newest_name_at_deribit():
+    """Named twice, it is called by the second name, and an order of another number by its own."""
+    writer = deribit_writer()
+    for number, order_id in ((17, "ETH-1"), (18, "ETH-2"), (17, "ETH-3")):
+        writer.name_order(number, order_id)
+    assert bytes(writer.write(**ORDER, replaces_nonce=1, replaces_number=17)) == cancel_of("ETH-3")
+    assert bytes(writer.write(**ORDER, replaces_nonce=1, replaces_number=18)) == cancel_of("ETH-2")
+
+
+@pytest.mark.parametrize("order_id", ['ETH"1', "ETH 1", "E" * 65, "\u00e9"])
+def test_an_id_that_needs_escaping_is_refused(order_id):
+    """It would break out of its message."""
+    with pytest.raises(ValueError, match="an order's id"):
+        deribit_writer().name_order(1, order_id)
+
+
+@pytest.mark.parametrize("names", [("", "ETH-25JUN27-6000-C"), (NAME, ""), (NAME, 'ETH"'), ("N" * 65, "ETH")])
+def test_what_cannot_be_an_instrument_of_deribit_is_refused(names):
+    """No name, or one that needs escaping: nothing is added."""
+    writer = deribit_writer()
+    with pytest.raises(ValueError, match="name"):
+        writer.add_instrument(*names)
+    assert writer.add_instrument("ETH-PERP", "ETH-PERPETUAL") == 1

@@ -12,7 +12,7 @@ from atomizer._core.book import CAPACITY
 from atomizer._core.ecdsa import Signer, parse_address, recover
 from atomizer._core.eip712 import DeriveActions
 from atomizer._core.fixed import NANOS
-from atomizer._core.frame import GTC, IOC, POST_ONLY, OrderWriter
+from atomizer._core.frame import GTC, IOC, POST_ONLY, DeribitOrders, DeriveOrders
 from atomizer._core.gate import Gate, InstrumentLimits
 from atomizer._core.lane import CANCEL, NO_SLOT, PLACE, REPLACE, RESUBSCRIBE, ROW, Lane
 from atomizer._core.nonces import Nonces
@@ -234,7 +234,7 @@ def writer_of(signer=None, **changes):
     modules = (parse_address("0xB8D20c2B7a1Ad2EE33Bc50eF10876eD3035b5e7b"), bytes(20))
     actions = DeriveActions(bytes(32), *modules, parse_address(OWNER), signer.address, 75_723)
     named = {"label_prefix": "mm.r1.", "nonces_as_text": True, "is_protected": True}
-    return OrderWriter(signer, actions, **named | changes), actions
+    return DeriveOrders(signer, actions, **named | changes), actions
 
 
 def writing_lane(outbox, channel=DERIVE, **terms):
@@ -253,6 +253,7 @@ def messages_of(outbox):
         assert frames[0] == 0x81
         assert frames[1] & 0x80
         size, head = (int.from_bytes(frames[2:4]), 4) if frames[1] & 0x7F == 126 else (frames[1] & 0x7F, 2)
+        assert size >= 126 or head == 2  # the shortest form that holds it (RFC 6455, section 5.2)
         mask, text = frames[head : head + 4], frames[head + 4 : head + 4 + size]
         assert len(text) == size
         texts.append(bytes(byte ^ mask[at % 4] for at, byte in enumerate(text)))
@@ -331,6 +332,53 @@ def test_a_replacement_names_the_order_that_rests():
             assert (request["method"], int(request["params"]["nonce_to_cancel"])) == ("private/replace", nonce)
             assert request["params"]["expected_filled_amount"] == "0.25"
             assert decode_record(frame.payload).replaces == "mm.r1.41"
+
+
+def deribit_lane(outbox):
+    """A lane whose Deribit slot writes its orders into the outbox, and its writer."""
+    writer = DeribitOrders(label_prefix="mm.r1.", valid_ms=5_000, is_protected=True)
+    lane = lane_of(DERIBIT, outbox=outbox)
+    instrument = writer.add_instrument("ETH-20250627-2600-C", "ETH-27JUN25-2600-C")
+    lane.slot(DERIBIT.encode()).write_with(writer, instrument, **TERMS)
+    return lane, writer
+
+
+def test_a_place_at_deribit_leaves_unsigned():
+    """Its message is by the venue's name and the record in the journal by ours, both with the number of its label."""
+    outbox, memory = outbox_of()
+    lane, _ = deribit_lane(outbox)
+    assert lane.on_frame(SNAPSHOTS[DERIBIT], NOW_NS) == 2
+    requests = list(map(json.loads, messages_of(outbox)))
+    assert [request["method"] for request in requests] == ["private/sell", "private/buy"]
+    assert [request["id"] for request in requests] == [FIRST_REQUEST_ID + 1, FIRST_REQUEST_ID + 2]
+    assert {request["params"]["instrument_name"] for request in requests} == {"ETH-27JUN25-2600-C"}
+    assert [request["params"]["label"] for request in requests] == ["mm.r1.1", "mm.r1.2"]
+    assert {request["params"]["valid_until"] for request in requests} == {NOW_NS // 10**6 + 5_000}
+    records = [decode_record(frame.payload) for frame in parse_frames(bytes(memory), 0, SEQUENCE)]
+    assert [record.client_id for record in records] == ["mm.r1.1", "mm.r1.2"]
+    assert [record.nonce for record in records] == [int(nonce) for nonce in lane.rows["nonce"][:2]]
+    assert {record.instrument for record in records} == {"ETH-20250627-2600-C"}
+    assert [record.price_nanos for record in records] == [request["params"]["price"] * NANOS for request in requests]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_replacement_at_deribit_leaves_as_a_cancel(is_named):
+    """The journal has the order that is to come, the venue is told to cancel what rests; by its id or not at all."""
+    outbox, memory = outbox_of()
+    lane, writer = deribit_lane(outbox)
+    slot = lane.slot(DERIBIT.encode())
+    if is_named:
+        writer.name_order(41, "ETH-77")
+    slot.settle(True, 99 * NANOS, NANOS, nonce=7, label_number=41)
+    slot.settle(False, 104 * NANOS, NANOS)
+    assert rows_of(lane, SNAPSHOTS[DERIBIT]) == [(0, REPLACE, True, "OK", 100 * NANOS, NANOS)]
+    records = [decode_record(frame.payload) for frame in parse_frames(bytes(memory), 0, SEQUENCE)]
+    if is_named:
+        [request] = map(json.loads, messages_of(outbox))
+        assert (request["method"], request["params"]) == ("private/cancel", {"order_id": "ETH-77"})
+        assert [(record.client_id, record.replaces) for record in records] == [("mm.r1.1", "mm.r1.41")]
+    else:
+        assert (outbox.count, outbox.last_number, lane.rows["number"][0], records) == (0, 0, 0, [])
 
 
 def test_what_may_not_leave_is_a_row_and_nothing_else():

@@ -15,6 +15,13 @@ from flow.running import PATIENCE_S
 
 from atomizer._core.book import NO_PRICE
 from atomizer._core.fixed import floor_to
+from atomizer._core.gate import Gate
+from atomizer._core.outbox import FIRST_REQUEST_ID
+from atomizer.app.ledger import Ledger
+from atomizer.app.market_making_lane import QuoteLane
+from atomizer.app.market_making_parts import build_limits
+from atomizer.config.settings import MarketMaker, Settings
+from atomizer.config.units import Positive
 from atomizer.domain.session import Connected, Lost
 from atomizer.domain.trading import (
     CancelSent,
@@ -27,10 +34,13 @@ from atomizer.domain.trading import (
     TimeInForce,
 )
 from atomizer.errors import ConfigError, Disconnected, Refused
+from atomizer.journal.frames import Identity
 from atomizer.net import rpc
 from atomizer.orders.table import OrderTable
 from atomizer.sim.deribit import SOCKET_PATH, Venue, serve
 from atomizer.sim.market import STEP_NS, Market
+from atomizer.sim.market.events import TakerOrder
+from atomizer.strategies.market_maker import Rule
 from atomizer.venues.deribit import codec, listening, orders, session
 from atomizer.venues.deribit.account_codec import MmpConfig
 from atomizer.venues.deribit.auth import Credentials, build_refresh
@@ -53,12 +63,13 @@ class Told:
     def __init__(self):
         self.events = []
         self.table = OrderTable()
+        self.learn = self.table.apply
         self._news = asyncio.Event()
 
     def __call__(self, event):
         self.events.append(event)
         if isinstance(event, OrderUpdate | Fill):
-            self.table.apply(event)
+            self.learn(event)
         self._news.set()
 
     async def until(self, is_there):
@@ -518,6 +529,130 @@ async def test_a_protection_that_reads_back_otherwise_is_refused(trading):
         )
     with pytest.raises(Refused, match="whole seconds"):
         await trading.session.protect(Protection(underlying="ETH", window_ms=1500, frozen_ms=0))
+
+
+# --- orders that the compiled lane writes
+
+
+class Quoting:
+    """Both sides of the perpetual, by a lane that has the session's pen."""
+
+    RULE = Rule(
+        aggression_nanos=0,
+        improvement_nanos=0,
+        reference_size_nanos=0,
+        spread_share_nanos=SECOND // 100,
+        min_spread_share_nanos=SECOND // 50,
+        bid_size_nanos=10 * SECOND,
+        ask_size_nanos=10 * SECOND,
+    )
+
+    def __init__(self, trading, directory):
+        self.trading, session = trading, trading.session
+        self.ledger = Ledger(directory, Identity("deribit", "test"))
+        self.lane = QuoteLane(
+            ledger=self.ledger,
+            venue=session,
+            gate=Gate(1_000),
+            run="r1",
+            time_in_force=TimeInForce.POST_ONLY,
+            is_protected=False,
+            clock_ns=time.time_ns,
+        )
+        trading.told.table = self.ledger.state.orders
+        trading.told.learn = self.learn
+        instrument = session.instrument(PERPETUAL)
+        limits = build_limits(Settings(market_maker=MarketMaker(max_position=Positive(1_000))), instrument)
+        self.quoted = self.lane.add(instrument, session.book(PERPETUAL), limits, 0)
+        self.lane.on_mark(session.mark(PERPETUAL))
+        self.lane.fit(self.quoted)
+        self.lane.is_on = True
+
+    def learn(self, event):
+        self.ledger.learn(event)
+        if isinstance(event, OrderUpdate):
+            self.lane.settle(event.client_id, time.time_ns())
+
+    def want(self, **changes):
+        """Other prices or sizes, from one decision."""
+        self.lane.on_mark(self.trading.session.mark(PERPETUAL))
+        self.lane.set_rule(self.quoted, msgspec.structs.replace(self.RULE, **changes))
+        self.lane.decide(self.quoted, time.time_ns())
+
+    def order(self, name):
+        return self.ledger.state.orders.get("deribit", name)
+
+    def are(self, state, *names):
+        return all((order := self.order(name)) is not None and order.state is state for name in names)
+
+    def written(self, method):
+        """Requests that the lane has written, and not the session."""
+        return [each for each in self.trading.wire.requests(method) if each["id"] > FIRST_REQUEST_ID]
+
+    async def rests(self, *names):
+        await self.trading.told.until(lambda: self.are(OrderState.OPEN, *names))
+
+
+@pytest.fixture
+async def quoting(trading, tmp_path):
+    made = Quoting(trading, tmp_path)
+    made.want()
+    await made.rests("mm.r1.1", "mm.r1.2")
+    yield made
+    made.ledger.close()
+
+
+async def test_the_lane_writes_orders_for_deribit(quoting):
+    """Both sides rest as it wrote them, in our books and at the venue."""
+    (sold,), (bought,) = quoting.written("private/sell"), quoting.written("private/buy")
+    assert {sold["params"]["label"], bought["params"]["label"]} == {"mm.r1.1", "mm.r1.2"}
+    assert sold["params"]["instrument_name"] == "ETH-PERPETUAL"
+    resting = await quoting.trading.session.open_orders()
+    assert {update.client_id for update in resting} == {"mm.r1.1", "mm.r1.2"}
+
+
+async def test_the_lane_cancels_what_the_session_then_replaces(quoting):
+    """The old orders go by the lane's cancels, and only then come the new ones, of which the journal knew before."""
+    quoting.want(min_spread_share_nanos=SECOND // 20)
+    assert {quoting.order(name).placed.replaces for name in ("mm.r1.3", "mm.r1.4")} == {"mm.r1.1", "mm.r1.2"}
+    await quoting.rests("mm.r1.3", "mm.r1.4")
+    assert quoting.are(OrderState.CANCELLED, "mm.r1.1", "mm.r1.2")
+    assert len(quoting.written("private/cancel")) == 2
+    resting = await quoting.trading.session.open_orders()
+    assert {update.client_id for update in resting} == {"mm.r1.3", "mm.r1.4"}
+
+
+async def test_what_trades_while_it_is_cancelled_gets_no_successor(quoting):
+    """The new order would add to what the old one did: it is refused, and never leaves."""
+    trading = quoting.trading
+    (bid,) = quoting.written("private/buy")
+
+    def take_first(text):
+        if b"private/cancel" in text:
+            words = {"taker": "taker", "name": PERPETUAL, "is_buy": False, "amount": Decimal(10**6)}
+            taken = TakerOrder(time.time_ns(), limit=Decimal(str(bid["params"]["price"])), **words)
+            trading.venue.on_market([taken, taken], time.time_ns())  # the coin's perpetual, and the dollar's
+        return text
+
+    trading.wire.to_venue = take_first
+    quoting.want(min_spread_share_nanos=SECOND // 20)
+    label = bid["params"]["label"]
+    (successor,) = [name for name in ("mm.r1.3", "mm.r1.4") if quoting.order(name).placed.replaces == label]
+    await trading.told.until(lambda: quoting.are(OrderState.FILLED, label))
+    await trading.told.until(lambda: quoting.are(OrderState.REFUSED, successor))
+    assert successor not in [request["params"]["label"] for request in trading.wire.requests("private/buy")]
+
+
+async def test_the_lane_writes_nothing_that_may_not_leave(quoting):
+    """Each order may need two requests; while the venue has locked something the session sends each; offline none."""
+    trading, pen = quoting.trading, quoting.lane._pen
+    budget = trading.session._budgets.of("private/buy")
+    assert pen.allowance() == budget.allowance(time.monotonic_ns()) // 2 > 0
+    trading.venue.set_platform({"price_index": "btc_usd", "locked": True})
+    await eventually(lambda: trading.session.market.platform.words)
+    assert pen.allowance() == 0 < pen.allowance(PERPETUAL)
+    await trading.session.stop()
+    assert pen.allowance(PERPETUAL) == 0
 
 
 # --- what goes wrong

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from atomizer._core.fixed import format_nanos
 from atomizer.domain.instruments import Contract, parse_name
@@ -44,6 +44,16 @@ LOOKS: Final = 4  # the venue's list of orders may lag behind its matching: look
 Emit = Callable[[OrderUpdate | Fill], None]
 
 
+class OrderNames(Protocol):
+    """Whoever must name our orders to the venue as the venue does."""
+
+    def name(self, client_id: str, order_id: str) -> None:
+        """It is there, and called so."""
+
+    def forget(self) -> None:
+        """What rested is gone with its connection."""
+
+
 class _Known(NamedTuple):
     """What a cancel must name, and how far it has filled. Without an `order_id` it has not been acknowledged."""
 
@@ -74,7 +84,13 @@ class OrderDesk:
         self._waiting_cancels: deque[tuple[str, bool]] = deque()  # label, and whether the order was known to us
         self._successors: dict[str, _Successor] = {}  # by the label of the order that is being cancelled
         self.is_open = False  # whether new orders may leave
+        self.names: OrderNames | None = None
         self.wake = asyncio.Event()  # there is something to flush
+
+    @property
+    def successor_count(self) -> int:
+        """How many orders wait here until the ones that they replace are gone."""
+        return len(self._successors)
 
     def forget(self) -> None:
         """The connection is gone, and with it what rested; `open_orders` learns it anew."""
@@ -82,6 +98,8 @@ class OrderDesk:
         self._known.clear()
         self._echoes.forget()
         self._waiting_cancels.clear()
+        if self.names is not None:
+            self.names.forget()
         for client_id in list(self._successors):
             self._drop_successor(client_id, "the connection was lost: nothing was sent")
 
@@ -127,6 +145,25 @@ class OrderDesk:
             return
         self._successors[order.replaces] = _Successor(order, now_ns, old.filled_nanos)
         self._cancel(order.replaces)
+
+    def expect(self, order: OrderPlaced, request_id: int, unsent: str) -> None:
+        """An order that was written and sent elsewhere, under that request id; or not, and why.
+
+        Of one that replaces another, what has left is the cancel of that.
+        """
+        if unsent:
+            self._report(order.client_id, OrderState.REFUSED, unsent)
+            if order.replaces:
+                self._drop(order.replaces)
+            return
+        contract = parse_name(order.instrument)
+        if order.replaces:
+            old = self._known.get(order.replaces, _Known(contract, "", -1))
+            self._successors[order.replaces] = _Successor(order, order.now_ns, old.filled_nanos)
+            self._rpc.expect(request_id, "private/cancel", partial(self._on_cancelled, order.replaces, old))
+        else:
+            self._rpc.expect(request_id, method_of(order.side), partial(self._on_placed, order.client_id))
+            self._known[order.client_id] = _Known(contract, "", 0)
 
     def cancel(self, cancel: CancelSent) -> None:
         """Send a cancel: by the venue's id, or by the label of an order that is in flight or unknown to us.
@@ -269,9 +306,14 @@ class OrderDesk:
             self._known.pop(order.client_id, None)
         else:
             self._known[order.client_id] = _known(order)
+            self._name(order)
         self._emit(order.as_update(now_ns))
         if order.state.is_final:
             self._succeed(order)
+
+    def _name(self, order: VenueOrder) -> None:
+        if self.names is not None:
+            self.names.name(order.client_id, order.order_id)
 
     def _report(self, client_id: str, state: OrderState, words: str) -> None:
         self._untold.append(_update(self._now_ns(), client_id, state, words))
@@ -282,7 +324,9 @@ class OrderDesk:
     async def open_orders(self) -> list[OrderUpdate]:
         """What rests now; from here on these can be cancelled by their label."""
         orders = parse_orders(await self._rpc.ask("private/get_open_orders", {}))
-        self._known.update((order.client_id, _known(order)) for order in orders)
+        for order in orders:
+            self._known[order.client_id] = _known(order)
+            self._name(order)
         now_ns = self._now_ns()
         return [order.as_update(now_ns) for order in orders]
 

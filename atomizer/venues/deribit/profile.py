@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from atomizer._core.nonces import Nonces
 from atomizer.errors import ConfigError
 
 VENUE: Final = "deribit"
@@ -29,9 +30,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         """For people: ``deribit testnet``."""
         return f"{VENUE} {'mainnet' if self.is_mainnet else 'testnet'}"
 
-    def next_nonce(self, now_ns: int, last_nonce: int) -> int:
-        """A number never used before, also when the clock stands still or steps back; the venue wants none."""
-        return max(now_ns, last_nonce + 1)
+    def nonces(self, last: int) -> Nonces:
+        """Numbers above `last`. The venue wants none; our own books tell orders apart by them."""
+        return Nonces(unit_ns=1, per_unit=1, last=last)
 
 
 MAINNET: Final = Profile(is_mainnet=True, url="wss://www.deribit.com/ws/api/v2")

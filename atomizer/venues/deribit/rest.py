@@ -70,7 +70,7 @@ class DeribitRest:
         self._wiring = wiring
         self.address = rest_base(profile)
         self._token = ""
-        self._last_nonce = wiring.last_nonce
+        self._nonces = profile.nonces(wiring.last_nonce)
         self._market = MarketData(_unheard, wiring.listeners, BookKind.GROUPED)
         self._http = HttpRpc(VENUE, build_request, Budgets().of, self._post)
         self._rpc = self._http.rpc
@@ -140,8 +140,7 @@ class DeribitRest:
     # --- OrderVenue
 
     def next_nonce(self, now_ns: int) -> int:
-        self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
-        return self._last_nonce
+        return self._nonces.next(now_ns)
 
     def signed(self, instrument: str) -> Signed:  # noqa: ARG002  the port's signature
         return Signed()

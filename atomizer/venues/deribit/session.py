@@ -57,6 +57,7 @@ from atomizer.venues.deribit.opening import (
     renew,
 )
 from atomizer.venues.deribit.orders import OrderDesk
+from atomizer.venues.deribit.pen import Pen
 from atomizer.venues.deribit.platform import CHANNEL as PLATFORM
 from atomizer.venues.deribit.profile import VENUE, Profile
 from atomizer.venues.deribit.quoting import QuoteDesk
@@ -98,7 +99,7 @@ class DeribitSession:
         self._underlyings = tuple(underlyings)
         self._emit = emit
         self._now_ns = now_ns
-        self._last_nonce = last_nonce
+        self._nonces = profile.nonces(last_nonce)
         self._max_clock_offset_ns = max_clock_offset_ns
         self._budgets = Budgets()
         self.line = Line(
@@ -173,8 +174,17 @@ class DeribitSession:
         """The channel that an instrument's book comes on."""
         return self._market.book_channel(name)
 
-    def pen(self, label_prefix: str, *, is_protected: bool) -> None:
-        """Orders need no signature here: the session writes them itself."""
+    def pen(self, label_prefix: str, *, is_protected: bool) -> Pen:
+        """For orders that the compiled lane writes."""
+        return Pen(
+            self._market,
+            self._orders,
+            self._rpc,
+            socket=self.line.writer,
+            nonces=self._nonces,
+            label_prefix=label_prefix,
+            is_protected=is_protected,
+        )
 
     def volatility(self, underlying: str) -> float | None:
         """The venue's index of what options in this coin cost, a fraction a year; None while it is not told."""
@@ -193,8 +203,7 @@ class DeribitSession:
     # --- OrderVenue
 
     def next_nonce(self, now_ns: int) -> int:
-        self._last_nonce = self._profile.next_nonce(now_ns, self._last_nonce)
-        return self._last_nonce
+        return self._nonces.next(now_ns)
 
     def signed(self, instrument: str) -> Signed:  # noqa: ARG002  the port's signature
         return Signed()

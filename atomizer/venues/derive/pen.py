@@ -47,7 +47,7 @@ class Pen:
         self.socket = socket
         self._now_ns = now_ns
         self.nonces = nonces
-        self._writer = frame.OrderWriter(
+        self._writer = frame.DeriveOrders(
             credentials.signer,
             order_actions(profile, credentials),
             label_prefix=label_prefix,

@@ -126,4 +126,5 @@ def test_the_network_is_chosen_by_mode_and_never_against_it():
 @given(st.integers(0, 2**62), st.integers(0, 2**62))
 def test_numbers_of_orders_only_rise(now_ns, last):
     """Also when the clock stands still or steps back."""
-    assert MAINNET.next_nonce(now_ns, last) > last
+    nonces = MAINNET.nonces(last)
+    assert last < nonces.next(now_ns) < nonces.next(0)
