@@ -103,6 +103,8 @@ class Listening:
 
     def renew_book(self, name: str) -> None:
         """This book cannot be trusted until its next snapshot. One that is shut is asked for when it opens again."""
+        if self.market.listing(name) is None:
+            return  # it has expired, and its book with it
         channel = self.market.book_channel(name)
         feed = self.market.book_feed(channel)
         if feed is not None and not feed.is_shut:
