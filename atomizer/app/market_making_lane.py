@@ -75,6 +75,7 @@ class QuoteLane:
         self._time_in_force = time_in_force
         self._is_protected = is_protected
         self._pen = venue.pen(self._prefix, is_protected=is_protected)
+        self._pen.on_hold = self._allow
         self._outbox = Outbox(venue.name, ledger.journal.appender, self._pen.nonces, self._pen.socket, clock_ns)
         self._lane = Lane(gate, self._outbox)
         self.ticks = TickReader(self._lane, clock_ns, self._act, self._on_sent)
@@ -88,7 +89,7 @@ class QuoteLane:
         self.sent: Counter[str] = Counter()  # messages by kind
         self._sent_ns = 0  # when the lane last sent
         self.waits = 0  # orders that the rate budget had no room for
-        self.written = Histogram()  # from what made us decide one instrument to its last signed orders, journalled
+        self.written = Histogram()  # from what made us decide one instrument until its orders were ready to leave
         self.latency = Histogram()  # and until they were sent
         self.looks = Histogram()  # from a look at every instrument until its last orders were sent
 

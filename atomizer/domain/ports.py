@@ -1,6 +1,6 @@
 """What strategies and wiring need from a venue, so that no strategy ever names one."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from atomizer._core.book import Book
@@ -94,6 +94,7 @@ class OrderPen(Protocol):
 
     nonces: Nonces  # what they are named from, as all orders of the account
     socket: SocketWriter  # by which they leave
+    on_hold: Callable[[], None]  # called when less may leave than before and no order's outcome tells
 
     def fit(self, slot: Slot, name: str, life: TimeInForce, signed: Signed) -> None:
         """Let a slot write its orders, with what the venue wants signed now, if that is known."""

@@ -12,6 +12,7 @@ import pytest
 from deribit_trader import ACCOUNTS
 from derive_wire import Wire
 from flow.running import PATIENCE_S
+from picows import WSMsgType
 
 from atomizer._core.book import NO_PRICE
 from atomizer._core.fixed import floor_to
@@ -643,6 +644,61 @@ async def test_what_trades_while_it_is_cancelled_gets_no_successor(quoting):
     assert successor not in [request["params"]["label"] for request in trading.wire.requests("private/buy")]
 
 
+def answer_cancels(trading, *answers):
+    """To the next cancels in their order: an error in the venue's place, seconds that it takes, or None for as ever."""
+    waiting = list(answers)
+
+    def answer(text):
+        if b"private/cancel" not in text or not waiting:
+            return text
+        found = waiting.pop(0)
+        if isinstance(found, dict):
+            trading.wire.tell_client({"jsonrpc": "2.0", "id": orjson.loads(text)["id"], "error": found})
+        elif found is None:
+            return text
+        else:
+            asyncio.get_running_loop().call_later(found, trading.wire.ends[-1].venue.send, WSMsgType.TEXT, text)
+        return None
+
+    trading.wire.to_venue = answer
+
+
+async def test_a_cancel_that_the_venue_cannot_take_just_then_goes_again(quoting):
+    """And what it makes room for follows."""
+    answer_cancels(quoting.trading, {"code": 10040, "message": "retry"}, {"code": 11051, "message": "maintenance"})
+    quoting.want(min_spread_share_nanos=SECOND // 20)
+    await quoting.rests("mm.r1.3", "mm.r1.4")
+    assert quoting.are(OrderState.CANCELLED, "mm.r1.1", "mm.r1.2")
+
+
+async def test_what_waits_too_long_for_the_old_to_go_is_given_up(quoting):
+    """Our books may have ended it by then, and the market has moved: it is refused here and never leaves."""
+    answer_cancels(quoting.trading, 1.3, 1.3)
+    quoting.want(min_spread_share_nanos=SECOND // 20)
+    successors = ("mm.r1.3", "mm.r1.4")
+    await quoting.trading.told.until(lambda: quoting.are(OrderState.REFUSED, *successors))
+    sent = quoting.trading.wire.requests("private/buy") + quoting.trading.wire.requests("private/sell")
+    assert not {request["params"]["label"] for request in sent} & set(successors)
+    assert "took too long" in quoting.order("mm.r1.3").detail
+
+
+async def test_a_hold_reaches_the_lane_at_once(quoting):
+    """Told that it is too much, the lane has no allowance, though no order's outcome says so; orders on hold count."""
+    trading, pen, outbox = quoting.trading, quoting.lane._pen, quoting.lane._outbox
+    budget = trading.session._budgets.of("private/buy")
+    answer_cancels(trading, 60, {"code": 10028, "message": "too_many_requests", "data": {"wait": 2}})
+    quoting.want(min_spread_share_nanos=SECOND // 20)
+    assert pen.allowance() == (budget.allowance(time.monotonic_ns()) - 2) // 2 > 0
+    assert outbox.allowance > 0
+    await eventually(lambda: outbox.allowance == 0)
+    assert {order.state for order in map(quoting.order, ("mm.r1.1", "mm.r1.2"))} == {OrderState.OPEN}
+
+
+async def test_a_book_that_is_listed_no_more_is_not_asked_for(trading):
+    """Its instrument has expired between the loss and the asking."""
+    trading.session.renew_book("ETH-20200101-100-C")
+
+
 async def test_the_lane_writes_nothing_that_may_not_leave(quoting):
     """Each order may need two requests; while the venue has locked something the session sends each; offline none."""
     trading, pen = quoting.trading, quoting.lane._pen
@@ -650,7 +706,7 @@ async def test_the_lane_writes_nothing_that_may_not_leave(quoting):
     assert pen.allowance() == budget.allowance(time.monotonic_ns()) // 2 > 0
     trading.venue.set_platform({"price_index": "btc_usd", "locked": True})
     await eventually(lambda: trading.session.market.platform.words)
-    assert pen.allowance() == 0 < pen.allowance(PERPETUAL)
+    assert quoting.lane._outbox.allowance == pen.allowance() == 0 < pen.allowance(PERPETUAL)
     await trading.session.stop()
     assert pen.allowance(PERPETUAL) == 0
 

@@ -38,6 +38,10 @@ MOST_PAGES: Final = 200
 RECENT_MS: Final = 20 * 3_600_000  # the venue keeps a day's trades at hand; older ones must be asked for as history
 FUTURE_MS: Final = 60_000
 CLOCKS_APART_NS: Final = 1_000_000_000  # that ours and the venue's may be, after which an order is late for certain
+CANCEL_AGAIN_S: Final = 0.25  # after a cancel that the venue could not take just then
+# An order that waits so long for its predecessor to go is given up. Whoever compares our books with what rests takes an
+# order of twice that age for one that never left; and the market has moved.
+SUCCEED_WITHIN_NS: Final = 1_000_000_000
 LOOK_AGAIN_S: Final = 0.25
 LOOKS: Final = 4  # the venue's list of orders may lag behind its matching: look again before concluding anything
 
@@ -52,6 +56,9 @@ class OrderNames(Protocol):
 
     def forget(self) -> None:
         """What rested is gone with its connection."""
+
+    def hold(self) -> None:
+        """Nothing may leave for now, or less than before."""
 
 
 class _Known(NamedTuple):
@@ -158,7 +165,7 @@ class OrderDesk:
             return
         contract = parse_name(order.instrument)
         if order.replaces:
-            old = self._known.get(order.replaces, _Known(contract, "", -1))
+            old = self._known.get(order.replaces, _Known(contract, "?", -1))  # cancelled by an id that we have lost
             self._successors[order.replaces] = _Successor(order, order.now_ns, old.filled_nanos)
             self._rpc.expect(request_id, "private/cancel", partial(self._on_cancelled, order.replaces, old))
         else:
@@ -225,14 +232,16 @@ class OrderDesk:
         successor = self._successors.pop(old.client_id, None)
         if successor is None:
             return
-        if old.state is OrderState.CANCELLED and old.filled_nanos == successor.filled_nanos:
-            # The time of the decision counts: the venue refuses the order if the cancel took too long.
-            self.place(successor.order, successor.decided_ns)
-        else:
+        if self._now_ns() - successor.decided_ns > SUCCEED_WITHIN_NS:
+            words = f"{old.client_id} took too long to go: nothing was sent"
+        elif old.state is not OrderState.CANCELLED or old.filled_nanos != successor.filled_nanos:
             words = (
                 f"{old.client_id} ended {old.state} with {format_nanos(old.filled_nanos)} filled: nothing to replace"
             )
-            self._report(successor.order.client_id, OrderState.REFUSED, words)
+        else:
+            self.place(successor.order, successor.decided_ns)
+            return
+        self._report(successor.order.client_id, OrderState.REFUSED, words)
 
     def _drop_successor(self, client_id: str, words: str) -> None:
         successor = self._successors.pop(client_id, None)
@@ -285,6 +294,10 @@ class OrderDesk:
         if fault is not None and fault.hold_ms:
             # A definite no, so it may leave again once the hold is over.
             self._waiting_cancels.append((client_id, client_id in self._known))
+            self.hold()
+            return
+        if fault is not None and fault.is_retryable and not fault.is_unknown:
+            asyncio.get_running_loop().call_later(CANCEL_AGAIN_S, self._cancel_again, client_id)
             return
         if fault is not None:
             self._drop_successor(client_id, f"{client_id} could not be cancelled: {fault.words}")
@@ -295,11 +308,21 @@ class OrderDesk:
                 self._hear(parse_order(result), now_ns)
             elif parse_count(result) == 0 and known is None:
                 words = "cancel: no order of this label rests there"
+                self._drop_successor(client_id, words)
                 self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, words))
         except BadFrame as error:
             self._drop_successor(client_id, f"{client_id}: unreadable answer to its cancel")
             words = f"cancel: unreadable answer: {error}"
             self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, words))
+
+    def _cancel_again(self, client_id: str) -> None:
+        if self.is_open and client_id in self._known:  # else it has ended, or went with its connection
+            self._cancel(client_id)
+
+    def hold(self) -> None:
+        """Tell whoever writes orders elsewhere that less may leave than before."""
+        if self.names is not None:
+            self.names.hold()
 
     def _hear(self, order: VenueOrder, now_ns: int) -> None:
         if order.state.is_final:
@@ -325,7 +348,9 @@ class OrderDesk:
         """What rests now; from here on these can be cancelled by their label."""
         orders = parse_orders(await self._rpc.ask("private/get_open_orders", {}))
         for order in orders:
-            self._known[order.client_id] = _known(order)
+            known = self._known.get(order.client_id)
+            if known is None or not known.order_id:  # else how far it has filled is told first, and then known here
+                self._known[order.client_id] = _known(order)
             self._name(order)
         now_ns = self._now_ns()
         return [order.as_update(now_ns) for order in orders]

@@ -5,6 +5,7 @@ how that ended. The messages go out under request ids of the session, and their 
 """
 
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 from atomizer._core import frame
@@ -46,6 +47,7 @@ class Pen:
             label_prefix=label_prefix, valid_ms=ORDER_VALID_MS, is_protected=is_protected
         )
         self._numbers: dict[str, int] = {}
+        self.on_hold: Callable[[], None] = lambda: None
         desk.names = self
 
     def fit(self, slot: Slot, name: str, life: TimeInForce, signed: Signed) -> None:  # noqa: ARG002  the port's signature
@@ -88,3 +90,7 @@ class Pen:
     def forget(self) -> None:
         """What rested is gone with its connection."""
         self._writer.forget_orders()
+
+    def hold(self) -> None:
+        """Nothing may leave for now, or less than before."""
+        self.on_hold()

@@ -358,6 +358,7 @@ class DeribitSession:
         platform.on_state(data)
         if platform.words != before:
             log.warning("%s: %s", VENUE, f"{platform.words}: nothing is sent there" if platform.words else "open again")
+            self._orders.hold()
         for channel in self._market.obey():
             if self._reader is not None:
                 self._reader.on_channel(channel, now_ns)

@@ -54,6 +54,7 @@ class Pen:
             nonces_as_text=profile.version is Version.V3,
             is_protected=is_protected,
         )
+        self.on_hold: Callable[[], None] = lambda: None  # an order that was held back is heard of as refused
         self._slots: dict[str, Slot] = {}
         self._numbers: dict[str, int] = {}
         self._fees_nanos: dict[str, int] = {}
