@@ -84,3 +84,4 @@ cdef class DeriveOrders(OrderWriter):
 cdef class DeribitOrders(OrderWriter):
     cdef uint64_t valid_ms
     cdef OrderId ids[NAMED]             # at their label's number modulo this
+    cdef OrderId nobody                 # for rehearsals: no label ends in 0

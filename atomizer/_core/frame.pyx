@@ -199,7 +199,7 @@ cdef class DeribitOrders(OrderWriter):
     def __cinit__(self, *, str label_prefix, uint64_t valid_ms, bint is_protected=False):
         self.valid_ms = valid_ms
         self.keep_owner(label_prefix, is_protected)
-        self.forget_orders()
+        keep_text(&self.nobody.text, "0", "nobody", ORDER_NAME_SIZE)
 
     def add_instrument(self, str name not None, str venue_name not None):
         self.next_instrument(name, venue_name)
@@ -213,7 +213,6 @@ cdef class DeribitOrders(OrderWriter):
 
     def forget_orders(self):
         memset(self.ids, 0, sizeof(self.ids))
-        self.name_order(0, "0")     # for rehearsals: no order's label ends in 0
 
     cdef int put(
         self, int instrument, const order_fields* order, const uint8_t* signature, char* message
@@ -222,7 +221,7 @@ cdef class DeribitOrders(OrderWriter):
         if order.replaces_nonce == 0:
             return deribit_message_put(
                 message, order, &self.instruments[instrument].venue_name, &self.owner, self.valid_ms)
-        replaced = &self.ids[order.replaces_number % NAMED]
+        replaced = &self.ids[order.replaces_number % NAMED] if order.replaces_number else &self.nobody
         if replaced.label_number != order.replaces_number:
             return 0
         return deribit_cancel_put(message, order.request_id, &replaced.text)

@@ -1,6 +1,6 @@
 # lane: the fused path. A frame goes in as bytes, orders leave: one crossing from Python, no Python object per tick.
 # Holds the slots, finds the one that a frame speaks of by the channel's name, has it scanned, asks for a decision, and
-# has the orders among its rows signed, journalled, framed and sent where there is an outbox.
+# has the orders among its rows written, journalled, framed and sent where there is an outbox.
 # One thread. No pointer into a frame outlives the call that it came with.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t

@@ -1,4 +1,4 @@
-"""The fused path: a frame goes in as bytes, signed orders leave and rows come out. One crossing, no object per tick."""
+"""The fused path: a frame goes in as bytes, orders leave and rows come out. One crossing, no object per tick."""
 
 from collections.abc import Callable
 from typing import Any, Final, Self, final

@@ -1,4 +1,4 @@
-"""The fused path: a frame goes in as bytes, signed orders leave and rows come out. One crossing, no object per tick."""
+"""The fused path: a frame goes in as bytes, orders leave and rows come out. One crossing, no object per tick."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -233,9 +233,14 @@ cdef class Lane:
         cdef int at
         self.cancel_count = 0
         for at in range(self.row_count):
+            self.cancel_count += self.row_view[at].action == CANCEL
+        if self.outbox is None:
+            return
+        for at in range(self.row_count):
             row = &self.row_view[at]
-            self.cancel_count += row.action == CANCEL
-            if self.outbox is not None and row.number == 0 and (row.action == PLACE or row.action == REPLACE):
+            if self.outbox.allowance <= self.cancel_count:
+                return      # the cancels leave first
+            if row.number == 0 and (row.action == PLACE or row.action == REPLACE):
                 self.write_row(row, now_ns)
 
     cdef bint leave(self, int64_t now_ns) except -1:

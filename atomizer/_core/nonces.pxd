@@ -1,4 +1,4 @@
-# nonces: numbers of signed actions, each used once. One thread.
+# nonces: numbers of orders and other actions, each used once. One thread.
 
 from libc.stdint cimport int64_t, uint64_t
 

@@ -1,4 +1,4 @@
-"""Nonces of signed actions, by which a venue tells one from another: numbers that rise with the clock."""
+"""Nonces, by which orders and other actions are told one from another: numbers that rise with the clock."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint64_t

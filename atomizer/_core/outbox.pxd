@@ -31,8 +31,8 @@ cdef class Outbox:
     cdef order_text venue
     cdef uint64_t masks
 
-    # Fills in the order's nonce, label number and request id, signs, journals and frames it. False, and nothing of it
-    # is anywhere, when it may not leave, there is no room for it, or its venue's writer cannot write it.
+    # Fills in the order's nonce, label number and request id, signs it if need be, journals and frames it. False, and
+    # nothing of it is anywhere, when it may not leave, there is no room for it, or its writer cannot write it.
     cdef bint put(self, SlotWriter writer, order_fields* order) noexcept
 
     # Goes the way of an order of this slot, from its digest to its frame, without naming, signing or journalling one.

@@ -1,4 +1,4 @@
-"""Orders on their way out: named, signed, in the journal, and as WebSocket frames that leave in one write."""
+"""Orders on their way out: named, signed if need be, in the journal, and as frames that leave in one write."""
 
 from collections.abc import Callable
 from typing import Final, Self, final

@@ -95,7 +95,9 @@ class Slot:
         least_life_s: int,
         last_s: int,
     ) -> None:
-        """Have this slot's orders signed and written here: its number at the writer, GTC, POST_ONLY or IOC, fee a unit.
+        """Have this slot's orders written here, signed if need be.
+
+        Its number at the writer, GTC, POST_ONLY or IOC, fee a unit.
 
         A signature is good for `order_life_s`, and at most until `last_s` (unix time); nothing is written that would
         not be good for `least_life_s`. To be told anew when the fee that must be allowed changes.

@@ -1,4 +1,4 @@
-"""How one slot's orders are signed, and the digests made ahead of those that it may want next."""
+"""How one slot's orders are begun, and the digests to sign made ahead of those that it may want next."""
 
 cimport cython
 from libc.string cimport memcpy, memset

@@ -57,12 +57,12 @@ def render_maker_report(report: MakerReport) -> str:
     making, made = report.making, report.last.making
     refused = ", ".join(f"{count} {reason}" for reason, count in sorted(made.refusals.items())) if made else ""
     sent = making.lane.sent
-    has_pen, has_looks = making.lane.written.count > 0, making.lane.looks.count > 0
+    has_written, has_looks = making.lane.written.count > 0, making.lane.looks.count > 0
     rows = inventory_rows(making.ledger.state.portfolio, report.ended_ns)
     counts = f"{sent['place']} orders, {sent['replace']} replaced, {sent['cancel']} cancelled, {making.fills} fills"
     lines = [
         f"quotes    {len(list(making.lane))} instruments, {counts}; refused: {refused or 'none'}",
-        *([f"tick      {_times(making.lane.written)} to its orders, signed and in the journal"] * has_pen),
+        *([f"tick      {_times(making.lane.written)} to its orders, journalled and ready to leave"] * has_written),
         f"tick      {_times(making.lane.latency)} to its orders, sent",
         *([f"look      {_times(making.lane.looks)} at every instrument, to the last order sent"] * has_looks),
         *pauses_lines(report.sweeper),

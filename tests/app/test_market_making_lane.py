@@ -14,7 +14,7 @@ from atomizer.app.market_making_parts import build_limits
 from atomizer.config.settings import MarketMaker, Settings
 from atomizer.config.units import Positive
 from atomizer.domain.instruments import NANOS
-from atomizer.domain.trading import Fill, OrderState, OrderUpdate, Side, Signed, TimeInForce
+from atomizer.domain.trading import CancelSent, Fill, OrderState, OrderUpdate, Side, Signed, TimeInForce
 from atomizer.journal.frames import Identity
 from atomizer.strategies.market_maker import Rule
 from tests.core.test_lane import ASSET, SUB_ID, TERMS, writer_of
@@ -230,6 +230,20 @@ def test_an_allowance_is_used_once(writing):
     maker.move(97, 105)
     assert len(pen.told) == 1
     assert maker.taken() == []
+
+
+def test_cancels_have_the_room_before_orders(writing):
+    """What a decision's cancels take of the room the lane leaves to them: the order behind is the session's to send."""
+    maker, pen = writing
+    maker.end_all(Side.BUY)
+    pen.told.clear()
+    pen.room = 1
+    maker.lane.is_on = True
+    maker.lane.set_rule(maker.quoted, msgspec.structs.replace(RULE, ask_size_nanos=0))
+    maker.move(97, 105)
+    assert pen.told == []
+    cancel, order = maker.taken()
+    assert (type(cancel), order.side) == (CancelSent, Side.BUY)
 
 
 def test_orders_behind_cancels_that_break_off_are_given_up(writing, monkeypatch):

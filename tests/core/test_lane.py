@@ -334,12 +334,12 @@ def test_a_replacement_names_the_order_that_rests():
             assert decode_record(frame.payload).replaces == "mm.r1.41"
 
 
-def deribit_lane(outbox):
+def deribit_lane(outbox, channel=DERIBIT):
     """A lane whose Deribit slot writes its orders into the outbox, and its writer."""
     writer = DeribitOrders(label_prefix="mm.r1.", valid_ms=5_000, is_protected=True)
-    lane = lane_of(DERIBIT, outbox=outbox)
+    lane = lane_of(channel, outbox=outbox)
     instrument = writer.add_instrument("ETH-20250627-2600-C", "ETH-27JUN25-2600-C")
-    lane.slot(DERIBIT.encode()).write_with(writer, instrument, **TERMS)
+    lane.slot(channel.encode()).write_with(writer, instrument, **TERMS)
     return lane, writer
 
 

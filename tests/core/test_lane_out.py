@@ -24,6 +24,7 @@ from tests.core.test_lane import (
     SNAPSHOTS,
     SUB_ID,
     TERMS,
+    deribit_lane,
     lane_of,
     messages_of,
     outbox_of,
@@ -275,7 +276,8 @@ async def test_more_orders_than_an_outbox_holds_all_leave(writer):
         assert await venue.labels(2 * ORDERS) == [f"mm.r1.{number}" for number in range(1, 2 * ORDERS + 1)]
 
 
-def test_a_rehearsal_leaves_nothing_behind():
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_a_rehearsal_leaves_nothing_behind(is_signed):
     """It takes no nonce and no number, journals nothing, and the orders after it are what they would have been."""
 
     def rehearse(lane, times):
@@ -284,8 +286,8 @@ def test_a_rehearsal_leaves_nothing_behind():
 
     said = []
     for rehearsals in (0, 3):
-        outbox, memory = outbox_of()
-        lane = writing_lane(outbox)
+        outbox, memory = outbox_of(allowance=100)
+        lane, unsigned = (writing_lane(outbox), None) if is_signed else deribit_lane(outbox, DERIVE)
         slot = lane.slot(DERIVE.encode())
         said.append([])
         for sequence, moved in enumerate((0, 6, 2), 7):
@@ -299,6 +301,8 @@ def test_a_rehearsal_leaves_nothing_behind():
             rehearse(lane, rehearsals)
             for row in lane.rows[:2]:
                 numbers = {"nonce": int(row["nonce"]), "label_number": int(row["number"])}
+                if unsigned is not None:
+                    unsigned.name_order(int(row["number"]), f"ETH-{row['number']}")
                 slot.settle(bool(row["is_bid"]), int(row["price_nanos"]), int(row["size_nanos"]), **numbers)
     assert said[0] == said[1]
     lane_of(DERIVE).rehearse(NOW_NS)  # where no orders are written it is nothing
