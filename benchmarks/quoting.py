@@ -1,11 +1,11 @@
-"""From a tick to its orders while the market maker quotes: practice Derive, 202 options of a coin, on both sides.
+"""From a tick to its orders while the market maker quotes: 202 options of a coin on a practice venue, on both sides.
 
-    python benchmarks/quoting.py [--seconds 60]
+    python benchmarks/quoting.py [--seconds 60] [--exchange derive]
 
 The venue, whose board is twice the usual one, has the first of our CPUs, the market maker the last, in performance
 mode. Counted are decisions on a tick whose orders the compiled lane has sent by itself, from when the tick was read
-until the last of them is signed and in the journal. Looks at every instrument, and what Python writes, are not among
-them.
+until the last of them is in the journal and ready to leave. Looks at every instrument, and what Python writes, are not
+among them. At Deribit an order that replaces another leaves as the cancel of that.
 
 Two CPUs of a virtual machine can be one core, and then the venue takes half of it just when a tick arrives. A user is
 to give the trader a core (OPERATIONS.md), and the targets are for that. So every other second, once something has come,
@@ -39,7 +39,7 @@ from atomizer.net import websocket
 
 TARGETS_US = {50: 6.0, 99: 12.0}
 SHOWN = (50, 90, 99)
-FEWEST = 1_500  # about half of them while the venue stands: a 99th percentile of fewer would be chance
+FEWEST = 1_000  # about half of them while the venue stands: a 99th percentile of fewer would be chance
 PAUSE_NS = 1_000_000  # since the orders before
 STILL_NS = 500_000
 SECOND_NS = 1_000_000_000
@@ -49,7 +49,11 @@ from atomizer.sim.market import valuation
 valuation.STRIKE_COUNTS = (19, 19, 21, 21, 21)
 main()
 """
-CONFIG = "risk: {max_orders_per_second: 2000, max_position: 1000}\nmarket_maker: {refresh: 0.5s}\n"
+CONFIG = """
+risk: {max_orders_per_second: 2000, max_position: 1000, max_delta: 10000, max_gamma: 10000, max_vega: 1000000}
+market_maker: {refresh: 0.5s, max_position: 100, max_exposure: 10000}
+"""
+SIZES = {"derive": "0.1", "deribit": "1"}  # the smallest there
 
 
 class StillingSpinner:
@@ -126,7 +130,7 @@ def venue(cpu: int) -> Iterator[tuple[int, list[str]]]:
         running.wait()
 
 
-def quote(venue_pid: int, expiries: list[str], seconds: int) -> np.ndarray:
+def quote(exchange: str, venue_pid: int, expiries: list[str], seconds: int) -> np.ndarray:
     """A row for each decision: nanoseconds from tick to journal, since the orders before, whether the venue stood."""
     decisions: dict[int, tuple[int, int, bool]] = {}
     spinner = StillingSpinner(venue_pid)
@@ -141,8 +145,9 @@ def quote(venue_pid: int, expiries: list[str], seconds: int) -> np.ndarray:
     performance.Spinner = lambda: spinner
     websocket.SpunSocket = spinner.spun_socket
     market_making_lane.TickReader = tick_reader
-    flags = ["--paper", "--performance-mode", "--all-strikes", "--http-port", "0", "--for", f"{seconds}s"]
-    sys.argv = ["atomizer", "market-maker", *flags, *(word for each in expiries for word in ("--expiry", each))]
+    flags = ["--exchange", f"sim:{exchange}", "--size", SIZES[exchange], "--http-port", "0", "--for", f"{seconds}s"]
+    flags += ["--performance-mode", "--all-strikes", *(word for each in expiries for word in ("--expiry", each))]
+    sys.argv = ["atomizer", "market-maker", *flags]
     try:
         atomizer()
     except SystemExit as ended:
@@ -154,6 +159,7 @@ def quote(venue_pid: int, expiries: list[str], seconds: int) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description="From a tick to its orders while the market maker quotes.")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--exchange", choices=SIZES, default="derive")
     options = parser.parse_args()
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) == 1:
@@ -163,7 +169,7 @@ def main() -> None:
         Path("config.yaml").write_text(CONFIG)
         with venue(cpus[0]) as (venue_pid, expiries):
             os.sched_setaffinity(0, {cpus[-1]})
-            decisions = quote(venue_pid, expiries, options.seconds)
+            decisions = quote(options.exchange, venue_pid, expiries, options.seconds)
     if len(decisions) < FEWEST:
         sys.exit(f"{len(decisions)} decisions: quote for longer")
     times_ns, since_ns, is_alone = decisions.T

@@ -214,6 +214,7 @@ def main() -> None:
     parser.add_argument(
         "--quoting", type=int, metavar="SECONDS", help="the market maker's ticks on a practice venue instead"
     )
+    parser.add_argument("--exchange", choices=("derive", "deribit"), default="derive", help="for --quoting (derive)")
     options, pytest_arguments = parser.parse_known_args()
     if options.count:
         show_counts(is_written=options.write)
@@ -222,6 +223,7 @@ def main() -> None:
         sys.exit(on_one_cpu([sys.executable, "benchmarks/load.py", "--minutes", str(options.load)]))
     if options.quoting is not None:
         command = [sys.executable, "benchmarks/quoting.py", "--seconds", str(options.quoting)]
+        command += ["--exchange", options.exchange]
         sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)  # noqa: S603  our own
     broken = 0 if options.no_run else run(["benchmarks", *pytest_arguments])
     if not LATEST.exists():
