@@ -85,10 +85,10 @@ ORDER = {
 }
 
 
-def said_by_the_codec(order, profile, signature, *, is_protected):
-    placed = OrderPlaced(
-        now_ns=0,
-        venue="derive",
+def placed_at(venue, order, *, is_protected, now_ns=0):
+    return OrderPlaced(
+        now_ns=now_ns,
+        venue=venue,
         client_id=f"mm.3.{order['label_number']}",
         nonce=order["nonce"],
         instrument=NAME,
@@ -99,6 +99,10 @@ def said_by_the_codec(order, profile, signature, *, is_protected):
         reduce_only=order["reduce_only"],
         is_protected=is_protected,
     )
+
+
+def said_by_the_codec(order, profile, signature, *, is_protected):
+    placed = placed_at("derive", order, is_protected=is_protected)
     terms = codec.SignedTerms(order["max_fee_nanos"], order["expiry_s"], signature)
     params = codec.build_order(placed, profile, SUBACCOUNT, checksum_address(SIGNER.address), terms)
     return codec.build_request(order["request_id"], "private/order", params)
@@ -280,19 +284,7 @@ def cancel_of(order_id, request_id=ORDER["request_id"]):
 @given(orders, st.booleans(), st.integers(0, 2**62))
 def test_any_message_to_deribit_is_the_codecs_to_the_byte(order, is_protected, now_ns):
     """It has the very bytes that the venue's codec makes of the same order, by the venue's name, and no signature."""
-    placed = OrderPlaced(
-        now_ns=now_ns,
-        venue="deribit",
-        client_id=f"mm.3.{order['label_number']}",
-        nonce=order["nonce"],
-        instrument=NAME,
-        side=Side.BUY if order["is_bid"] else Side.SELL,
-        price_nanos=order["price_nanos"],
-        amount_nanos=order["amount_nanos"],
-        time_in_force=LIVES[order["life"]],
-        reduce_only=order["reduce_only"],
-        is_protected=is_protected,
-    )
+    placed = placed_at("deribit", order, is_protected=is_protected, now_ns=now_ns)
     params = deribit.build_order(placed, parse_name(NAME), now_ns // 10**6)
     said = deribit.build_request(order["request_id"], deribit.method_of(placed.side), params)
     assert bytes(deribit_writer(is_protected=is_protected).write(**order, now_ns=now_ns)) == said
