@@ -56,15 +56,18 @@ def render_maker_report(report: MakerReport) -> str:
     """Plain text for standard output."""
     making, made = report.making, report.last.making
     refused = ", ".join(f"{count} {reason}" for reason, count in sorted(made.refusals.items())) if made else ""
-    sent = making.lane.sent
-    has_written, has_looks = making.lane.written.count > 0, making.lane.looks.count > 0
+    lane = making.lane
+    timed = (
+        ("tick", lane.written, "to its orders, journalled and ready to leave"),
+        ("tick", lane.latency, "to its orders, sent"),
+        ("look", lane.looks, "at every instrument, to the last order sent"),
+    )
     rows = inventory_rows(making.ledger.state.portfolio, report.ended_ns)
+    sent = lane.sent
     counts = f"{sent['place']} orders, {sent['replace']} replaced, {sent['cancel']} cancelled, {making.fills} fills"
     lines = [
-        f"quotes    {len(list(making.lane))} instruments, {counts}; refused: {refused or 'none'}",
-        *([f"tick      {_times(making.lane.written)} to its orders, journalled and ready to leave"] * has_written),
-        f"tick      {_times(making.lane.latency)} to its orders, sent",
-        *([f"look      {_times(making.lane.looks)} at every instrument, to the last order sent"] * has_looks),
+        f"quotes    {len(list(lane))} instruments, {counts}; refused: {refused or 'none'}",
+        *(f"{what:10}{_times(histogram)} {until}" for what, histogram, until in timed if histogram.count),
         *pauses_lines(report.sweeper),
         *unprepared_lines(report.unprepared),
         f"orders    {orders_line(report.live_orders)}",

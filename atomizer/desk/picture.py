@@ -44,8 +44,9 @@ def greek(value: float | None, digits: int) -> str:
     return "?" if value is None else f"{value:+.{digits}f}"
 
 
-def milliseconds(nanoseconds: int) -> str:
-    return f"{nanoseconds / 1e6:.3f} ms"
+def latency(snapshot: Snapshot, nanoseconds: int) -> str:
+    """One of the snapshot's; unknown before the first."""
+    return f"{nanoseconds / 1e6:.3f} ms" if snapshot.latency_count else "?"
 
 
 def clock(now_ns: int) -> str:
@@ -91,16 +92,20 @@ def work(snapshot: Snapshot) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("answer p50", milliseconds(snapshot.latency_p50_ns))
-    table.add_row("answer p99", milliseconds(snapshot.latency_p99_ns))
-    table.add_row("answer max", milliseconds(snapshot.latency_max_ns))
-    table.add_row("hedges done", str(snapshot.hedges_done))
-    table.add_row("hedges open", str(snapshot.hedges_open))
+    is_making = snapshot.making is not None
+    what = "tick to order" if is_making else "answer"
+    table.add_row(f"{what} p50", latency(snapshot, snapshot.latency_p50_ns))
+    table.add_row(f"{what} p99", latency(snapshot, snapshot.latency_p99_ns))
+    table.add_row(f"{what} max", latency(snapshot, snapshot.latency_max_ns))
+    if not is_making:
+        table.add_row("hedges done", str(snapshot.hedges_done))
+        table.add_row("hedges open", str(snapshot.hedges_open))
     table.add_row("orders live", str(snapshot.orders_live))
-    table.add_row("premium at risk", f"{usd(snapshot.premium_e18)} USD")
+    if not is_making:
+        table.add_row("premium at risk", f"{usd(snapshot.premium_e18)} USD")
     for underlying, delta in sorted(snapshot.deltas.items()):
         table.add_row(f"net delta {underlying}", greek(delta, 4))
-    return Panel(table, title="latency and hedges", title_align="left")
+    return Panel(table, title=f"latency and {'orders' if is_making else 'hedges'}", title_align="left")
 
 
 def money(snapshot: Snapshot) -> RenderableType:
@@ -192,16 +197,17 @@ def tell(snapshot: Snapshot) -> str:
     unrealized = known(row.unrealized_e18 for row in snapshot.positions)
     realized = sum(row.realized_e18 - row.fees_e18 for row in snapshot.positions)
     total = None if unrealized is None else realized + int(unrealized)
+    latencies = f"p50 {latency(snapshot, snapshot.latency_p50_ns)} p99 {latency(snapshot, snapshot.latency_p99_ns)}"
     if snapshot.making is not None:
         return (
             f"{clock(snapshot.now_ns)} {snapshot.phase}: {tell_making(snapshot.making)}; P&L {usd(total)} USD; "
-            f"tick to order p50 {milliseconds(snapshot.latency_p50_ns)} p99 {milliseconds(snapshot.latency_p99_ns)}"
+            f"tick to order {latencies}"
         )
     return (
         f"{clock(snapshot.now_ns)} {snapshot.phase}: RFQs {snapshot.rfqs_seen} seen, {snapshot.rfqs_quoted} quoted, "
         f"{snapshot.rfqs_won} won, {sum(snapshot.declines.values())} declined ({why or 'none'}); "
         f"hedges {snapshot.hedges_done} done {snapshot.hedges_open} open; P&L {usd(total)} USD; "
-        f"answer p50 {milliseconds(snapshot.latency_p50_ns)} p99 {milliseconds(snapshot.latency_p99_ns)}"
+        f"answer {latencies}"
     )
 
 

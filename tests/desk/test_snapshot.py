@@ -93,6 +93,11 @@ def test_one_line_tells_the_same():
     assert "P&L 2.00 USD" in tell(snapshot(positions=snapshot().positions[:1]))
 
 
+def test_before_the_first_answer_its_time_is_unknown():
+    """Nothing has been timed yet: no zero is shown."""
+    assert "answer p50 ? p99 ?" in tell(snapshot(latency_count=0, latency_p50_ns=0, latency_p99_ns=0))
+
+
 def test_the_picture_process_ends_with_its_parent(tmp_path):
     """Closing its standard input ends the drawing process with exit code 0, after it has told what it saw."""
     path = tmp_path / "snapshot"
