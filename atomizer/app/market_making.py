@@ -180,8 +180,9 @@ class MarketMaking:
         self.lane.on_channel(channel, now_ns)
 
     def on_listings(self, listed: Iterable[tuple[Instrument, Book]]) -> None:
-        """Follow what is listed; the venue closes what is gone by itself."""
-        if self.phase == "quoting" and self.choice.follow(listed, self._clock_ns()):
+        """Follow what is listed."""
+        if self.phase == "quoting":
+            self.choice.follow(listed, self._clock_ns())
             self._look_again()
 
     def on_mark(self, mark: Mark) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from atomizer._core.book import Book
 from atomizer.app.market_making_lane import QuoteLane
 from atomizer.app.market_making_parts import build_limits, keep_nanos
@@ -55,14 +57,18 @@ class Choice:
         books = {each.name: book for each in chosen if (book := self._venue.book(each.name)) is not None}
         self._take_in(chosen, books)
 
-    def follow(self, listed: Iterable[tuple[Instrument, Book]], now_ns: int) -> bool:
-        """Take in what appeared, and the ticks and lots of what changed. False when only what was chosen is quoted."""
-        if not self._chains:
-            return False
-        books = {instrument.name: book for instrument, book in listed}
-        instruments = [instrument for instrument, _ in listed]
-        self._take_in(refresh(self._chains, instruments, now_ns // NANOS), books)
-        return True
+    def follow(self, listed: Iterable[tuple[Instrument, Book]], now_ns: int) -> None:
+        """Take in what appeared of the chains, the ticks and lots of what changed, and what is traded no more."""
+        found = list(listed)
+        instruments = {instrument.name: instrument for instrument, _ in found}
+        for quoted in self._lane:
+            gone = msgspec.structs.replace(quoted.instrument, is_active=False)
+            instrument = instruments.get(quoted.name, gone)
+            if instrument != quoted.instrument:
+                quoted.instrument = instrument
+                quoted.slot.set_limits(build_limits(self._settings, instrument))
+        books = {instrument.name: book for instrument, book in found}
+        self._take_in(refresh(self._chains, instruments.values(), now_ns // NANOS), books)
 
     def _check_size(self, chosen: Iterable[Instrument]) -> None:
         size = self._settings.market_maker.size
@@ -83,13 +89,8 @@ class Choice:
 
     def _take_in(self, instruments: Iterable[Instrument], books: Mapping[str, Book]) -> None:
         for instrument in instruments:
-            limits = build_limits(self._settings, instrument)
-            known = self._lane.get(instrument.name)
-            if known is None and instrument.name in books:
-                keep = keep_nanos(self._settings, instrument)
+            if self._lane.get(instrument.name) is None and instrument.name in books:
+                limits, keep = build_limits(self._settings, instrument), keep_nanos(self._settings, instrument)
                 self._lane.add(instrument, books[instrument.name], limits, keep)
                 if mark := self._venue.mark(instrument.name):
                     self._lane.on_mark(mark)
-            elif known is not None and known.instrument != instrument:
-                known.instrument = instrument
-                known.slot.set_limits(limits)

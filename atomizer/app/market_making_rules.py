@@ -92,6 +92,7 @@ class Rules:
         paused = self.paused()
         silent = {each.name: Reason.PROTECTION for each in quoted if each.instrument.contract.underlying in paused}
         silent |= self.unpriced(now_ns)
+        silent |= {each.name: Reason.UNLISTED for each in quoted if not each.instrument.is_active}
         for each, mark in zip(quoted, marks, strict=True):
             signed = self._lane.fit(each)
             if mark is not None:  # else nothing shows anyway

@@ -30,7 +30,7 @@ def strike_of(name):
 
 
 def test_what_is_listed_may_change_while_it_is_quoted(tmp_path):
-    """A call that appears is quoted, one that expires is let go, and a coarser tick is kept to."""
+    """A call that appears is quoted, one that expires or is traded no more is let go, and a coarser tick is kept to."""
     venues = Watched(tmp_path)
     try:
         day, (appears, expires, coarser) = at_the_money(venues)
@@ -50,6 +50,10 @@ def test_what_is_listed_may_change_while_it_is_quoted(tmp_path):
         wait_for(lambda: quoted() == both(expires, coarser))
         venues.tell(["show", appears, None], ["expire", expires, None], ["tick", coarser, COARSE_NANOS])
         wait_for(lambda: quoted() == both(appears, coarser) and is_coarse(venues, coarser))
+        venues.tell(["hide", appears, None])
+        wait_for(lambda: quoted() == both(coarser))
+        venues.tell(["show", appears, None])
+        wait_for(lambda: quoted() == both(appears, coarser))
         running.send_signal(signal.SIGINT)
         code, out, err = finish(running)
         assert code == 0, err
