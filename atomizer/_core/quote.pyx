@@ -54,7 +54,8 @@ cdef inline int64_t _on_tick(int128_t exact, int64_t tick_nanos, bint is_bid) no
     if not is_bid and nanos * NANOS * NANOS * QUARTERS != exact:
         nanos += 1
     if nanos > INT64_MAX:
-        return NO_PRICE
+        nanos -= nanos % tick_nanos     # the tick below a bid that is just beyond may still be a price
+        return <int64_t>nanos if is_bid and nanos <= INT64_MAX else NO_PRICE
     price_nanos = floor_nanos(<int64_t>nanos, tick_nanos) if is_bid else ceil_nanos(<int64_t>nanos, tick_nanos)
     return price_nanos if price_nanos > 0 else NO_PRICE
 

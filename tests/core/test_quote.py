@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atomizer._core.book import NO_PRICE, Book
@@ -197,7 +197,22 @@ some_prices = st.one_of(prices, st.just(NO_PRICE))
 values = st.tuples(some_prices, st.one_of(st.integers(1, 20), st.integers(1, MOST)), some_prices)
 
 
+AT_THE_END = {
+    "aggression_nanos": 0,
+    "improvement_nanos": 0,
+    "reference_size_nanos": 0,
+    "spread_share_nanos": 0,
+    "min_spread_share_nanos": 0,
+    "widen_nanos": NANOS,
+    "skew_nanos": 2,
+    "bid_size_nanos": 1,
+    "ask_size_nanos": 1,
+    "is_round_fair": True,
+}
+
+
 @given(levels, prices, st.dictionaries(prices, st.integers(1, 9), max_size=2), values, params)
+@example({}, 1, {}, (NO_PRICE, 3, 2**63 - 2), AT_THE_END)  # beyond int64, and its tick is not
 @settings(max_examples=2000, deadline=None)
 def test_any_market_is_quoted_as_the_fractions_say(sizes, middle, own, values, chosen):
     """Over the whole range of int64 the compiled quote equals the guide's sentences in fractions."""
