@@ -71,15 +71,11 @@ class LibrariesTrader:
         self.send(self.party.order(bytes(text), FIRST_NONCE + self.number))
 
 
-def say(what):
-    print(what, file=sys.stderr)
-
-
 async def trade(port, trader):
     loop = asyncio.get_running_loop()
-    spin(loop, say)
+    spin(loop, lambda line: print(line, file=sys.stderr))
     hold_collector(loop)
-    socket = await connect("venue", f"ws://127.0.0.1:{port}/", trader.on_text, say)
+    socket = await connect("venue", f"ws://127.0.0.1:{port}/", trader.on_text, lambda _reason: None)
     trader.use(socket)
     await socket.wait_closed()
 

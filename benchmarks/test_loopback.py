@@ -131,9 +131,8 @@ def trade(peer, command):
     trader = start([word.replace("PORT", port) for word in command], CPUS[-1])
     try:
         printed, complaint = venue.communicate(timeout=120)
-        assert venue.returncode == 0, complaint
+        assert (venue.returncode, trader.wait(timeout=10)) == (0, 0), complaint  # which lets the trader say why
         *times, answer = printed.splitlines()
-        assert trader.wait(timeout=10) == 0
     finally:
         for process in (venue, trader):
             process.kill()
