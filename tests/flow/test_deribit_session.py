@@ -671,6 +671,16 @@ async def test_a_cancel_that_the_venue_cannot_take_just_then_goes_again(quoting)
     assert quoting.are(OrderState.CANCELLED, "mm.r1.1", "mm.r1.2")
 
 
+async def test_a_cancel_of_what_the_session_does_not_know_goes_again_too(trading):
+    """By its label: the venue's second answer is that nothing rests under it, which is for others to look into."""
+    order = trading.order(Side.BUY, -100 * SECOND)
+    trading.told.table.apply(order)
+    answer_cancels(trading, {"code": 10040, "message": "retry"})
+    trading.cancel(order)
+    await trading.reaches(order, OrderState.UNKNOWN)
+    assert len(trading.wire.requests("private/cancel_by_label")) == 2
+
+
 async def test_what_waits_too_long_for_the_old_to_go_is_given_up(quoting):
     """Our books may have ended it by then, and the market has moved: it is refused here and never leaves."""
     answer_cancels(quoting.trading, 1.3, 1.3)
@@ -683,7 +693,7 @@ async def test_what_waits_too_long_for_the_old_to_go_is_given_up(quoting):
 
 
 async def test_a_hold_reaches_the_lane_at_once(quoting):
-    """Told that it is too much, the lane has no allowance, though no order's outcome says so; orders on hold count."""
+    """What waits for another to go still takes a request; told that it is too much, the lane has no allowance."""
     trading, pen, outbox = quoting.trading, quoting.lane._pen, quoting.lane._outbox
     budget = trading.session._budgets.of("private/buy")
     answer_cancels(trading, 60, {"code": 10028, "message": "too_many_requests", "data": {"wait": 2}})

@@ -297,7 +297,8 @@ class OrderDesk:
             self.hold()
             return
         if fault is not None and fault.is_retryable and not fault.is_unknown:
-            asyncio.get_running_loop().call_later(CANCEL_AGAIN_S, self._cancel_again, client_id)
+            again = partial(self._cancel_again, client_id, was_known=client_id in self._known)
+            asyncio.get_running_loop().call_later(CANCEL_AGAIN_S, again)
             return
         if fault is not None:
             self._drop_successor(client_id, f"{client_id} could not be cancelled: {fault.words}")
@@ -315,8 +316,9 @@ class OrderDesk:
             words = f"cancel: unreadable answer: {error}"
             self._emit(_update(now_ns, client_id, OrderState.UNKNOWN, words))
 
-    def _cancel_again(self, client_id: str) -> None:
-        if self.is_open and client_id in self._known:  # else it has ended, or went with its connection
+    def _cancel_again(self, client_id: str, *, was_known: bool) -> None:
+        has_ended = was_known and client_id not in self._known  # or went with its connection
+        if self.is_open and not has_ended:
             self._cancel(client_id)
 
     def hold(self) -> None:
