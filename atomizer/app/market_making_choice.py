@@ -62,8 +62,9 @@ class Choice:
         found = list(listed)
         instruments = {instrument.name: instrument for instrument, _ in found}
         for quoted in self._lane:
-            gone = msgspec.structs.replace(quoted.instrument, is_active=False)
-            instrument = instruments.get(quoted.name, gone)
+            instrument = instruments.get(quoted.name)
+            if instrument is None:
+                instrument = msgspec.structs.replace(quoted.instrument, is_active=False)
             if instrument != quoted.instrument:
                 quoted.instrument = instrument
                 quoted.slot.set_limits(build_limits(self._settings, instrument))
